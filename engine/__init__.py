@@ -1,0 +1,1 @@
+"""Trains image classifiers and records what happens. Knows no terminal."""

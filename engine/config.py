@@ -1,0 +1,258 @@
+"""Every constant of a run, declared once.
+
+A field of `TrainingConfig` is all there is to a constant: its name is the flag's and the record's name, its type and
+bounds check the flag and the form alike, its help stands under the form's field and behind `--help`. Whoever needs to
+walk over the constants reads `CONSTANTS`. Nothing here imports torch: the form is painted before torch is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticUndefined
+
+from engine import models
+from engine.errors import ConstantError
+
+DATA_SOURCES = ("cifar10", "demo")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def _data_source(value: str) -> str:
+    if not value.strip() or "\0" in value:
+        raise ValueError("empty")
+    return value
+
+
+def _device(value: str) -> str:
+    kind, _, index = value.partition(":")
+    if kind not in DEVICES or (index and not (kind == "cuda" and index.isdecimal())) or value.endswith(":"):
+        raise ValueError("unknown device")
+    return value
+
+
+def _model(value: str) -> str:
+    if value not in models.names():
+        raise ValueError("unknown model")
+    return value
+
+
+def _run_name(value: str) -> str:
+    if value and (
+        len(value) > 64
+        or value[0] in ".-"
+        or value != value.strip()
+        or "/" in value
+        or "\\" in value
+        or not value.isprintable()
+    ):
+        raise ValueError("not usable as a folder's name")
+    return value
+
+
+def _folder(value: Path) -> Path:
+    if "\0" in str(value):
+        raise ValueError("not a path")
+    return value
+
+
+def _constant(
+    default: object,
+    *,
+    group: str,
+    help: str,
+    allowed: str,
+    unit: str = "",
+    choices: tuple[str, ...] = (),
+    open_choices: bool = False,
+    **bounds: float,
+) -> Any:
+    """One field: pydantic checks the type and the bounds, the rest is what a form and a `--help` say about it."""
+    shown = {"group": group, "allowed": allowed, "unit": unit, "choices": list(choices), "open_choices": open_choices}
+    return Field(default, description=help, json_schema_extra=shown, **bounds)  # type: ignore[arg-type, call-overload]
+
+
+class TrainingConfig(BaseModel):
+    """The constants of one run; the defaults are the notebook's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+    data: Annotated[str, AfterValidator(_data_source)] = _constant(
+        "cifar10",
+        group="data",
+        choices=DATA_SOURCES,
+        open_choices=True,
+        allowed="cifar10, demo, or a folder that holds train/<class>/ and test/<class>/ images",
+        help="The images: CIFAR-10, the built-in demo set (drawn by the program, needs no network), or a folder with"
+        " train/<class>/ and test/<class>/ images.",
+    )
+    data_dir: Annotated[Path, AfterValidator(_folder)] = _constant(
+        Path("data"),
+        group="data",
+        allowed="a folder",
+        help="Where CIFAR-10 is kept once downloaded, and where a folder's images are cached once read.",
+    )
+    epochs: int = _constant(
+        4,
+        group="training",
+        ge=1,
+        le=10_000,
+        allowed="a whole number from 1 to 10,000",
+        help="How many times training goes over all training images. More learns longer, until it only memorizes.",
+    )
+    batch_size: int = _constant(
+        32,
+        group="training",
+        ge=1,
+        le=1_000_000,
+        unit="images",
+        allowed="a whole number from 1 to 1,000,000",
+        help="Images that one iteration learns from. Larger is faster per image, with fewer steps an epoch.",
+    )
+    learning_rate: float = _constant(
+        0.001,
+        group="training",
+        gt=0,
+        le=1,
+        allowed="a number above 0, at most 1",
+        help="Step size of Adam. Larger learns faster, too large diverges.",
+    )
+    seed: int = _constant(
+        0,
+        group="training",
+        ge=0,
+        le=2**32 - 1,
+        allowed="a whole number from 0 to 4,294,967,295",
+        help="Start of the random numbers: the initial weights and the order of the images. The same seed gives the"
+        " same run.",
+    )
+    model: Annotated[str, AfterValidator(_model)] = _constant(
+        "cnn",
+        group="training",
+        choices=models.names(),
+        allowed="one of " + ", ".join(models.names()),
+        help="The network. cnn is the notebook's own.",
+    )
+    evaluate_each_epoch: bool = _constant(
+        True,
+        group="training",
+        allowed="yes or no",
+        help="Measure the accuracy on the test images after every epoch, not only at the end. The training itself"
+        " does not change.",
+    )
+    device: Annotated[str, AfterValidator(_device)] = _constant(
+        "auto",
+        group="machine",
+        choices=DEVICES,
+        open_choices=True,
+        allowed="auto, cpu, cuda, cuda:N or mps",
+        help="Where to train. auto takes the first CUDA GPU if there is one, else Apple's GPU, else the processor.",
+    )
+    threads: int = _constant(
+        0,
+        group="machine",
+        ge=0,
+        le=1_024,
+        allowed="a whole number from 0 to 1,024",
+        help="Processor threads that compute. 0 measures which count is fastest before the run.",
+    )
+    runs_dir: Annotated[Path, AfterValidator(_folder)] = _constant(
+        Path("runs"),
+        group="run",
+        allowed="a folder",
+        help="Where every run leaves its folder: journal, losses, checkpoints, summary.",
+    )
+    name: Annotated[str, AfterValidator(_run_name)] = _constant(
+        "",
+        group="run",
+        allowed="at most 64 printable characters without / or \\, not starting with . or -; empty chooses one",
+        help="Name of the run and of its folder. Left empty, a name is chosen.",
+    )
+
+    @classmethod
+    def checked(cls, values: Mapping[str, object]) -> Self:
+        """The config made from `values` by name; what is missing keeps its default.
+
+        Raises `ConstantError` with a reason for every value that is not allowed and every name that is unknown.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise ConstantError(_reasons(error)) from None
+
+    def changed(self) -> dict[str, object]:
+        """The constants that differ from their defaults, by name."""
+        return {c.name: value for c in CONSTANTS if (value := getattr(self, c.name)) != c.default}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant:
+    """One constant as a form, a flag or a report shows it; read off `TrainingConfig`, never written by hand."""
+
+    name: str
+    type: type
+    default: object
+    help: str
+    allowed: str
+    group: str
+    unit: str
+    choices: tuple[str, ...]
+    open_choices: bool
+    """Whether values beside `choices` are allowed."""
+
+    @property
+    def label(self) -> str:
+        return self.name.replace("_", " ")
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    def arguments(self, value: object) -> tuple[str, ...]:
+        """The command-line words that set this constant to `value`."""
+        if self.type is bool:
+            return (self.flag if value else f"--no-{self.flag[2:]}",)
+        return (self.flag, str(value))
+
+
+def _read_constants() -> tuple[Constant, ...]:
+    constants = []
+    for name, field in TrainingConfig.model_fields.items():
+        shown = field.json_schema_extra
+        assert isinstance(shown, dict) and isinstance(field.annotation, type) and field.default is not PydanticUndefined
+        extra: dict[str, Any] = {**shown, "choices": tuple(shown["choices"])}  # type: ignore[arg-type]
+        constants.append(
+            Constant(name=name, type=field.annotation, default=field.default, help=field.description or "", **extra)
+        )
+    return tuple(constants)
+
+
+CONSTANTS = _read_constants()
+
+PRESETS: dict[str, dict[str, object]] = {
+    "the notebook": {},
+    "one-minute look": {"data": "demo", "epochs": 2},
+}
+"""Named sets of constants; a preset leaves what it does not name at the default, and never touches the group `run`."""
+
+
+def _reasons(error: ValidationError) -> dict[str, str]:
+    """For each constant that pydantic refused: what it was, and what is allowed."""
+    known = {constant.name: constant for constant in CONSTANTS}
+    reasons = {}
+    for problem in error.errors(include_url=False, include_context=False):
+        name = str(problem["loc"][0]) if problem["loc"] else "config"
+        if name in known:
+            reasons[name] = f"{_shown(problem['input'])} is not allowed; it must be {known[name].allowed}"
+        else:
+            reasons[name] = f"there is no such constant; there are {', '.join(known)}"
+    return reasons
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return "nothing" if not text else text if len(text) <= 60 else text[:59] + "…"

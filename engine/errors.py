@@ -1,0 +1,44 @@
+"""What can go wrong, said for people.
+
+Every error that a user can cause or act on is an `EngineError`. Its message says in one or two lines what was wrong,
+where, and what to do; anything else that escapes is a bug of ours.
+"""
+
+from __future__ import annotations
+
+from engine.text import clean
+
+
+class EngineError(Exception):
+    """A failure with a message for a person, already cleaned for display."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(clean(message, keep_lines=True))
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+
+class ConstantError(EngineError):
+    """A constant is wrong, or cannot be had on this machine; `problems` gives a reason for each constant by name."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__("\n".join(f"--{name.replace('_', '-')}: {reason}" for name, reason in problems.items()))
+        self.problems = {name: clean(reason, keep_lines=True) for name, reason in problems.items()}
+
+
+class DataError(EngineError):
+    """The images could not be had: no network, a wrong hash, a full disk."""
+
+
+class RunFolderError(EngineError):
+    """A run's folder cannot be created, locked, read or written."""
+
+
+class TrainingError(EngineError):
+    """Training cannot go on: the loss is no longer finite, memory ran out, the device is gone."""
+
+
+class Stopped(Exception):
+    """A stop was requested where nothing can be concluded any more, such as while the images are read."""

@@ -1,0 +1,34 @@
+"""Every iteration's loss: one thread writes, any thread reads, nobody waits."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Losses:
+    """A float32 array made for the whole run, filled from the front.
+
+    The memory is only taken as it is filled (the system hands out untouched pages for free), so a run of a million
+    epochs costs nothing beforehand.
+    """
+
+    def __init__(self, iterations: int) -> None:
+        self._values = np.empty(iterations, dtype=np.float32)
+        self._length = 0
+
+    def append(self, values: NDArray[np.float32] | float) -> None:
+        """Add one loss, or several in order. Only the run's thread may call this."""
+        added = np.atleast_1d(np.asarray(values, dtype=np.float32))
+        end = self._length + len(added)
+        self._values[self._length : end] = added
+        self._length = end  # last: a reader that sees the length finds the values in place
+
+    def __len__(self) -> int:
+        return self._length
+
+    def values(self, start: int = 0) -> NDArray[np.float32]:
+        """What there is now from iteration `start` on, shape (n,): a read-only view, no copy."""
+        view = self._values[start : self._length]
+        view.flags.writeable = False
+        return view
