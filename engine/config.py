@@ -223,7 +223,9 @@ def _read_constants() -> tuple[Constant, ...]:
     constants = []
     for name, field in TrainingConfig.model_fields.items():
         shown = field.json_schema_extra
-        assert isinstance(shown, dict) and isinstance(field.annotation, type) and field.default is not PydanticUndefined
+        assert isinstance(shown, dict)
+        assert isinstance(field.annotation, type)
+        assert field.default is not PydanticUndefined
         extra: dict[str, Any] = {**shown, "choices": tuple(shown["choices"])}  # type: ignore[arg-type]
         constants.append(
             Constant(name=name, type=field.annotation, default=field.default, help=field.description or "", **extra)

@@ -28,9 +28,7 @@ from engine.events import (
 )
 from engine.losses import Losses
 
-Status = Literal[
-    "preparing", "training", "evaluating", "paused", "completed", "stopped", "failed", "interrupted"
-]
+Status = Literal["preparing", "training", "evaluating", "paused", "completed", "stopped", "failed", "interrupted"]
 
 
 class RunLog:

@@ -1,4 +1,4 @@
-"""Text from outside, made safe to show: the one function that paths, class names, device names and messages go through."""
+"""Text from outside, made safe to show: paths, class names, device names and messages all go through `clean`."""
 
 from __future__ import annotations
 
