@@ -73,7 +73,7 @@ def _constant(
 ) -> Any:
     """One field: pydantic checks the type and the bounds, the rest is what a form and a `--help` say about it."""
     shown = {"group": group, "allowed": allowed, "unit": unit, "choices": list(choices), "open_choices": open_choices}
-    return Field(default, description=help, json_schema_extra=shown, **bounds)  # type: ignore[arg-type, call-overload]
+    return Field(default, description=help, json_schema_extra=shown, **bounds)  # type: ignore[call-overload]
 
 
 class TrainingConfig(BaseModel):

@@ -73,7 +73,6 @@ class RunStarted:
     at: str
     """Local time with its offset from UTC, in ISO 8601."""
     name: str
-    folder: str
     config: dict[str, str | int | float | bool]
     """Every constant by name."""
     dataset: DatasetInfo

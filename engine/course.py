@@ -1,0 +1,181 @@
+"""The course of a run: counts, times and events, and what was asked of it. Nothing here computes."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.config import TrainingConfig
+from engine.control import Control
+from engine.data.imageset import ImageSet
+from engine.errors import TrainingError
+from engine.evaluation import confusion_matrix
+from engine.events import (
+    BatchDone,
+    DeviceInfo,
+    EpochStarted,
+    Evaluated,
+    EvaluationStarted,
+    Failed,
+    Finished,
+    Paused,
+    Report,
+    Resumed,
+    RunStarted,
+)
+
+LINE_EVERY = 500
+"""Batches between two lines of the notebook's log."""
+
+
+class Course:
+    """What the training loop tells and asks while it runs; everything goes to `report` and comes from `control`."""
+
+    def __init__(
+        self, config: TrainingConfig, images: ImageSet, report: Report, control: Control, seconds: Callable[[], float]
+    ) -> None:
+        self._config, self._images, self._report, self._control = config, images, report, control
+        self._seconds = seconds
+        self._batches = math.ceil(len(images.train) / config.batch_size)
+        self._epoch = 0
+        self._train_seconds = self._evaluation_seconds = self._paused_seconds = 0.0
+        self.iteration = 0
+
+    @property
+    def stopping(self) -> bool:
+        """Whether training is to end here; the evaluation and the saving still follow."""
+        return self._control.stops > 0
+
+    def started(self, parameters: int, device: DeviceInfo) -> None:
+        self._report.event(
+            RunStarted(
+                seconds=self._seconds(),
+                at=datetime.now().astimezone().isoformat(timespec="seconds"),
+                name=self._config.name,
+                config=self._config.model_dump(mode="json"),
+                dataset=self._images.info,
+                device=device,
+                versions=versions(),
+                parameters=parameters,
+                batches=self._batches,
+                epochs=self._config.epochs,
+            )
+        )
+
+    def epoch_started(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._report.event(EpochStarted(seconds=self._seconds(), epoch=epoch))
+
+    def goes_on(self) -> bool:
+        """Wait while the run is paused; False once a stop was asked for."""
+        self._wait_while_paused()
+        return not self.stopping
+
+    def evaluation_goes_on(self) -> bool:
+        """Wait while the run is paused; False once a second stop was asked for: the first still wants results."""
+        self._wait_while_paused()
+        return self._control.stops < 2
+
+    def _wait_while_paused(self) -> None:
+        if not self._control.paused:
+            return
+        began = self._seconds()
+        self._report.event(Paused(seconds=began, iteration=self.iteration))
+        self._control.wait_while_paused()
+        self._report.event(Resumed(seconds=self._seconds(), iteration=self.iteration))
+        self._paused_seconds += self._seconds() - began
+
+    def batch_done(self, epoch: int, batch: int, loss: float) -> None:
+        self.iteration += 1
+        self._report.losses(np.array([loss], dtype=np.float32))
+        if batch % LINE_EVERY == 0:
+            self._report.event(
+                BatchDone(
+                    seconds=self._seconds(),
+                    epoch=epoch,
+                    epochs=self._config.epochs,
+                    batch=batch,
+                    batches=self._batches,
+                    loss=loss,
+                )
+            )
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"The loss became {loss} at iteration {self.iteration:,} (epoch {epoch}, batch {batch:,}): training"
+                f" diverged. Try a smaller learning rate than {self._config.learning_rate:g}."
+            )
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        began = self._working_seconds()
+        try:
+            yield
+        finally:
+            self._train_seconds += self._working_seconds() - began
+
+    @contextmanager
+    def evaluating(self, images: int) -> Iterator[Callable[[NDArray[np.int64], NDArray[np.int64]], None]]:
+        began = self._working_seconds()
+        epoch, iteration = self._epoch, self.iteration
+        self._report.event(EvaluationStarted(seconds=self._seconds(), epoch=epoch, iteration=iteration, images=images))
+
+        def evaluated(labels: NDArray[np.int64], predictions: NDArray[np.int64]) -> None:
+            self._report.event(
+                Evaluated(
+                    seconds=self._seconds(),
+                    duration=self._working_seconds() - began,
+                    epoch=epoch,
+                    iteration=iteration,
+                    matrix=confusion_matrix(labels, predictions, len(self._images.classes)),
+                )
+            )
+
+        try:
+            yield evaluated
+        finally:
+            self._evaluation_seconds += self._working_seconds() - began
+
+    def _working_seconds(self) -> float:
+        return self._seconds() - self._paused_seconds
+
+    def finished(self, *, evaluated: bool) -> None:
+        complete = evaluated and self.iteration == self._batches * self._config.epochs
+        self._report.event(
+            Finished(
+                seconds=self._seconds(),
+                status="completed" if complete else "stopped",
+                iterations=self.iteration,
+                train_seconds=self._train_seconds,
+                evaluation_seconds=self._evaluation_seconds,
+            )
+        )
+
+    def failed(self, failure: TrainingError) -> None:
+        self._report.event(
+            Failed(
+                seconds=self._seconds(),
+                reason=failure.message,
+                iterations=self.iteration,
+                train_seconds=self._train_seconds,
+                evaluation_seconds=self._evaluation_seconds,
+            )
+        )
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run's numbers may depend on."""
+    found = {"python": platform.python_version(), "torch": str(torch.__version__)}
+    if torch.version.cuda:
+        found["cuda"] = torch.version.cuda
+    try:
+        return {"cifar-tui": version("cifar-tui"), **found}
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return found

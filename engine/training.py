@@ -1,0 +1,197 @@
+"""The notebook's training loop, on images that are in memory as a whole.
+
+Read it beside the notebook: the device, the network, the loss, the optimizer, the epochs, the batches and the
+evaluation stand in the same order under the same names, and with the same seed they give the same numbers. What was
+added watches the run: events, pause and stop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from engine import device as devices
+from engine import models
+from engine.checkpoint import Position, Save
+from engine.config import TrainingConfig
+from engine.control import Control
+from engine.course import Course
+from engine.data.imageset import IMAGE_SIZE, ImageSet, Split
+from engine.errors import TrainingError
+from engine.events import Report
+from engine.threads import set_threads
+
+EVALUATION_BATCH = 500
+"""Images that are classified at once. Each image's logits do not depend on it."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run leaves in memory."""
+
+    model: nn.Module
+    predictions: NDArray[np.int64] | None
+    """The class index predicted for every test image, shape (n,); None where the evaluation was skipped."""
+
+
+def train(
+    config: TrainingConfig,
+    images: ImageSet,
+    report: Report,
+    control: Control,
+    *,
+    save: Save | None = None,
+    seconds: Callable[[], float] | None = None,
+) -> Trained:
+    """Train the network that `config` names on `images`, telling `report` what happens, until done or stopped.
+
+    `save` is handed the network and the optimizer after every epoch and at the end. `seconds` tells the time since the
+    run began. Raises `ConstantError` for a device that is not there, before anything is reported, and `TrainingError`
+    after reporting `Failed` where the training cannot go on.
+    """
+    device = devices.choose(config.device)
+    devices.keep_freed_memory()
+    torch.manual_seed(config.seed)
+    model = models.build(config.model, len(images.classes)).to(memory_format=torch.channels_last)
+    check_shape(model, len(images.classes))
+    if device.type == "cpu":
+        set_threads(config.threads, model, config.batch_size)
+    run = Course(config, images, report, control, seconds or stopwatch())
+    run.started(sum(parameter.numel() for parameter in model.parameters()), devices.describe(device))
+    try:
+        return _train(config, images, run, model, device, save)
+    except (RuntimeError, MemoryError) as error:
+        failure = TrainingError(_explained(error, config))
+        run.failed(failure)
+        raise failure from error
+    except TrainingError as failure:
+        run.failed(failure)
+        raise
+
+
+def _train(
+    config: TrainingConfig, images: ImageSet, run: Course, model: nn.Module, device: torch.device, save: Save | None
+) -> Trained:
+    model = model.to(device)
+    training_images, test_images = ResidentImages(images.train, device), ResidentImages(images.test, device)
+    criterion = nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=device.type in ("cpu", "cuda"))
+    predictions = None
+    evaluated_at = -1
+
+    for epoch in range(1, config.epochs + 1):
+        run.epoch_started(epoch)
+        model.train()
+        with run.training():
+            for batch, indices in enumerate(torch.split(shuffled(len(training_images)), config.batch_size), start=1):
+                if not run.goes_on():
+                    break
+                inputs, labels = training_images.batch(indices.to(device))
+                optimizer.zero_grad()
+                loss = criterion(model(inputs), labels)
+                loss.backward()
+                optimizer.step()
+                run.batch_done(epoch, batch, loss.item())
+        if config.evaluate_each_epoch and not run.stopping:
+            predictions = evaluate(model, test_images, run)
+            evaluated_at = run.iteration
+        if save is not None:
+            save(model, optimizer, Position(epoch, run.iteration))
+        if run.stopping:
+            break
+
+    if evaluated_at != run.iteration:
+        predictions = evaluate(model, test_images, run)
+    run.finished(evaluated=predictions is not None)
+    return Trained(model, predictions)
+
+
+class ResidentImages:
+    """A split on the device as bytes; a batch becomes float32 the way the notebook's transforms do it."""
+
+    def __init__(self, split: Split, device: torch.device) -> None:
+        self._images = torch.from_numpy(split.images).to(device)
+        self._labels = torch.from_numpy(split.labels).to(device)
+        self.labels = split.labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, indices: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """Images (n, 3, 32, 32) float32 in channels-last layout, from -1 to 1, and labels (n,) int64.
+
+        `ToTensor` divides by 255, `Normalize((0.5,)*3, (0.5,)*3)` takes 0.5 off and divides by 0.5: the same
+        operations in the same order, so the same bits.
+        """
+        pixels = self._images[indices].permute(0, 3, 1, 2).to(torch.float32)
+        return pixels.div_(255).sub_(0.5).div_(0.5), self._labels[indices]
+
+
+def shuffled(length: int) -> Tensor:
+    """One epoch's order of `length` images, int64, drawn as `DataLoader(shuffle=True)` draws it.
+
+    torch/utils/data: making the iterator takes one number from the global generator for its workers, then
+    `RandomSampler` takes another, which seeds a generator of its own for the permutation.
+    """
+    torch.empty((), dtype=torch.int64).random_()
+    seed = int(torch.empty((), dtype=torch.int64).random_().item())
+    return torch.randperm(length, generator=torch.Generator().manual_seed(seed))
+
+
+def evaluate(model: nn.Module, images: ResidentImages, run: Course) -> NDArray[np.int64] | None:
+    """The predicted class of every image, shape (n,); None where a second stop cut the evaluation short.
+
+    Takes no random numbers: a run goes on the same whether it was evaluated in between or not.
+    """
+    model.eval()
+    predicted = []
+    with run.evaluating(len(images)) as evaluated, torch.inference_mode():
+        for start in range(0, len(images), EVALUATION_BATCH):
+            if not run.evaluation_goes_on():
+                return None
+            inputs, _ = images.batch(slice(start, start + EVALUATION_BATCH))
+            predicted.append(model(inputs).argmax(dim=1).cpu())
+        predictions: NDArray[np.int64] = torch.cat(predicted).numpy()
+        evaluated(images.labels, predictions)
+    return predictions
+
+
+def check_shape(model: nn.Module, classes: int) -> tuple[int, ...]:
+    """The notebook's check before any training: 64 images give (64, classes) logits. Returns the logits' shape.
+
+    The images come from a generator of their own, so that the check changes nothing about the run that follows.
+    """
+    images = torch.randn(64, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
+    model.eval()
+    with torch.inference_mode():
+        shape = tuple(model(images).shape)
+    if shape != (64, classes):
+        raise TrainingError(
+            f"The network turns 64 images into an output of shape {shape}, not (64, {classes}): one logit a class."
+        )
+    return shape
+
+
+def stopwatch() -> Callable[[], float]:
+    """Tells the seconds since it was made."""
+    began = time.monotonic()
+    return lambda: time.monotonic() - began
+
+
+def _explained(error: RuntimeError | MemoryError, config: TrainingConfig) -> str:
+    """What torch threw, for a person; torch tells apart too few kinds of errors, so the words have to."""
+    text = " ".join(str(error).split("\n\n")[0].split())
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text or "out of memory" in text:
+        return (
+            f"Out of memory with batches of {config.batch_size:,} images on {config.device}."
+            " Try a smaller batch size, or close what else uses the memory."
+        )
+    if "CUDA" in text or "device" in text:
+        return f"The device stopped working: {text[:200]}. What was recorded is kept."
+    return f"Training broke off: {text[:200]}"
