@@ -127,8 +127,8 @@ class TrainingConfig(BaseModel):
         ge=0,
         le=2**32 - 1,
         allowed="a whole number from 0 to 4,294,967,295",
-        help="Start of the random numbers: the initial weights and the order of the images. The same seed gives the"
-        " same run.",
+        help="Start of the random numbers: the initial weights and the order of the images. The same seed with the same"
+        " number of threads gives the same run.",
     )
     model: Annotated[str, AfterValidator(_model)] = _constant(
         "cnn",
@@ -158,7 +158,8 @@ class TrainingConfig(BaseModel):
         ge=0,
         le=1_024,
         allowed="a whole number from 0 to 1,024",
-        help="Processor threads that compute. 0 measures which count is fastest before the run.",
+        help="Processor threads that compute. 0 measures which count is fastest before the run; a fixed count repeats a"
+        " run to the last digit.",
     )
     runs_dir: Annotated[Path, AfterValidator(_folder)] = _constant(
         Path("runs"),

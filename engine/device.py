@@ -39,6 +39,14 @@ def describe(device: torch.device) -> DeviceInfo:
     return DeviceInfo("cpu", clean(_processor_name()), torch.get_num_threads())
 
 
+def free_memory(device: torch.device) -> tuple[str, ...]:
+    """How much memory of a CUDA device is free, as a line for people; nothing where the system does not tell."""
+    if device.type != "cuda":
+        return ()
+    free, total = torch.cuda.mem_get_info(device)
+    return (f"{free / 1e9:.0f} GB of {total / 1e9:.0f} GB free",)
+
+
 def _processor_name() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

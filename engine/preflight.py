@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
+
+from engine import data, models, rundir
+from engine.config import TrainingConfig
+from engine.errors import ConstantError, EngineError
+
+Subject = Literal["data", "device", "model", "work", "run"]
 
 
 @dataclass(frozen=True)
 class Check:
     """One thing that was looked at."""
 
-    subject: Literal["data", "device", "model", "work", "run"]
+    subject: Subject
     ready: bool
     """False where the run could not start."""
     lines: tuple[str, ...]
@@ -28,3 +35,87 @@ class Preflight:
     @property
     def ready(self) -> bool:
         return not self.problems and all(check.ready for check in self.checks)
+
+
+def preflight(config: TrainingConfig) -> Preflight:
+    """Look at the data, the device, the network and the run's folder for `config`.
+
+    Imports torch, which takes seconds the first time, and builds the network for the notebook's shape check.
+    """
+    checks: list[Check] = []
+    problems: dict[str, str] = {}
+    found: list[data.Found] = []
+
+    def look(subject: Subject, at: Callable[[], tuple[str, ...]]) -> None:
+        try:
+            checks.append(Check(subject, True, at()))
+        except EngineError as error:
+            if isinstance(error, ConstantError):
+                problems.update(error.problems)
+                checks.append(Check(subject, False, tuple(error.problems.values())))
+            else:
+                checks.append(Check(subject, False, (error.message,)))
+
+    def look_at_data() -> tuple[str, ...]:
+        found.append(data.find(config))
+        return _data_lines(found[0])
+
+    look("data", look_at_data)
+    look("device", lambda: _device_lines(config))
+    if found:
+        look("model", lambda: _model_lines(config, len(found[0].classes)))
+        look("work", lambda: _work_lines(config, found[0]))
+    look("run", lambda: _run_lines(config))
+    return Preflight(tuple(checks), problems)
+
+
+def _data_lines(found: data.Found) -> tuple[str, ...]:
+    if not found.train_images:
+        return (found.description,)
+    classes = len(found.classes)
+    each = f", {found.train_images // classes:,} a class" if found.train_images % classes == 0 else ""
+    counts = f"{found.train_images:,} training{each} · {found.test_images:,} test · {classes} classes"
+    return (found.description, counts)
+
+
+def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
+    from engine import device
+
+    chosen = device.choose(config.device)
+    described = device.describe(chosen)
+    if described.kind == "cpu":
+        most = device.most_threads()
+        threads = (
+            f"{min(config.threads, most)} threads" if config.threads else f"1 to {most} threads, whichever is fastest"
+        )
+        return (f"cpu  {described.name}", threads)
+    return (f"{chosen}  {described.name}", *device.free_memory(chosen))
+
+
+def _model_lines(config: TrainingConfig, classes: int) -> tuple[str, ...]:
+    import torch
+
+    from engine.training import check_shape, count_parameters
+
+    with torch.random.fork_rng(devices=[]):
+        model = models.build(config.model, classes)
+    shape = check_shape(model, classes)
+    return (
+        f"{config.model}, {count_parameters(model):,} parameters",
+        f"(64, 3, 32, 32) → {shape}",
+        models.description(config.model),
+    )
+
+
+def _work_lines(config: TrainingConfig, found: data.Found) -> tuple[str, ...]:
+    batches = -(-found.train_images // config.batch_size)
+    evaluations = config.epochs if config.evaluate_each_epoch else 1
+    return (
+        f"{batches:,} iterations an epoch, {batches * config.epochs:,} in all",
+        f"{evaluations:,} evaluation{'s' * (evaluations > 1)} of {found.test_images:,} test images",
+    )
+
+
+def _run_lines(config: TrainingConfig) -> tuple[str, ...]:
+    rundir.check_new(config)
+    return (f"saved in {config.runs_dir / (config.name or '<a name chosen at the start>')}",)

@@ -72,11 +72,12 @@ class RunRecord:
         """Apply what the run has said since the last call, and return it."""
         new = self._log.events[self._applied :]
         for event in new:
-            self._apply(event)
+            self.apply(event)
         self._applied += len(new)
         return new
 
-    def _apply(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
+        """Take one event into account, the next in order."""
         match event:
             case DataProgress():
                 self.data_progress = event

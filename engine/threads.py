@@ -53,10 +53,10 @@ def _candidates(most: int) -> tuple[int, ...]:
 
 
 def _step(model: nn.Module, batch_size: int) -> Callable[[], None]:
-    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    optimizer = torch.optim.Adam(model.parameters())
     criterion = nn.CrossEntropyLoss()
     size = min(batch_size, 256)  # enough to tell the counts apart, and quick for a batch of the whole set
-    images = torch.zeros(size, 3, 32, 32).to(memory_format=torch.channels_last)
+    images = torch.zeros(size, 3, 32, 32)
     labels = torch.zeros(size, dtype=torch.int64)
 
     def step() -> None:
