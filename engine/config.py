@@ -72,8 +72,15 @@ def _constant(
     **bounds: float,
 ) -> Any:
     """One field: pydantic checks the type and the bounds, the rest is what a form and a `--help` say about it."""
-    shown = {"group": group, "allowed": allowed, "unit": unit, "choices": list(choices), "open_choices": open_choices}
-    return Field(default, description=help, json_schema_extra=shown, **bounds)  # type: ignore[call-overload]
+    shown = {
+        "help": help,
+        "group": group,
+        "allowed": allowed,
+        "unit": unit,
+        "choices": list(choices),
+        "open_choices": open_choices,
+    }
+    return Field(default, description=f"{help} Allowed: {allowed}.", json_schema_extra=shown, **bounds)  # type: ignore[call-overload]
 
 
 class TrainingConfig(BaseModel):
@@ -87,8 +94,7 @@ class TrainingConfig(BaseModel):
         choices=DATA_SOURCES,
         open_choices=True,
         allowed="cifar10, demo, or a folder that holds train/<class>/ and test/<class>/ images",
-        help="The images: CIFAR-10, the built-in demo set (drawn by the program, needs no network), or a folder with"
-        " train/<class>/ and test/<class>/ images.",
+        help="The images: CIFAR-10, the built-in demo set (drawn by the program, needs no network), or your own.",
     )
     data_dir: Annotated[Path, AfterValidator(_folder)] = _constant(
         Path("data"),
@@ -183,7 +189,7 @@ class TrainingConfig(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise ConstantError(_reasons(error)) from None
+            raise ConstantError(reasons(error)) from None
 
     def changed(self) -> dict[str, object]:
         """The constants that differ from their defaults, by name."""
@@ -228,9 +234,7 @@ def _read_constants() -> tuple[Constant, ...]:
         assert isinstance(field.annotation, type)
         assert field.default is not PydanticUndefined
         extra: dict[str, Any] = {**shown, "choices": tuple(shown["choices"])}  # type: ignore[arg-type]
-        constants.append(
-            Constant(name=name, type=field.annotation, default=field.default, help=field.description or "", **extra)
-        )
+        constants.append(Constant(name=name, type=field.annotation, default=field.default, **extra))
     return tuple(constants)
 
 
@@ -243,7 +247,7 @@ PRESETS: dict[str, dict[str, object]] = {
 """Named sets of constants; a preset leaves what it does not name at the default, and never touches the group `run`."""
 
 
-def _reasons(error: ValidationError) -> dict[str, str]:
+def reasons(error: ValidationError) -> dict[str, str]:
     """For each constant that pydantic refused: what it was, and what is allowed."""
     known = {constant.name: constant for constant in CONSTANTS}
     reasons = {}

@@ -17,7 +17,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
@@ -181,6 +181,10 @@ class RunEntry:
     model: str
     accuracy: float | None
     """Percent of the test images, from the newest evaluation."""
+
+    def as_json(self) -> dict[str, str | float | None]:
+        """The entry as `cifar-tui runs --json` prints it."""
+        return {**asdict(self), "path": str(self.path)}
 
 
 def list_runs(runs_dir: Path) -> tuple[RunEntry, ...]:

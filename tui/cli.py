@@ -1,0 +1,143 @@
+"""The command line: `cifar-tui` and its subcommands.
+
+Only what every command needs is imported on top; the app, Rich and the engine's heavier parts are imported by the
+command that wants them, so that `--help` and the first paint come at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import pydantic
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+
+from engine.config import TrainingConfig, reasons
+from engine.errors import ConstantError, EngineError
+from engine.text import clean
+from tui.exit_codes import ExitCode
+
+Constants = Annotated[TrainingConfig, Parameter(name="*")]
+RunsDir = Annotated[Path, Parameter(help="Where the runs are.")]
+RunArgument = Annotated[str | None, Parameter(help="A run's name or folder; left out, the latest run.")]
+
+app = App(
+    name="cifar-tui",
+    version=version("cifar-tui"),
+    help="Train an image classifier and watch it, in a terminal. Without a command: the app, its form filled in with"
+    " the constants given.",
+    help_format="plaintext",
+    result_action="return_value",
+)
+
+
+def main() -> None:
+    """What the console script runs."""
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: list[str]) -> int:
+    """Run one command line; the exit code. An error is one or two lines on stderr, never a traceback."""
+    try:
+        result = app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        print(f"cifar-tui: {_explained(error)}", file=sys.stderr)
+        return ExitCode.WRONG
+    except ConstantError as error:
+        print(f"cifar-tui: {error.message}", file=sys.stderr)
+        return ExitCode.WRONG
+    except EngineError as error:
+        print(f"cifar-tui: {error.message}", file=sys.stderr)
+        return ExitCode.FAILED
+    except BrokenPipeError:
+        # Whoever read our output has gone, as in `cifar-tui runs | head -1`; nothing is left to be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _explained(error: CycloptsError) -> str:
+    if isinstance(error.__cause__, pydantic.ValidationError):
+        return ConstantError(reasons(error.__cause__)).message
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        commands = ", ".join(name for name in app if not name.startswith("-"))
+        return f"'{clean(error.unused_tokens[0])}' is not understood here. The commands are {commands}; see --help."
+    return f"{clean(error)} See --help."
+
+
+@app.default
+def start_app(*, config: Constants = TrainingConfig()) -> int:  # noqa: B008 - frozen
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
+        print(
+            "cifar-tui: the app needs a terminal that can draw a full screen, and this is none;"
+            " 'cifar-tui train' trains without it.",
+            file=sys.stderr,
+        )
+        return ExitCode.WRONG
+    from tui.app import CifarApp
+    from tui.headless import follow, on_terminal
+
+    screen = CifarApp(config.model_dump(mode="json"))
+    screen.run()
+    code: int = ExitCode.FAILED if screen.return_code else ExitCode.DONE
+    if screen.training is not None:
+        code = follow(screen.training, on_terminal())
+    return code
+
+
+@app.command
+def train(
+    *,
+    json: Annotated[
+        bool, Parameter(negative="", help="One event a line on stdout, as JSON, and nothing else.")
+    ] = False,
+    config: Constants = TrainingConfig(),  # noqa: B008 - frozen
+) -> int:
+    """Train without the app: a progress display on a terminal, plain lines otherwise."""
+    from engine.run import Run
+    from tui.headless import JsonLines, follow, on_terminal
+
+    return follow(Run(config).start(), JsonLines() if json else on_terminal())
+
+
+@app.command
+def runs(
+    *,
+    json: Annotated[bool, Parameter(negative="", help="As JSON.")] = False,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """List the runs here: name, status, when, accuracy."""
+    from engine.rundir import list_runs
+
+    entries = list_runs(runs_dir)
+    if json:
+        _print_json([entry.as_json() for entry in entries])
+        return
+    from tui.printed import print_runs
+
+    print_runs(entries, runs_dir)
+
+
+@app.command
+def export(
+    run: RunArgument = None,
+    /,
+    *,
+    to: Annotated[Path, Parameter(help="Where the bundle goes; made if it is not there.")],
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Write a run's bundle to a folder: summary.json, loss.csv, report.md, loss.svg."""
+    from engine.export import write_bundle
+
+    from engine.rundir import find, read
+
+    written = write_bundle(read(find(runs_dir, run)), to)
+    print("\n".join(str(path) for path in written))
+
+
+def _print_json(content: object) -> None:
+    print(dumps(content, indent=2, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,45 @@
+"""What the screen below shows, and its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+
+class HelpScreen(ModalScreen[None]):
+    """A page over the screen that asked for it; any of its keys closes it."""
+
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; }
+    HelpScreen > VerticalScroll {
+        width: 76; max-width: 96%; height: auto; max-height: 90%;
+        border: round $primary; background: $surface; padding: 1 2;
+        border-title-color: $foreground; border-subtitle-color: $text-muted;
+    }
+    HelpScreen .about { margin-bottom: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,f1,q,enter", "dismiss(None)", "Close")]
+
+    def __init__(self, about: str, keys: Sequence[tuple[str, str]]) -> None:
+        """`keys` pairs each key with what it does."""
+        super().__init__()
+        self._about, self._keys = about, keys
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll() as page:
+            page.border_title = "help"
+            page.border_subtitle = "esc closes"
+            if self._about:
+                yield Static(self._about, markup=False, classes="about")
+            table = Table.grid(padding=(0, 2))
+            for key, does in self._keys:
+                table.add_row(Text(key, "bold"), Text(does))
+            yield Static(table)

@@ -1,0 +1,286 @@
+"""While a run goes: how is it going, and how long still."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer, Log, Static
+
+from engine.config import CONSTANTS
+from engine.control import Control
+from engine.events import RunStarted
+from engine.pace import Pace
+from engine.record import RunLog, RunRecord
+from engine.text import clean
+from tui.widgets.loss_chart import EpochAccuracy, LossChart
+from tui.widgets.run_progress import Bar, RunProgress
+from tui.widgets.title_bar import TitleBar
+from tui.wording import count, duration, rate
+
+LOOKS_EVERY = 0.25
+"""Seconds between two looks at the run: a curve grows by a column now and then, four frames show it."""
+
+WIDE = 110
+"""Columns from which on the side panel has room beside the chart."""
+
+
+class Trains(Protocol):
+    """What this screen needs of a run."""
+
+    log: RunLog
+    control: Control
+    folder: Path
+
+    def seconds(self) -> float: ...
+
+
+class TrainingScreen(Screen[None]):
+    """Polls the run's log at its own pace; the run knows nothing of it."""
+
+    HELP = (
+        "The band holds every iteration's loss, the line is smoothed over it; thin lines part the epochs, and ◆ marks"
+        " the accuracy on the test images, on the right axis. Stopping ends the training after the iteration it is in,"
+        " evaluates and saves; stopping again leaves the evaluation out."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause", tooltip="Pause the training, and go on with it"),
+        Binding("s", "stop", "Stop", tooltip="Stop, evaluate and save; again: leave out the evaluation"),
+        Binding("r", "recent", "Recent", tooltip="The latest part of the run, or the whole"),
+        Binding("y", "log_scale", "Log scale", tooltip="Logarithmic or linear loss axis"),
+        Binding("plus,equals_sign", "smooth(1)", "Smoother", key_display="+", tooltip="Smooth over more iterations"),
+        Binding("minus", "smooth(-1)", "Rougher", key_display="-", tooltip="Smooth over fewer iterations"),
+        Binding("l", "lines", "Lines", tooltip="The log in full, or the chart"),
+        Binding("e", "app.export", "Export", tooltip="Write what there is to a folder of your choice"),
+        Binding("f1", "app.help", "Help"),
+        Binding("q", "app.leave", "Leave", tooltip="Leave; asks what becomes of the run"),
+    ]
+    DEFAULT_CSS = """
+    TrainingScreen { background: $background; }
+    TrainingScreen #body { height: 1fr; }
+    TrainingScreen #main { width: 1fr; }
+    TrainingScreen LossChart { height: 1fr; }
+    TrainingScreen #preparing { height: 1fr; content-align: center middle; display: none; }
+    TrainingScreen.-preparing #preparing { display: block; }
+    TrainingScreen.-preparing LossChart { display: none; }
+    TrainingScreen #side {
+        width: 30; height: 100%; display: none; padding: 0 1; border: round $border; border-title-color: $text-muted;
+    }
+    TrainingScreen #folded { height: 1; padding: 0 1; color: $text-muted; }
+    TrainingScreen #log { height: 2; padding: 0 1; background: $background; color: $text-muted; scrollbar-size: 0 0; }
+    TrainingScreen.-wide #side { display: block; }
+    TrainingScreen.-wide #folded { display: none; }
+    TrainingScreen.-tall #log { height: 4; }
+    TrainingScreen.-lines LossChart { display: none; }
+    TrainingScreen.-lines #log { height: 1fr; border: round $border; scrollbar-size: 1 1; }
+    """
+
+    class Ended(Message):
+        """The run is over, and its folder written."""
+
+        def __init__(self, record: RunRecord, folder: Path) -> None:
+            super().__init__()
+            self.record, self.folder = record, folder
+
+    def __init__(self, run: Trains) -> None:
+        super().__init__(classes="-preparing")
+        self.run = run
+        self.record = RunRecord(run.log)
+        self._pace = Pace()
+        self._printed = 0
+        self._over = False
+
+    @property
+    def folder(self) -> Path:
+        return self.run.folder
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar(f"cifar-tui · {self.run.folder.name}", "preparing")
+        with Horizontal(id="body"):
+            with Vertical(id="main"):
+                yield Static("", id="preparing", markup=False)
+                yield LossChart()
+            with Vertical(id="side") as side:
+                side.border_title = "run"
+                yield Static("", id="facts", markup=False)
+        yield Static("", id="folded", markup=False)
+        yield RunProgress()
+        log = Log(id="log", highlight=False)
+        log.can_focus = False
+        yield log
+        yield Footer(compact=True)
+
+    def on_mount(self) -> None:
+        self.set_interval(LOOKS_EVERY, self.look)
+        self.look()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= WIDE, "-wide")
+        self.set_class(event.size.height >= 34, "-tall")
+
+    def look(self) -> None:
+        """Take in what the run has said since the last look, and show it."""
+        if self._over:
+            return
+        new = self.record.catch_up()
+        record, now = self.record, self.run.seconds()
+        self._pace.look(now, record)
+        for event in new:
+            if isinstance(event, RunStarted):
+                self.remove_class("-preparing")
+                self.query_one(LossChart).start(event.iterations, event.batches)
+        if record.started is not None:
+            marks = tuple(
+                EpochAccuracy(done.iteration, record.evaluation_at(i).accuracy)
+                for i, done in enumerate(record.evaluations)
+            )
+            self.query_one(LossChart).show(record.losses, marks)
+        self._show_lines()
+        self._show_state(now)
+        if record.ended:
+            self._over = True
+            self.post_message(self.Ended(record, self.run.folder))
+
+    def _show_lines(self) -> None:
+        lines = self.record.lines[self._printed :]
+        if lines:
+            self.query_one(Log).write_lines([clean(line) for line in lines])
+            self._printed += len(lines)
+
+    def _show_state(self, now: float) -> None:
+        record, title = self.record, self.query_one(TitleBar)
+        title.middle = self._state()
+        started = record.started
+        where = f"{started.device.kind} {started.device.name} · " if started else ""
+        title.right = f"{where}{duration(now)}"
+        if started is None:
+            self._show_preparation()
+            return
+        progress = self.query_one(RunProgress)
+        done = len(record.losses)
+        in_epoch = done - started.batches * max(0, record.epoch - 1)
+        progress.bars = (
+            Bar("epoch", in_epoch, started.batches, f"{in_epoch:,}/{started.batches:,}"),
+            Bar("run", done, started.iterations, f"{100 * done / started.iterations:.0f} %"),
+        )
+        left = self._pace.seconds_left(now, record)
+        progress.note = f"left {duration(left)}" if left is not None else ""
+        self.query_one("#folded", Static).update(self._folded(), layout=False)
+        self.query_one("#facts", Static).update(self._facts(), layout=False)
+
+    def _state(self) -> str:
+        record, control = self.record, self.run.control
+        if control.stops and not record.ended:
+            return "stopping: evaluating, s again to leave that out" if control.stops == 1 else "stopping"
+        if control.paused:
+            return "paused · p goes on" if record.paused else "pausing"
+        if record.started is None:
+            return "preparing the images"
+        return f"{record.status} · epoch {record.epoch} of {record.started.epochs}"
+
+    def _show_preparation(self) -> None:
+        data = self.record.data_progress
+        text = Text(justify="center")
+        if data is None:
+            text.append("loading torch and looking at the machine …")
+        else:
+            text.append(f"{clean(data.activity)}\n\n")
+            if data.total:
+                cells = 40
+                done = round(cells * min(1.0, data.done / data.total))
+                text.append("━" * done, "bold").append("─" * (cells - done), "dim").append("\n\n")
+            text.append(count(data.done, data.total, data.unit))
+        text.append("\n\ns stops", "dim")
+        self.query_one("#preparing", Static).update(text)
+
+    def _speed(self) -> list[tuple[str, str]]:
+        per_second, images = self._pace.iterations_per_second, self._pace.images_per_second(self.record)
+        return [
+            ("iterations/s", rate(per_second, "").strip() if per_second else "–"),
+            ("images/s", rate(images, "").strip() if images else "–"),
+        ]
+
+    def _folded(self) -> Text:
+        """The side panel as one line, for a narrow terminal."""
+        parts = [f"{value} {name}" for name, value in self._speed()]
+        evaluation = self.record.evaluation
+        if evaluation is not None:
+            parts.append(f"test accuracy {evaluation.accuracy:.2f} % after epoch {self.record.evaluations[-1].epoch}")
+        return Text(" · ".join(parts), no_wrap=True, overflow="ellipsis")
+
+    def _facts(self) -> Text:
+        started = self.record.started
+        assert started is not None
+        text = Text(no_wrap=True, overflow="ellipsis")
+
+        def section(title: str, rows: list[tuple[str, str]]) -> None:
+            text.append(f"{title}\n", "bold")
+            for name, value in rows:
+                text.append(f"{name:<13}", "dim").append(f"{value:>13}\n")
+            text.append("\n")
+
+        trained = [constant for constant in CONSTANTS if constant.group == "training"]
+        section("speed", self._speed())
+        section(
+            "test accuracy",
+            [
+                (f"epoch {done.epoch}", f"{self.record.evaluation_at(i).accuracy:.2f} %")
+                for i, done in list(enumerate(self.record.evaluations))[-8:]
+            ]
+            or [("after epoch 1" if started.config.get("evaluate_each_epoch") else "at the end", "")],
+        )
+        section(
+            "constants",
+            [(constant.label[:13], _shown(started.config.get(constant.name))) for constant in trained],
+        )
+        section("data", [("", clean(started.dataset.name)[:13]), ("parameters", f"{started.parameters:,}")])
+        return text
+
+    def action_pause(self) -> None:
+        control = self.run.control
+        if control.paused:
+            control.resume()
+        else:
+            control.pause()
+        self.look()
+
+    def action_stop(self) -> None:
+        self.run.control.stop()
+        self.look()
+
+    def action_recent(self) -> None:
+        self.query_one(LossChart).action_toggle_recent()
+
+    def action_log_scale(self) -> None:
+        self.query_one(LossChart).toggle_log()
+
+    def action_smooth(self, direction: int) -> None:
+        chart = self.query_one(LossChart)
+        if direction > 0:
+            chart.smoother()
+        else:
+            chart.rougher()
+
+    def action_lines(self) -> None:
+        full = not self.has_class("-lines")
+        self.set_class(full, "-lines")
+        log = self.query_one(Log)
+        log.can_focus = full
+        if full:
+            log.focus()
+        else:
+            self.set_focus(None)
+            log.scroll_end(animate=False)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else clean(value)

@@ -1,0 +1,35 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from engine.text import clean
+
+
+def duration(seconds: float) -> str:
+    """`0:41`, `12:05`, `3:07:12`."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def rate(per_second: float, unit: str) -> str:
+    """`6,410 it/s`, `3.2 it/s`."""
+    return f"{per_second:,.0f} {unit}" if per_second >= 10 else f"{per_second:.1f} {unit}"
+
+
+def count(done: int, total: int | None, unit: str) -> str:
+    """`12,000 of 60,000 images`, `3.1 of 170.5 MB`, or without the total where nobody knows it."""
+    if unit == "bytes":
+        shown = [f"{number / 1e6:,.1f}" for number in (done, total) if number is not None]
+        return " of ".join(shown) + " MB"
+    return " of ".join(f"{number:,}" for number in (done, total) if number is not None) + f" {unit}"
+
+
+def moment(at: str) -> str:
+    """`2026-03-14 15:09` for a time in ISO 8601; what is none comes back as it is."""
+    try:
+        return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M}"
+    except ValueError:
+        return clean(at)
