@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
+import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -16,36 +16,19 @@ from torchvision import transforms
 from engine import models
 from engine.config import TrainingConfig
 from engine.control import Control
-from engine.data.imageset import ImageSet, Split, fingerprint
+from engine.data.imageset import ImageSet, Split
 from engine.errors import ConstantError, TrainingError
 from engine.events import (
-    BatchDone,
-    Evaluated,
     EvaluationStarted,
     Event,
     Failed,
     Finished,
     Paused,
     Resumed,
-    RunStarted,
 )
 from engine.record import RunLog, RunRecord
-from engine.training import check_shape, shuffled, train
-
-
-def made_up_images(train: int, test: int, classes: int = 10, seed: int = 7) -> ImageSet:
-    """Noise with a class-dependent tint: something to learn, nothing to download."""
-    generator = np.random.default_rng(seed)
-
-    def split(count: int) -> Split:
-        labels = generator.integers(0, classes, count)
-        tint = np.random.default_rng(1).integers(0, 160, (classes, 1, 1, 3))
-        pixels = generator.integers(0, 96, (count, 32, 32, 3)) + tint[labels]
-        return Split(pixels.astype(np.uint8), labels.astype(np.int64))
-
-    names = tuple(f"class {i}" for i in range(classes))
-    training, testing = split(train), split(test)
-    return ImageSet("made up", "here", names, training, testing, fingerprint(names, training, testing))
+from engine.training import EVALUATION_BATCH, check_shape, shuffled, train
+from tests.images import made_up_images
 
 
 class NotebookDataset(Dataset[tuple[torch.Tensor, int]]):
@@ -111,12 +94,30 @@ def notebook(images: ImageSet, config: TrainingConfig) -> tuple[list[float], NDA
     return losses, torch.cat(predictions).numpy()
 
 
-def run(config: TrainingConfig, images: ImageSet, control: Control | None = None) -> tuple[RunRecord, list[Event]]:
-    log = RunLog()
-    train(config, images, log, control or Control())
+class Told(RunLog):
+    """A log that lets a test act the moment something is said."""
+
+    def __init__(self, act: Callable[[Event | int], None] = lambda said: None) -> None:
+        super().__init__()
+        self._act = act
+
+    def event(self, event: Event) -> None:
+        super().event(event)
+        self._act(event)
+
+    def losses(self, values: NDArray[np.float32]) -> None:
+        super().losses(values)
+        self._act(len(self.loss_buffer))
+
+
+QUICK = TrainingConfig(epochs=2, batch_size=32, device="cpu", threads=1)
+"""Two epochs of a few batches."""
+
+
+def recorded(log: RunLog) -> RunRecord:
     record = RunRecord(log)
     record.catch_up()
-    return record, log.events
+    return record
 
 
 @pytest.mark.parametrize(
@@ -138,3 +139,235 @@ def test_same_numbers_as_the_notebook(
     np.testing.assert_array_equal(log.loss_buffer.values(), np.array(losses, dtype=np.float32))
     assert trained.predictions is not None
     np.testing.assert_array_equal(trained.predictions, predictions)
+
+
+def test_order_of_batches_is_the_data_loaders() -> None:
+    """Every epoch shows the images in the order that DataLoader would have shown them."""
+    torch.manual_seed(3)
+    loader = DataLoader(range(97), batch_size=97, shuffle=True)  # type: ignore[arg-type, var-annotated]
+    expected = [next(iter(loader)).tolist() for _ in range(3)]
+    torch.manual_seed(3)
+    assert [shuffled(97).tolist() for _ in range(3)] == expected
+
+
+def test_evaluating_in_between_changes_nothing() -> None:
+    """A user who watches the accuracy after every epoch gets the run of one who does not, bit for bit."""
+    images = made_up_images(200, 60)
+    logs = [RunLog(), RunLog()]
+    for log, each in zip(logs, (True, False), strict=True):
+        train(QUICK.model_copy(update={"evaluate_each_epoch": each}), images, log, Control())
+    np.testing.assert_array_equal(logs[0].loss_buffer.values(), logs[1].loss_buffer.values())
+    assert [len(recorded(log).evaluations) for log in logs] == [2, 1]
+    assert recorded(logs[0]).evaluation == recorded(logs[1]).evaluation
+
+
+def test_events_of_a_whole_run() -> None:
+    """A run tells its start, epochs, notebook lines, evaluations and its end, in this order, with every loss kept."""
+    images = made_up_images(1000, 50)
+    log = RunLog()
+    trained = train(QUICK.model_copy(update={"batch_size": 1, "epochs": 1}), images, log, Control())
+    told = [type(event).__name__ for event in log.events]
+    assert told == [
+        "RunStarted",
+        "EpochStarted",
+        "BatchDone",
+        "BatchDone",
+        "EvaluationStarted",
+        "Evaluated",
+        "Finished",
+    ]
+    record = recorded(log)
+    assert record.started is not None
+    assert record.started.parameters == 89_834
+    assert record.lines[0] == f"Epoch [1/1], Batch [500/1000], Loss: {record.losses[499]:.4f}"
+    assert len(record.losses) == record.started.iterations == 1000
+    assert record.status == "completed"
+    evaluation = record.evaluation
+    assert evaluation is not None
+    assert trained.predictions is not None
+    assert evaluation.correct == int((trained.predictions == images.test.labels).sum())
+    assert evaluation.total == 50
+
+
+@pytest.mark.parametrize("at", [1, 5, 7])
+def test_stop_within_one_iteration(at: int) -> None:
+    """A stop ends the training after the iteration it is in; the test images are still evaluated."""
+    control = Control()
+    log = Told(lambda said: control.stop() if said == at else None)
+    train(QUICK, made_up_images(320, 40), log, control)
+    record = recorded(log)
+    assert len(record.losses) == at
+    assert record.status == "stopped"
+    assert [done.iteration for done in record.evaluations] == [at]
+
+
+def test_stop_in_evaluation_keeps_its_result() -> None:
+    """A stop while the test images are evaluated lets that evaluation finish, since it is the run's result."""
+    control = Control()
+    log = Told(lambda said: control.stop() if isinstance(said, EvaluationStarted) else None)
+    train(QUICK, made_up_images(64, 3 * EVALUATION_BATCH), log, control)
+    record = recorded(log)
+    assert record.status == "stopped"
+    assert len(record.losses) == 2
+    assert len(record.evaluations) == 1
+
+
+def test_second_stop_leaves_out_the_evaluation() -> None:
+    """Who asks twice is not kept waiting: the evaluation ends within a batch and the run is over."""
+    control = Control()
+
+    def stop_twice(said: Event | int) -> None:
+        if said == 1 or isinstance(said, EvaluationStarted):
+            control.stop()
+
+    log = Told(stop_twice)
+    trained = train(QUICK, made_up_images(64, 3 * EVALUATION_BATCH), log, control)
+    assert trained.predictions is None
+    assert recorded(log).status == "stopped"
+    assert not recorded(log).evaluations
+
+
+def test_pause_and_resume() -> None:
+    """A paused run waits before its next iteration and then goes on as if nothing had been."""
+    images = made_up_images(200, 40)
+    undisturbed = RunLog()
+    train(QUICK, images, undisturbed, Control())
+    control = Control()
+    waited: list[int] = []
+
+    def act(said: Event | int) -> None:
+        if said in (3, 9):
+            control.pause()
+        if isinstance(said, Paused):
+            waited.append(said.iteration)
+            control.resume()
+
+    log = Told(act)
+    train(QUICK, images, log, control)
+    assert waited == [3, 9]
+    assert sum(isinstance(event, Resumed) for event in log.events) == 2
+    np.testing.assert_array_equal(log.loss_buffer.values(), undisturbed.loss_buffer.values())
+
+
+def test_pause_in_evaluation() -> None:
+    """A pause holds an evaluation too, and its time does not count as evaluation time."""
+    control = Control()
+    ticks = itertools.count()
+
+    def act(said: Event | int) -> None:
+        if isinstance(said, EvaluationStarted):
+            control.pause()
+        if isinstance(said, Paused):
+            for _ in range(1000):
+                next(ticks)
+            control.resume()
+
+    log = Told(act)
+    train(QUICK, made_up_images(64, 20), log, control, seconds=lambda: float(next(ticks)))
+    record = recorded(log)
+    assert sum(isinstance(event, Paused) for event in log.events) == 2
+    assert isinstance(record.closing, Finished)
+    assert record.closing.evaluation_seconds < 100
+    assert record.closing.seconds > 2000
+
+
+def test_loss_that_is_not_finite() -> None:
+    """A diverging run stops at once, says where and what to do, and keeps every loss, the bad one included."""
+    log = RunLog()
+    images = made_up_images(320, 20)
+    images.train.images[:] = np.random.default_rng(0).integers(0, 255, images.train.images.shape)
+    model_dies = models.build
+
+    def poisoned(name: str, classes: int) -> nn.Module:
+        model = model_dies(name, classes)
+        model.register_buffer("steps", torch.zeros(()))
+
+        def poison(module: nn.Module, _: object, logits: torch.Tensor) -> torch.Tensor:
+            if module.training:
+                assert isinstance(module.steps, torch.Tensor)
+                module.steps += 1
+                return logits * (float("nan") if module.steps == 4 else 1.0)
+            return logits
+
+        model.register_forward_hook(poison)
+        return model
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "build", poisoned)
+        with pytest.raises(TrainingError, match=r"nan at iteration 4 .* smaller learning rate"):
+            train(QUICK, images, log, Control())
+    record = recorded(log)
+    assert record.status == "failed"
+    assert np.isfinite(record.losses).tolist() == [True, True, True, False]
+    assert isinstance(log.events[-1], Failed)
+    assert "learning rate" in log.events[-1].reason
+
+
+@pytest.mark.parametrize(
+    ("thrown", "told"),
+    [
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory: x"),
+            "smaller batch",
+        ),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."), "smaller batch"),
+        (MemoryError(), "smaller batch"),
+        (RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be ..."), "device stopped"),
+        (RuntimeError("something else"), "something else"),
+    ],
+)
+def test_machine_that_gives_up(thrown: Exception, told: str) -> None:
+    """When memory or the device is gone the run fails with a reason, and what was recorded is kept."""
+
+    def give_up(module: nn.Module, _: object) -> None:
+        if module.training:
+            raise thrown
+
+    log = RunLog()
+    with pytest.MonkeyPatch.context() as patch:
+        build = models.build
+
+        def breaking(name: str, classes: int) -> nn.Module:
+            model = build(name, classes)
+            model.register_forward_pre_hook(give_up)
+            return model
+
+        patch.setattr(models, "build", breaking)
+        with pytest.raises(TrainingError, match=told):
+            train(QUICK, made_up_images(64, 20), log, Control())
+    assert recorded(log).status == "failed"
+
+
+def test_device_that_is_not_there() -> None:
+    """Asking for a device this machine lacks names those it has, before anything is said."""
+    log = RunLog()
+    with pytest.raises(ConstantError, match=r"cuda:77 .* there is .*cpu"):
+        train(QUICK.model_copy(update={"device": "cuda:77"}), made_up_images(64, 20), log, Control())
+    assert log.events == []
+
+
+@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("classes", [2, 10, 37])
+def test_every_network_passes_the_shape_check(name: str, classes: int) -> None:
+    """Whatever network and however many classes: 64 images give 64 rows of logits, and no random number is used."""
+    torch.manual_seed(0)
+    model = models.build(name, classes)
+    before = torch.get_rng_state()
+    assert check_shape(model, classes) == (64, classes)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_shape_check_refuses_a_wrong_network() -> None:
+    """A network with too few outputs is refused before any training."""
+    with pytest.raises(TrainingError, match=r"\(64, 9\), not \(64, 10\)"):
+        check_shape(models.build("cnn", 9), 10)
+
+
+@pytest.mark.parametrize("name", [name for name in models.names() if name != "cnn"])
+def test_other_networks_train(name: str) -> None:
+    """Each network beside the notebook's learns on made-up images."""
+    log = RunLog()
+    config = QUICK.model_copy(update={"model": name, "epochs": 3, "batch_size": 20})
+    train(config, made_up_images(200, 40, classes=2), log, Control())
+    losses = recorded(log).losses
+    assert losses[-5:].mean() < losses[:5].mean()

@@ -1,0 +1,128 @@
+"""A run's record is the fold of what the run said, whoever looks and however often."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from engine.control import Control
+from engine.events import BatchDone, Evaluated, Event, Failed, Notice, from_json, to_json
+from engine.losses import Losses
+from engine.pace import Pace
+from engine.record import RunLog, RunRecord
+from engine.training import train
+from tests.engine.test_training import QUICK
+from tests.images import made_up_images
+
+
+def finished_log() -> RunLog:
+    log = RunLog()
+    train(QUICK, made_up_images(200, 40), log, Control())
+    return log
+
+
+def test_record_does_not_depend_on_how_often_one_looks() -> None:
+    """Looking after every event or once at the end gives the same record."""
+    log = finished_log()
+    often_log, once = RunLog(), RunRecord(log)
+    once.catch_up()
+    often = RunRecord(often_log)
+    for event in log.events:
+        often_log.event(event)
+        assert often.catch_up() == [event]
+    assert often.catch_up() == []
+    assert (often.status, often.lines, often.evaluations, often.closing) == (
+        once.status,
+        once.lines,
+        once.evaluations,
+        once.closing,
+    )
+
+
+def test_status_follows_the_run() -> None:
+    """The status names what goes on at each moment."""
+    log, record = RunLog(), None
+    seen = []
+    for event in finished_log().events:
+        log.event(event)
+        record = RunRecord(log)
+        record.catch_up()
+        seen.append(record.status)
+    assert seen == [
+        *("training", "training", "evaluating", "training"),
+        *("training", "evaluating", "training", "completed"),
+    ]
+    assert RunRecord(RunLog()).status == "preparing"
+
+
+def test_every_event_survives_json() -> None:
+    """What the journal holds is what the run said."""
+    events: list[Event] = [
+        *finished_log().events,
+        Notice(seconds=1.0, text="ü\x1b[31m\n"),
+        Failed(seconds=2, reason="x"),
+    ]
+    assert [from_json(to_json(event)) for event in events] == events
+
+
+@pytest.mark.parametrize("line", ["", "{}", "[]", '{"event":"finished"}', '{"event":"nothing"}', "\x00", '{"event":1}'])
+def test_what_is_no_event_is_refused(line: str) -> None:
+    """A line that is no event is an error of the one expected kind."""
+    with pytest.raises(ValidationError):
+        from_json(line)
+
+
+def test_loss_that_is_not_finite_is_strict_json() -> None:
+    """A loss of NaN or infinity becomes null, never a word that JSON does not have."""
+    for loss in (float("nan"), float("inf")):
+        line = to_json(BatchDone(seconds=0, epoch=1, epochs=1, batch=500, batches=500, loss=loss))
+        assert line.endswith(b'"loss":null}')
+
+
+def test_losses_are_read_while_they_are_written() -> None:
+    """A reader beside the writer sees a prefix of the losses, whole at every moment."""
+    losses = Losses(200_000)
+    wrong: list[int] = []
+
+    def read() -> None:
+        while len(losses) < 200_000:
+            values = losses.values()
+            if not np.array_equal(values, np.arange(len(values), dtype=np.float32)):
+                wrong.append(len(values))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for start in range(0, 200_000, 100):
+        losses.append(np.arange(start, start + 100, dtype=np.float32))
+    reader.join()
+    assert wrong == []
+    assert not losses.values().flags.writeable
+    assert losses.values(199_998).tolist() == [199_998, 199_999]
+
+
+def test_time_left_counts_the_evaluations_in() -> None:
+    """The time left is that of the iterations to come and of the evaluations to come."""
+    whole = finished_log()
+    log = RunLog()
+    record, pace = RunRecord(log), Pace()
+    evaluations = 0
+    for event in whole.events:
+        log.event(event)
+        if isinstance(event, Evaluated):
+            evaluations += 1
+            break
+    log.losses(whole.loss_buffer.values()[:7])
+    record.catch_up()
+    assert record.started is not None
+    assert (record.started.iterations, evaluations) == (14, 1)
+    pace.look(10.0, record)
+    assert pace.seconds_left(10.0, record) is None
+    log.losses(whole.loss_buffer.values()[7:9])
+    pace.look(12.0, record)
+    assert pace.iterations_per_second == 1.0
+    assert pace.images_per_second(record) == pytest.approx(200 / 7)
+    left = pace.seconds_left(12.0, record)
+    assert left == pytest.approx((14 - 9) / 1.0 + record.evaluations[-1].duration)

@@ -1,0 +1,56 @@
+"""Choosing the number of threads by measuring leaves no trace but the number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from engine import models
+from engine.device import most_threads
+from engine.threads import fastest, set_threads
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("costs", "best"), [({1: 10.0, 2: 6.0, 4: 7.0}, 2), ({1: 10.0, 2: 9.9, 4: 9.8}, 1), ({1: 5.0, 2: 6.0}, 1)]
+)
+def test_fastest_count_is_taken(costs: dict[int, float], best: int) -> None:
+    """Of the counts tried, the one with the shortest step is taken; a larger one must win clearly."""
+    now = 0.0
+
+    def step() -> None:
+        nonlocal now
+        now += costs[torch.get_num_threads()]
+
+    assert fastest(tuple(costs), step, lambda: now) == best
+
+
+def test_measuring_changes_nothing_else() -> None:
+    """Weights, their gradients and the random numbers are the same after measuring as before."""
+    model = models.build("batchnorm", 10)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    random_state = torch.get_rng_state()
+    set_threads(0, model, batch_size=16)
+    assert 1 <= torch.get_num_threads() <= most_threads()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
+def test_omp_num_threads_is_the_upper_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine shared through OMP_NUM_THREADS is not taken whole; nonsense in it is ignored."""
+    for value, expected in [("1", 1), ("1,4", 1), ("0", None), ("x", None), ("", None), ("100000", None)]:
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+        monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
+        assert most_threads() == (expected or 3)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    set_threads(8, models.build("cnn", 10), batch_size=16)
+    assert torch.get_num_threads() == 1
