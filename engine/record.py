@@ -65,6 +65,8 @@ class RunRecord:
         self.paused_seconds = 0.0
         """Seconds spent in pauses that are over."""
         self.closing: Finished | Failed | None = None
+        self.reached = (0.0, 0)
+        """Seconds and iteration of the newest event that tells where the training was."""
         self.interrupted = False
         """Set by the reader of a folder whose run ended without saying so."""
 
@@ -78,6 +80,7 @@ class RunRecord:
 
     def apply(self, event: Event) -> None:
         """Take one event into account, the next in order."""
+        self._reach(event)
         match event:
             case DataProgress():
                 self.data_progress = event
@@ -112,6 +115,19 @@ class RunRecord:
             case Finished() | Failed():
                 self.closing = event
                 self.evaluating = self.paused = None
+
+    def _reach(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self.reached = event.seconds, 0
+            case EpochStarted() if self.started is not None:
+                self.reached = event.seconds, self.started.batches * (event.epoch - 1)
+            case BatchDone():
+                self.reached = event.seconds, event.batches * (event.epoch - 1) + event.batch
+            case EvaluationStarted() | Evaluated() | Paused() | Resumed():
+                self.reached = event.seconds, event.iteration
+            case Finished() | Failed():
+                self.reached = event.seconds, event.iterations
 
     @property
     def status(self) -> Status:

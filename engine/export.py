@@ -1,0 +1,203 @@
+"""What a person takes home from a run: its record as JSON, CSV, Markdown and SVG."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.config import CONSTANTS
+from engine.errors import RunFolderError
+from engine.loss_svg import loss_svg
+from engine.record import RunRecord
+from engine.text import clean
+
+SCHEMA_VERSION = 1
+
+
+def summary(record: RunRecord) -> dict[str, Any]:
+    """The content of summary.json, in plain types that strict JSON can hold. `record` is of a run that has started."""
+    started, closing, evaluation = record.started, record.closing, record.evaluation
+    if started is None:
+        raise RunFolderError("The run never began to train, so there is nothing to export.")
+    train_seconds = closing.train_seconds if closing else _last_seconds(record)
+    evaluation_seconds = closing.evaluation_seconds if closing else sum(done.duration for done in record.evaluations)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": started.name,
+        "status": record.status,
+        "reason": getattr(closing, "reason", None),
+        "started_at": started.at,
+        "config": started.config,
+        "dataset": {
+            **{key: value for key, value in asdict(started.dataset).items() if key != "classes"},
+            "classes": list(started.dataset.classes),
+            "notes": list(started.dataset.notes),
+        },
+        "device": asdict(started.device),
+        "versions": started.versions,
+        "parameters": started.parameters,
+        "iterations": len(record.losses),
+        "final_loss": _finite(record.losses[-1]) if len(record.losses) else None,
+        "timing": {
+            "train_seconds": train_seconds,
+            "evaluation_seconds": evaluation_seconds,
+            "images_per_second": images_trained(record) / train_seconds if train_seconds else None,
+        },
+        "notices": record.notices,
+        "evaluation": None
+        if evaluation is None
+        else {
+            "accuracy": evaluation.accuracy,
+            "correct": evaluation.correct,
+            "total": evaluation.total,
+            "per_class": [
+                {"name": one.name, "accuracy": one.accuracy, "correct": one.correct, "total": one.total}
+                for one in evaluation.per_class
+            ],
+            "confusion_matrix": [list(row) for row in evaluation.matrix],
+        },
+    }
+
+
+def images_trained(record: RunRecord) -> int:
+    """How many images the iterations so far have learned from; the last batch of an epoch may be a short one."""
+    started = record.started
+    if started is None:
+        return 0
+    epochs, batches = divmod(len(record.losses), started.batches)
+    return epochs * started.dataset.train_images + batches * int(started.config["batch_size"])
+
+
+def _last_seconds(record: RunRecord) -> float:
+    """For a run that never told its times: until the last thing it told, without pauses and evaluations."""
+    began = record.started.seconds if record.started else 0.0
+    evaluating = sum(done.duration for done in record.evaluations)
+    return max(0.0, record.reached[0] - began - record.paused_seconds - evaluating)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _summary_json(record: RunRecord) -> str:
+    return json.dumps(summary(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def loss_csv(record: RunRecord) -> str:
+    """One line an iteration: `iteration,epoch,loss`, both from 1, the loss in the fewest digits that tell it."""
+    batches = record.started.batches if record.started else 1
+    rows = (f"{i},{(i - 1) // batches + 1},{loss}" for i, loss in enumerate(record.losses.astype(str), start=1))
+    return "\n".join(("iteration,epoch,loss", *rows)) + "\n"
+
+
+def report_markdown(record: RunRecord) -> str:
+    """A page about the run that reads well as it is and rendered; loss.svg stands beside it."""
+    content = summary(record)
+    dataset, device, timing, evaluation = (content[key] for key in ("dataset", "device", "timing", "evaluation"))
+    parts = [
+        f"# {_plain(content['name'])}",
+        f"Status: **{content['status']}**, started {_plain(content['started_at'])}.",
+    ]
+    if content["reason"]:
+        parts.append(_plain(content["reason"]))
+    if evaluation:
+        parts.append(
+            f"Accuracy on the test images: **{evaluation['accuracy']:.2f} %**"
+            f" ({evaluation['correct']:,} of {evaluation['total']:,}, {_plain(dataset['name'])})."
+        )
+    parts += [f"> {_plain(notice)}" for notice in content["notices"]]
+    parts.append("![Loss over iterations](loss.svg)")
+    if evaluation:
+        rows = [
+            (_plain(one["name"]), f"{one['correct']:,}", f"{one['total']:,}", f"{one['accuracy']:.1f} %")
+            for one in evaluation["per_class"]
+        ]
+        parts += ["## Accuracy by class", _table(("class", "correct", "of", "accuracy"), rows)]
+        known = record.evaluation
+        confused = known.most_confused(5) if known else ()
+        if confused:
+            mistakes = [(_plain(c.true), _plain(c.predicted), f"{c.count:,}") for c in confused]
+            parts += ["## Most confused", _table(("true class", "taken for", "times"), mistakes)]
+    final = "none" if content["final_loss"] is None else f"{content['final_loss']:.4f}"
+    facts = [
+        ("data", f"{dataset['name']}, {dataset['source']}"),
+        ("images", f"{dataset['train_images']:,} training, {dataset['test_images']:,} test"),
+        ("fingerprint", dataset["fingerprint"]),
+        ("device", device["name"] + (f", {device['threads']} threads" if device["threads"] else "")),
+        ("parameters", f"{content['parameters']:,}"),
+        ("iterations", f"{content['iterations']:,}"),
+        ("final loss", final),
+        ("training", f"{timing['train_seconds']:.1f} s, {timing['images_per_second'] or 0:,.0f} images/s"),
+        ("evaluation", f"{timing['evaluation_seconds']:.1f} s"),
+        *((name, text) for name, text in content["versions"].items()),
+    ]
+    constants = [(c.label, str(content["config"].get(c.name, ""))) for c in CONSTANTS]
+    for title, pairs in (("The run", facts), ("Constants", constants)):
+        parts += [f"## {title}", _table(("", ""), [(_plain(name), _plain(value)) for name, value in pairs])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    alignment = ["---", *("---:" if len(headings) > 2 else "---" for _ in headings[1:])]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (headings, alignment, *rows))
+
+
+def _plain(text: object) -> str:
+    """`text` cleaned, and everything in it that Markdown or HTML would take for more than text escaped."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", clean(text))
+
+
+BUNDLE: dict[str, Callable[[RunRecord], str]] = {
+    "summary.json": _summary_json,
+    "loss.csv": loss_csv,
+    "report.md": report_markdown,
+    "loss.svg": loss_svg,
+}
+"""The files of a bundle and what writes them."""
+
+
+def write_bundle(record: RunRecord, folder: Path) -> tuple[Path, ...]:
+    """Write the bundle to `folder`, which is made if it is not there; the paths written.
+
+    Each file is written under a temporary name and renamed when whole. Raises `RunFolderError` where that fails, and
+    where the folder holds the bundle of another run.
+    """
+    contents = {name: write(record) for name, write in BUNDLE.items()}
+    assert record.started is not None
+    _refuse_other_run(folder, record.started.name, record.started.at)
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            temporary = folder / f".{name}.{os.getpid()}"
+            try:
+                temporary.write_text(content, encoding="utf-8")
+                temporary.replace(folder / name)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+            written.append(folder / name)
+    except OSError as error:
+        raise RunFolderError(
+            f"The bundle could not be written to {folder}: {error.strerror or error}. Choose another folder."
+        ) from None
+    return tuple(written)
+
+
+def _refuse_other_run(folder: Path, name: str, at: str) -> None:
+    try:
+        other = json.loads((folder / "summary.json").read_bytes())
+        same = (other["name"], other["started_at"]) == (name, at)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError):
+        same = False
+    if not same:
+        raise RunFolderError(f"{folder} holds another summary.json already. Choose another folder for this run.")
