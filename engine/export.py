@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from engine.config import CONSTANTS
 from engine.errors import RunFolderError
+from engine.events import Failed, RunStarted
 from engine.loss_svg import loss_svg
 from engine.record import RunRecord
 from engine.text import clean
@@ -32,15 +32,17 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "name": started.name,
         "status": record.status,
-        "reason": getattr(closing, "reason", None),
-        "started_at": started.at,
+        **({"reason": closing.reason} if isinstance(closing, Failed) else {}),
         "config": started.config,
         "dataset": {
-            **{key: value for key, value in asdict(started.dataset).items() if key != "classes"},
+            "name": started.dataset.name,
+            "source": started.dataset.source,
+            "fingerprint": started.dataset.fingerprint,
+            "train_images": started.dataset.train_images,
+            "test_images": started.dataset.test_images,
             "classes": list(started.dataset.classes),
-            "notes": list(started.dataset.notes),
         },
-        "device": asdict(started.device),
+        "device": {"kind": started.device.kind, "name": started.device.name},
         "versions": started.versions,
         "parameters": started.parameters,
         "iterations": len(record.losses),
@@ -50,7 +52,6 @@ def summary(record: RunRecord) -> dict[str, Any]:
             "evaluation_seconds": evaluation_seconds,
             "images_per_second": images_trained(record) / train_seconds if train_seconds else None,
         },
-        "notices": record.notices,
         "evaluation": None
         if evaluation is None
         else {
@@ -99,8 +100,9 @@ def loss_csv(record: RunRecord) -> str:
 
 def report_markdown(record: RunRecord) -> str:
     """A page about the run that reads well as it is and rendered; loss.svg stands beside it."""
-    content = summary(record)
-    dataset, device, timing, evaluation = (content[key] for key in ("dataset", "device", "timing", "evaluation"))
+    content, started = summary(record), record.started
+    assert started is not None
+    dataset, timing, evaluation = content["dataset"], content["timing"], content["evaluation"]
     parts = [
         f"# {_plain(content['name'])}",
         f"Status: **{content['status']}**, started {_plain(content['started_at'])}.",
@@ -112,7 +114,7 @@ def report_markdown(record: RunRecord) -> str:
             f"Accuracy on the test images: **{evaluation['accuracy']:.2f} %**"
             f" ({evaluation['correct']:,} of {evaluation['total']:,}, {_plain(dataset['name'])})."
         )
-    parts += [f"> {_plain(notice)}" for notice in content["notices"]]
+    parts += [f"> {_plain(notice)}" for notice in record.notices]
     parts.append("![Loss over iterations](loss.svg)")
     if evaluation:
         rows = [
@@ -130,7 +132,7 @@ def report_markdown(record: RunRecord) -> str:
         ("data", f"{dataset['name']}, {dataset['source']}"),
         ("images", f"{dataset['train_images']:,} training, {dataset['test_images']:,} test"),
         ("fingerprint", dataset["fingerprint"]),
-        ("device", device["name"] + (f", {device['threads']} threads" if device["threads"] else "")),
+        ("device", started.device.name + (f", {started.device.threads} threads" if started.device.threads else "")),
         ("parameters", f"{content['parameters']:,}"),
         ("iterations", f"{content['iterations']:,}"),
         ("final loss", final),
@@ -171,7 +173,7 @@ def write_bundle(record: RunRecord, folder: Path) -> tuple[Path, ...]:
     """
     contents = {name: write(record) for name, write in BUNDLE.items()}
     assert record.started is not None
-    _refuse_other_run(folder, record.started.name, record.started.at)
+    _refuse_other_run(folder, record.started)
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -191,10 +193,10 @@ def write_bundle(record: RunRecord, folder: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def _refuse_other_run(folder: Path, name: str, at: str) -> None:
+def _refuse_other_run(folder: Path, started: RunStarted) -> None:
     try:
         other = json.loads((folder / "summary.json").read_bytes())
-        same = (other["name"], other["started_at"]) == (name, at)
+        same = (other["name"], other["config"]) == (started.name, started.config)
     except FileNotFoundError:
         return
     except (OSError, ValueError, KeyError, TypeError):
