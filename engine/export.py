@@ -105,9 +105,9 @@ def report_markdown(record: RunRecord) -> str:
     dataset, timing, evaluation = content["dataset"], content["timing"], content["evaluation"]
     parts = [
         f"# {_plain(content['name'])}",
-        f"Status: **{content['status']}**, started {_plain(content['started_at'])}.",
+        f"Status: **{content['status']}**, started {_plain(started.at)}.",
     ]
-    if content["reason"]:
+    if "reason" in content:
         parts.append(_plain(content["reason"]))
     if evaluation:
         parts.append(

@@ -124,11 +124,12 @@ class _Recorder:
         folder = self.folder
         if folder is not None:
             self.attempt("write the journal", lambda: folder.event(event))
-        if isinstance(event, Finished | Failed):
-            self.closed = True
-            if folder is not None:
+        try:
+            if folder is not None and isinstance(event, Finished | Failed):
                 self.attempt("write the summary", lambda: self._write_bundle(event, folder.path))
-        self._log.event(event)
+        finally:  # whatever becomes of the summary: whoever waits for the end must see it
+            self.closed = isinstance(event, Finished | Failed)
+            self._log.event(event)
 
     def losses(self, values: NDArray[np.float32]) -> None:
         folder = self.folder
