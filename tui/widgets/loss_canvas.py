@@ -1,0 +1,135 @@
+"""plotext as a pen: each function has it draw one layer of the chart and hands back the characters.
+
+What plotext is given is already a place on the canvas, finite and within its limits, never a loss: it aborts the
+process on a NaN among finite values, and raises on infinities and on numbers near a float's limits. Its state is one
+global figure, so all of this belongs to one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotext
+from numpy.typing import NDArray
+
+Glyphs = NDArray[np.str_]
+"""Characters, shape (rows, columns); a space where nothing is drawn."""
+
+DOTS_ACROSS, DOTS_DOWN = 2, 4
+"""Dots of a braille character."""
+
+plotext.terminal.limit(False, False)  # the chart's size is the widget's, not the terminal's
+
+
+@dataclass(frozen=True)
+class Label:
+    """A text and where it belongs on an axis, 0 to 1."""
+
+    fraction: float
+    text: str
+
+
+def blank(rows: int, columns: int) -> Glyphs:
+    return np.full((rows, columns), " ")
+
+
+def draw_strokes(rows: int, low: NDArray[np.int64], high: NDArray[np.int64]) -> Glyphs:
+    """Vertical strokes in braille, one for every column of dots, from the dot `low` to the dot `high`, both included.
+
+    Shape (2 * columns,), counted from the bottom row of dots; negative where there is no stroke.
+    """
+    columns = len(low) // DOTS_ACROSS
+    drawn = np.flatnonzero(low >= 0)
+    if not len(drawn):
+        return blank(rows, columns)
+    figure = _canvas(rows, columns)
+    across = np.repeat((drawn + 0.5) / DOTS_ACROSS, 2)
+    up = (np.stack([low[drawn], high[drawn]], axis=1).ravel() + 0.5) / DOTS_DOWN
+    strokes = figure.signal(across.tolist(), up.tolist(), marker="braille")
+    for upper_end in range(1, len(up), 2):
+        strokes.line(upper_end)
+    figure.draw(strokes)
+    return _built(rows, columns)
+
+
+def draw_hairlines(rows: int, columns: int, fractions: Sequence[float]) -> Glyphs:
+    """Thin vertical lines over the whole height."""
+    figure = _canvas(rows, columns)
+    for fraction in fractions:
+        figure.line(_cell(fraction, columns) + 0.5, orientation="vertical", style="dotted")
+    return _built(rows, columns)
+
+
+def draw_marks(rows: int, columns: int, marks: Sequence[tuple[float, float]], texts: Sequence[str]) -> Glyphs:
+    """A diamond at each (across, up), 0 to 1, and over it its text where that hides no other; the latest come first."""
+    figure = _canvas(rows, columns)
+    places = [(_cell(across, columns), _cell(up, rows)) for across, up in marks]
+    if places:
+        figure.draw(figure.signal([x + 0.5 for x, _ in places], [y + 0.5 for _, y in places], marker="◆"))
+    taken = set(places)
+    for (x, y), text in reversed(list(zip(places, texts, strict=True))):
+        # No-break spaces: a space would let what lies below show through.
+        shown = f" {text} ".replace(" ", "\u00a0")
+        start = min(max(0, x - len(shown) // 2), columns - len(shown))
+        row = y + 1 if y + 1 < rows else y - 1
+        cells = {(column, row) for column in range(start, start + len(shown))}
+        if start >= 0 and row >= 0 and not cells & taken:
+            # A label closes its columns to older ones, whatever their height: a row of them reads as one line.
+            taken |= {(column, other) for column, _ in cells for other in range(rows)}
+            figure.draw(figure.text(start + 0.5, row + 0.5, shown))
+    return _built(rows, columns)
+
+
+def draw_frame(
+    rows: int, columns: int, *, left: Sequence[Label], right: Sequence[Label], below: Sequence[Label]
+) -> Glyphs:
+    """The axes around a canvas of `rows` by `columns`: `frame_size` tells how much larger this is."""
+    figure = _canvas(rows, columns)
+    across, down = frame_size(left, right)
+    figure.plot_size(columns + across, rows + down)
+    figure.axes(True, axis="x", side="lower")
+    figure.axes(True, axis="y", side="left")
+    _ticks("x", "lower", below, columns)
+    _ticks("y", "left", left, rows)
+    if right:
+        figure.axes(True, axis="y", side="right")
+        figure.ruler("y", "right").lim(0, rows).alignment(lim="edge")
+        _ticks("y", "right", right, rows)
+    return _built(rows + down, columns + across)
+
+
+def frame_size(left: Sequence[Label], right: Sequence[Label]) -> tuple[int, int]:
+    """Columns and rows that the axes take: labels and a line at the sides, a line and labels below."""
+    across = max((len(label.text) for label in left), default=0) + 1
+    if right:
+        across += max(len(label.text) for label in right) + 1
+    return across, 2
+
+
+def _cell(fraction: float, cells: int) -> int:
+    """The character that a fraction of the canvas falls into."""
+    return min(int(fraction * cells), cells - 1)
+
+
+def _ticks(axis: str, side: str, labels: Sequence[Label], cells: int) -> None:
+    plotext.figure.ruler(axis, side).ticks(
+        [_cell(label.fraction, cells) + 0.5 for label in labels], [label.text for label in labels]
+    )
+
+
+def _canvas(rows: int, columns: int) -> plotext.figure:
+    """The one figure, emptied: no axes, one unit a character, from the lower left corner."""
+    figure = plotext.figure
+    figure.clear()
+    figure.plot_size(columns, rows)
+    figure.axes(False)
+    for axis, side, cells in (("x", "lower", columns), ("y", "left", rows)):
+        figure.ruler(axis, side).lim(0, cells).alignment(lim="edge").frequency(0)
+    return figure
+
+
+def _built(rows: int, columns: int) -> Glyphs:
+    lines = plotext.figure.build().string(colorless=True).split("\n")[:rows]
+    return np.array(lines, dtype=f"U{columns}").view("U1").reshape(rows, columns)
