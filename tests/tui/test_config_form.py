@@ -1,0 +1,280 @@
+"""The form: a field for every constant, bounds while typing, nothing from outside taken as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from textual import events
+from textual.app import App, ComposeResult
+from textual.geometry import Region
+from textual.pilot import Pilot
+from textual.widget import Widget
+from textual.widgets import Checkbox, Input, Select
+
+from engine.config import CONSTANTS, TrainingConfig
+from engine.errors import ConstantError
+from tui.widgets.config_form import ConfigForm, ConstantField
+
+EVERY_OTHER: dict[str, object] = {
+    "data": "/mnt/flowers",
+    "data_dir": Path("/tmp/images"),
+    "epochs": 7,
+    "batch_size": 64,
+    "learning_rate": 1e-05,
+    "seed": 42,
+    "model": "deeper",
+    "evaluate_each_epoch": False,
+    "device": "cuda:1",
+    "threads": 3,
+    "runs_dir": Path("elsewhere"),
+    "name": "brisk heron",
+}
+
+
+class FormApp(App[None]):
+    def __init__(self, values: Mapping[str, object] | None = None) -> None:
+        super().__init__()
+        self.form = ConfigForm(values or {})
+        self.said: list[ConfigForm.Changed] = []
+
+    def compose(self) -> ComposeResult:
+        yield self.form
+
+    def on_config_form_changed(self, event: ConfigForm.Changed) -> None:
+        self.said.append(event)
+
+
+def field(app: FormApp, name: str) -> ConstantField:
+    return next(f for f in app.query(ConstantField) if f.constant.name == name)
+
+
+def shown(widget: Widget) -> str:
+    """What the widget and those in it draw, line breaks and runs of spaces as one space."""
+    drawn = [strip.text for strip in widget.render_lines(Region(0, 0, *widget.outer_size))] if widget.display else []
+    return " ".join(" ".join([*drawn, *(shown(child) for child in widget.children)]).split())
+
+
+def reason(app: FormApp, name: str) -> str:
+    return shown(field(app, name).query_one(".reason"))
+
+
+async def type_into(pilot: Pilot[None], app: FormApp, name: str, text: str) -> None:
+    line = next(line for line in field(app, name).query(Input) if line.display)
+    line.focus()
+    await pilot.pause()
+    line.value = ""
+    await pilot.press(*text)
+
+
+def test_the_example_below_changes_every_constant() -> None:
+    """A constant added later is missed by no test here."""
+    assert TrainingConfig.checked(EVERY_OTHER).changed().keys() == {constant.name for constant in CONSTANTS}
+
+
+@pytest.mark.parametrize("size", [(100, 50), (40, 20)])
+@pytest.mark.parametrize("columns", [1, 2])
+async def test_every_constant_has_its_label_its_unit_and_its_help(columns: int, size: tuple[int, int]) -> None:
+    """Each constant can be found, and says what it is and what is allowed while it has the focus."""
+    app = FormApp()
+    app.form.columns = columns
+    async with app.run_test(size=size) as pilot:
+        for constant in CONSTANTS:
+            own = field(app, constant.name)
+            next(widget for widget in own.query("Input, Select, Checkbox") if widget.display).focus()
+            await pilot.pause()
+            assert constant.label in shown(own)
+            assert constant.unit in shown(own)
+            said = shown(app.query_one(".help"))
+            assert constant.help in said
+            assert constant.allowed in said
+            assert own.query_ancestor(".group", Widget).border_title == constant.group
+
+
+@pytest.mark.parametrize("values", [{}, EVERY_OTHER], ids=["defaults", "everything changed"])
+@pytest.mark.parametrize("filled_later", [False, True])
+async def test_the_form_gives_back_what_it_was_filled_with(values: dict[str, object], filled_later: bool) -> None:
+    """A form filled at the start or by a preset says exactly that config, and shows it."""
+    app = FormApp({} if filled_later else values)
+    async with app.run_test(size=(120, 50)) as pilot:
+        if filled_later:
+            app.form.set_values(values)
+            await pilot.pause()
+        assert app.form.config() == TrainingConfig.checked(values)
+        for constant in CONSTANTS:
+            own = field(app, constant.name)
+            value = getattr(app.form.config(), constant.name)
+            boxes, lists = list(own.query(Checkbox)), [w for w in own.query(Select) if w.selection]
+            lines = [line for line in own.query(Input) if line.display]
+            assert [b.value for b in boxes] + [w.value for w in lists] + [line.value for line in lines] == [
+                value if constant.type is bool else str(value)
+            ]
+
+
+async def test_a_preset_is_one_change() -> None:
+    """Filling in many values at once is said once, with the config that they make."""
+    app = FormApp()
+    async with app.run_test() as pilot:
+        app.form.set_values(EVERY_OTHER)
+        await pilot.pause()
+        assert [event.config for event in app.said] == [TrainingConfig.checked(EVERY_OTHER)]
+
+
+WRONG_AND_RIGHT = [
+    ("epochs", "0", "12"),
+    ("epochs", "three", "3"),
+    ("batch_size", "32.5", "64"),
+    ("batch_size", "", "64"),
+    ("learning_rate", "0", "0.01"),
+    ("learning_rate", "nan", "1e-4"),
+    ("seed", "-1", "1"),
+    ("threads", "9999", "2"),
+    ("name", "a/b", "a-b"),
+    ("name", ".hidden", ""),
+]
+
+
+async def test_a_wrong_value_has_its_reason_beside_it() -> None:
+    """While a value is wrong its field says why, in the words of the config itself; put right, the reason goes."""
+    app = FormApp()
+    async with app.run_test(size=(120, 50)) as pilot:
+        for name, wrong, right in WRONG_AND_RIGHT:
+            with pytest.raises(ConstantError) as refused:
+                TrainingConfig.checked({name: wrong})
+            await type_into(pilot, app, name, wrong)
+            await pilot.pause()
+            assert reason(app, name) == f"✘ {refused.value.problems[name]}"
+            assert app.said[-1].config is None
+            assert app.said[-1].problems == refused.value.problems
+            with pytest.raises(ConstantError):
+                app.form.config()
+            await type_into(pilot, app, name, right)
+            await pilot.pause()
+            assert reason(app, name) == ""
+            assert app.said[-1].config == app.form.config()
+            assert getattr(app.form.config(), name) == getattr(TrainingConfig.checked({name: right}), name)
+
+
+async def test_a_value_that_is_no_choice_is_typed_beside_them() -> None:
+    """ "another…" opens a line in the same field and puts the cursor there; back to a choice, the line is gone."""
+    app = FormApp()
+    async with app.run_test(size=(120, 50)) as pilot:
+        own = field(app, "data")
+        assert not own.query_one(Input).display
+        await pilot.press("enter", "end", "enter")
+        await pilot.pause()
+        assert own.query_one(Input).display
+        assert app.focused is own.query_one(Input)
+        assert "nothing is not allowed" in reason(app, "data")
+        await pilot.press(*"pics")
+        assert app.form.config().data == "pics"
+        assert reason(app, "data") == ""
+        await pilot.press("up", "enter", "home", "enter")
+        await pilot.pause()
+        assert app.form.config().data == "cifar10"
+        assert not own.query_one(Input).display
+
+
+async def test_reasons_from_outside_stand_beside_their_fields() -> None:
+    """What the look before the start finds wrong is shown beside the constant until that is edited."""
+    app = FormApp()
+    async with app.run_test(size=(120, 50)) as pilot:
+        app.form.show_problems({"name": "there is a run of this name", "device": "no cuda here", "config": "unknown"})
+        await pilot.pause()
+        assert reason(app, "name") == "✘ there is a run of this name"
+        assert reason(app, "device") == "✘ no cuda here"
+        await type_into(pilot, app, "name", "b")
+        await pilot.pause()
+        assert reason(app, "name") == ""
+        assert reason(app, "device") == "✘ no cuda here"
+        app.form.show_problems({})
+        await pilot.pause()
+        assert reason(app, "device") == ""
+
+
+@pytest.mark.parametrize(
+    ("pasted", "seen"),
+    [
+        ("[/x][bold]pics[/bold]", "[/x][bold]pics[/bold]"),
+        ("\x1b[31mred\x1b]0;title\x07\x08", "red\ufffd"),
+        ("\n\nfirst\nsecond", "first"),
+        ("\n", ""),
+        ("画像" * 40, "画像" * 40),
+    ],
+)
+async def test_hostile_text_is_plain_text(pasted: str, seen: str) -> None:
+    """Whatever is pasted is text: no markup, no escape sequence, one line."""
+    app = FormApp({"data": "x"})
+    async with app.run_test(size=(120, 50)) as pilot:
+        line = field(app, "data").query_one(Input)
+        line.focus()
+        line.value = ""
+        line.post_message(events.Paste(pasted))
+        await pilot.pause()
+        assert line.value == seen
+        assert "\x1b" not in shown(line)
+        assert shown(line)[:5] == seen[:5] or line.scroll_x > 0
+        app.form.show_problems({"data": pasted})
+        await pilot.pause()
+        assert seen[:20] in reason(app, "data")
+
+
+async def test_a_value_with_control_characters_never_reaches_the_terminal() -> None:
+    """A path given on the command line may hold anything; the field shows a sign for what cannot be printed."""
+    app = FormApp({"data": "a\x1b[2Jb"})
+    async with app.run_test(size=(120, 50)):
+        assert shown(field(app, "data").query_one(Input)) == "a\ufffd[2Jb"
+        assert app.form.config().data == "a\x1b[2Jb"
+
+
+async def test_the_keyboard_reaches_every_field() -> None:
+    """Down, Tab and Enter go on to the next field, Up and Shift+Tab back, through all of them."""
+    app = FormApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        seen = []
+        for number in range(len(CONSTANTS)):
+            assert app.focused is not None
+            own = next(node for node in app.focused.ancestors if isinstance(node, ConstantField))
+            seen.append(own.constant.name)
+            on = "enter" if isinstance(app.focused, Input) and number % 2 else "down" if number % 3 else "tab"
+            await pilot.press(on)
+        assert seen == [constant.name for constant in CONSTANTS]
+        await pilot.press("up")
+        assert app.focused is not None
+        assert field(app, CONSTANTS[-1].name) in app.focused.ancestors
+
+
+async def test_yes_and_no_are_said_in_words() -> None:
+    """A box to tick says yes or no, which can be told apart without colour."""
+    app = FormApp()
+    async with app.run_test(size=(120, 50)) as pilot:
+        box = field(app, "evaluate_each_epoch").query_one(Checkbox)
+        assert shown(box).endswith("yes")
+        box.focus()
+        await pilot.press("space")
+        assert shown(box).endswith("no")
+        assert "✔" not in shown(box)
+        assert app.form.config().evaluate_each_epoch is False
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+async def test_editors_of_a_column_start_below_each_other(columns: int) -> None:
+    """Values are read down a straight edge."""
+    app = FormApp()
+    async with app.run_test(size=(100, 50)) as pilot:
+        app.form.columns = columns
+        await pilot.pause()
+        edges: dict[int, set[int]] = {}
+        for own in app.query(ConstantField):
+            edges.setdefault(own.query_ancestor(".column", Widget).region.x, set()).add(
+                own.query_one(".editor").region.x
+            )
+        assert len(edges) == columns
+        assert all(len(starts) == 1 for starts in edges.values())
+
+
+def test_a_form_refuses_to_start_with_a_wrong_value() -> None:
+    """A value that is not allowed is refused where it comes from, not shown as if it were one."""
+    with pytest.raises(ConstantError, match="epochs"):
+        ConfigForm({"epochs": 0})
