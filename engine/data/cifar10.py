@@ -1,0 +1,289 @@
+"""CIFAR-10 (Krizhevsky, 2009; https://www.cs.toronto.edu/~kriz/cifar.html), as its official Python version.
+
+What is in the data folder already is used: torchvision's extracted `cifar-10-batches-py`, or the archive, which is read
+without extracting it. Nothing is read before its hash is verified. A damaged folder or archive does not count: the
+archive is then downloaded, and takes the place of a damaged one only when it is whole and verified.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import os
+import pickle
+import shutil
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data.cache import cache_key, is_cached, read_cache, write_cache
+from engine.data.download import DownloadError, RemoteFile, bytes_in_part, download, is_whole, megabytes
+from engine.data.found import Found
+from engine.data.imageset import IMAGE_SIZE, ImageSet, Split, fingerprint
+from engine.data.progress import Progress
+from engine.errors import ConstantError, DataError
+from engine.text import clean
+
+CLASSES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+"""The notebook's names, in the order of the labels."""
+
+URL_VARIABLE = "CIFAR_TUI_CIFAR10_URL"
+"""Environment variable with the address of a mirror of the archive. The hash to match stays the official one."""
+
+FOLDER = "cifar-10-batches-py"
+"""The folder's name in the archive and on the disk."""
+
+TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
+TEST = ("test_batch",)
+PIXELS = 3 * IMAGE_SIZE * IMAGE_SIZE
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where CIFAR-10 comes from, and how to know that it is CIFAR-10."""
+
+    archive: RemoteFile
+    md5: Mapping[str, str]
+    """Of each file in the extracted folder."""
+    images_per_batch: int
+
+
+OFFICIAL = Source(
+    archive=RemoteFile(
+        title="CIFAR-10",
+        url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        name="cifar-10-python.tar.gz",
+        size=170_498_071,
+        sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    ),
+    md5={
+        "data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+        "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+        "data_batch_4": "634d18415352ddfa80567beed471001a",
+        "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+        "test_batch": "40351d587109b95175f43aff81a1287e",
+        "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+    },
+    images_per_batch=10_000,
+)
+"""The MD5 values are those in torchvision's `datasets/cifar.py`."""
+
+
+def official() -> Source:
+    """The official source, from a mirror where the environment names one."""
+    url = os.environ.get(URL_VARIABLE)
+    return replace(OFFICIAL, archive=replace(OFFICIAL.archive, url=url)) if url else OFFICIAL
+
+
+def load_cifar10(data_dir: Path, progress: Progress, source: Source | None = None) -> ImageSet:
+    """CIFAR-10 from `data_dir`, downloaded into it where it is missing or damaged.
+
+    Raises `DataError` where it cannot be had, and `Stopped`.
+    """
+    source = source or official()
+    cached = read_cache(_cache(data_dir), _key(data_dir, source))
+    if cached:
+        return cached
+    images = _from_folder(data_dir / FOLDER, source, progress)
+    if images is None:
+        archive = data_dir / source.archive.name
+        if not is_whole(archive, source.archive, progress):
+            try:
+                download(source.archive, data_dir, progress)
+            except DownloadError as error:
+                damaged = f"; the {archive} that is there is damaged" if archive.exists() else ""
+                raise DataError(
+                    f"CIFAR-10 cannot be downloaded: {error}{damaged}.\nTry again, take --data demo or a folder of"
+                    f" images, or copy {source.archive.name} from elsewhere into {data_dir}."
+                ) from None
+        images = _from_archive(archive, source, progress)
+    write_cache(_cache(data_dir), _key(data_dir, source), images)
+    return images
+
+
+def find_cifar10(data_dir: Path, source: Source | None = None) -> Found:
+    """What `load_cifar10` will find. Raises `ConstantError` where CIFAR-10 could not be written to `data_dir`."""
+    source = source or official()
+    where = clean(data_dir)
+    archive = data_dir / source.archive.name
+    if is_cached(_cache(data_dir), _key(data_dir, source)) or _is_in(data_dir, source):
+        return _found(True, f"CIFAR-10 in {where}, verified", source)
+    _check_room(data_dir, source)
+    details = megabytes(source.archive.size)
+    if part := bytes_in_part(source.archive, data_dir):
+        details += f", {megabytes(part)} of it already there"
+    if archive.exists():
+        details += f"; the {source.archive.name} there is damaged"
+    return _found(False, f"CIFAR-10 will be downloaded to {where}: {details}", source)
+
+
+def _found(ready: bool, description: str, source: Source) -> Found:
+    per_batch = source.images_per_batch
+    return Found(ready, description, len(TRAIN) * per_batch, len(TEST) * per_batch, CLASSES)
+
+
+def _cache(data_dir: Path) -> Path:
+    return data_dir / "cache" / "cifar10.safetensors"
+
+
+def _files(data_dir: Path, source: Source) -> Iterator[tuple[Path, str, str]]:
+    """Every file that CIFAR-10 could be read from, with the kind of its hash and the hash."""
+    yield data_dir / source.archive.name, "sha256", source.archive.sha256
+    for name, md5 in source.md5.items():
+        yield data_dir / FOLDER / name, "md5", md5
+
+
+def _key(data_dir: Path, source: Source) -> str:
+    """Stands for the hashes that are asked for and the files that are there, as far as size and time tell them."""
+    return cache_key(*(f"{path.name} {hash} {_stamp(path)}" for path, _, hash in _files(data_dir, source)))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _is_in(data_dir: Path, source: Source) -> bool:
+    """Whether the archive or the whole extracted folder is there, verified."""
+    archive, *extracted = (
+        (stamp := _stamp(path)) is not None
+        and (kind == "md5" or stamp[0] == source.archive.size)
+        and _hash(path, kind, stamp) == hash
+        for path, kind, hash in _files(data_dir, source)
+    )
+    return archive or all(extracted)
+
+
+@functools.lru_cache(maxsize=32)
+def _hash(path: Path, kind: str, stamp: tuple[int, int]) -> str | None:
+    """A file's hash, computed once for each `stamp`: a form asks again with every key that is pressed."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, functools.partial(hashlib.new, kind, usedforsecurity=False)).hexdigest()
+    except OSError:
+        return None
+
+
+def _check_room(data_dir: Path, source: Source) -> None:
+    place = data_dir.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise ConstantError({"data_dir": f"{place} is not a folder"})
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ConstantError({"data_dir": f"{place} cannot be written to, and CIFAR-10 has to be downloaded"})
+    missing = source.archive.size - bytes_in_part(source.archive, data_dir)
+    if (free := shutil.disk_usage(place).free) < missing:
+        raise ConstantError(
+            {"data_dir": f"{place} has {megabytes(free)} free, and CIFAR-10 needs {megabytes(missing)}"}
+        )
+
+
+def _from_folder(folder: Path, source: Source, progress: Progress) -> ImageSet | None:
+    """The images of torchvision's extracted folder, or None where it is missing, incomplete or damaged."""
+    contents: dict[str, bytes] = {}
+    for name, md5 in source.md5.items():
+        try:
+            # Read once, so that what is unpickled is what was hashed. All are verified before any of them is read.
+            contents[name] = (folder / name).read_bytes()
+        except OSError:
+            return None
+        if hashlib.md5(contents[name], usedforsecurity=False).hexdigest() != md5:
+            return None
+        progress("verifying CIFAR-10", sum(map(len, contents.values())), None, "bytes")
+    return _assemble(contents.items(), folder, source, progress)
+
+
+def _from_archive(archive: Path, source: Source, progress: Progress) -> ImageSet:
+    """The images of a verified archive."""
+    try:
+        with tarfile.open(archive, "r|gz") as members:
+            return _assemble(_batches(members, source), archive, source, progress)
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise DataError(f"{archive} cannot be read: {error}") from None
+
+
+def _batches(members: tarfile.TarFile, source: Source) -> Iterator[tuple[str, bytes]]:
+    # Labels and file names take less than 64 bytes an image.
+    largest = source.images_per_batch * (PIXELS + 64) + 4096
+    for member in members:
+        folder, _, name = member.name.partition("/")
+        content = members.extractfile(member) if folder == FOLDER and member.isfile() else None
+        if content is not None:
+            yield name, content.read(largest)
+
+
+def _assemble(contents: Iterable[tuple[str, bytes]], where: Path, source: Source, progress: Progress) -> ImageSet:
+    """Put the batches in their places. `contents` holds verified files by name, in any order."""
+    per_batch = source.images_per_batch
+    missing = [*TRAIN, *TEST]
+    images = np.empty((len(missing) * per_batch, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    labels = np.empty(len(images), np.int64)
+    for name, content in contents:
+        if name in missing:
+            start = (*TRAIN, *TEST).index(name) * per_batch
+            place = slice(start, start + per_batch)
+            images[place], labels[place] = _batch(content, per_batch, f"{name} in {where}")
+            missing.remove(name)
+            progress("reading CIFAR-10", len(images) - len(missing) * per_batch, len(images), "images")
+    if missing:
+        raise DataError(f"{where} lacks {', '.join(missing)}: it is not CIFAR-10.")
+    boundary = len(TRAIN) * per_batch
+    train, test = Split(images[:boundary], labels[:boundary]), Split(images[boundary:], labels[boundary:])
+    return ImageSet("CIFAR-10", clean(where), CLASSES, train, test, fingerprint(CLASSES, train, test))
+
+
+def _batch(content: bytes, images: int, what: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Pixels (images, 32, 32, 3) and labels (images,) of one batch file.
+
+    Its `data` holds 3072 bytes an image, the red, green and blue planes of 32×32; its `labels` are a list.
+    """
+    try:
+        batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
+        pixels, labels = batch[b"data"].content(images * PIXELS), np.array(batch[b"labels"])
+    except Exception as error:  # noqa: BLE001 - a pickle that is none can raise anything
+        raise DataError(f"{what} is not a batch of CIFAR-10: {error}.") from None
+    if labels.shape != (images,) or labels.dtype.kind != "i" or labels.min() < 0 or labels.max() >= len(CLASSES):
+        raise DataError(f"{what} is not a batch of CIFAR-10: its labels are not {images:,} numbers from 0 to 9.")
+    planes = np.frombuffer(pixels, np.uint8).reshape(images, 3, IMAGE_SIZE, IMAGE_SIZE)
+    return planes.transpose(0, 2, 3, 1), labels
+
+
+class _Pickled:
+    """What a batch's pickle builds in place of NumPy's arrays: it only keeps the bytes that it is given."""
+
+    def __init__(self, *_: object) -> None:
+        self._state: tuple[Any, ...] = ()
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._state = state
+
+    def content(self, length: int) -> bytes:
+        """The array's content, where it is one of `length` bytes: (version, shape, dtype, is Fortran, content)."""
+        content = self._state[4]
+        if not isinstance(content, bytes) or len(content) != length or self._state[3]:
+            raise ValueError(f"its images are not {length:,} bytes")
+        return content
+
+
+class _Unpickler(pickle.Unpickler):
+    """Runs nothing: the three names that a batch needs are stand-ins, any other is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in {
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+        }:
+            return _Pickled
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}")

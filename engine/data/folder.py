@@ -1,0 +1,299 @@
+"""Images in folders, `train/<class>/*` and `test/<class>/*`, as torchvision's ImageFolder reads them.
+
+Classes and images come in ImageFolder's order; images of another size become 32×32 by bilinear interpolation, as
+`torchvision.transforms.Resize` does it. The first reading decodes every file and keeps the result in the data folder;
+the next finds it there, as long as every file's path, size and time are the same.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from engine.config import DATA_SOURCES
+from engine.data.cache import cache_key, is_cached, read_cache, write_cache
+from engine.data.found import Found
+from engine.data.imageset import IMAGE_SIZE, ImageSet, Split, fingerprint
+from engine.data.progress import Progress
+from engine.errors import ConstantError
+from engine.text import clean
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+"""Files that count as images, as torchvision has them; all others are passed over, and hidden ones too."""
+
+FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
+"""What is decoded, whatever a file's name says. Pillow knows more, and runs other programs for some."""
+
+CHUNK = 32
+"""Images that a thread takes at a time."""
+
+MOST_THREADS = 16
+"""Each may hold one image of up to `PIL.Image.MAX_IMAGE_PIXELS` (89 million), which bounds the memory."""
+
+NAMED = 5
+"""How many of a list a message names."""
+
+
+class _File(NamedTuple):
+    folder: str
+    name: str
+    size: int
+    changed: int
+    """Nanoseconds, or -1 for what is no regular file."""
+
+    @property
+    def path(self) -> str:
+        return f"{self.folder}/{self.name}"
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """What is in the folder, before any image is opened."""
+
+    root: Path
+    classes: tuple[str, ...]
+    """As on the disk, sorted."""
+    train: list[list[_File]]
+    """The files of each class."""
+    test: list[list[_File]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes as they are shown: cleaned, and still distinct."""
+        names: list[str] = []
+        for name in map(clean, self.classes):
+            candidates = itertools.chain([name], (f"{name} ({i})" for i in itertools.count(2)))
+            names.append(next(candidate for candidate in candidates if candidate not in names))
+        return tuple(names)
+
+    @property
+    def files(self) -> list[_File]:
+        """Training and test images in order."""
+        return [file for files in (*self.train, *self.test) for file in files]
+
+    @property
+    def key(self) -> str:
+        prefix = len(str(self.root))
+        return cache_key(*(f"{f.folder[prefix:]}/{f.name}\0{f.size}\0{f.changed}" for f in self.files))
+
+    def cache(self, data_dir: Path) -> Path:
+        """Where the images are kept: one file a folder, so a changed folder replaces what was there."""
+        return data_dir / "cache" / f"folder-{cache_key(str(self.root))[:16]}.safetensors"
+
+
+def load_folder(data: str, data_dir: Path, progress: Progress) -> ImageSet:
+    """The images in folder `data`, cached in `data_dir`.
+
+    Raises `ConstantError` where the folder is not laid out as it should be or holds unreadable images, and `Stopped`.
+    """
+    listing = _list(data)
+    key = listing.key
+    cached = read_cache(listing.cache(data_dir), key)
+    if cached:
+        return cached
+    images, resized = _read(listing, progress)
+    train, test = _splits(listing, images)
+    names = listing.names
+    notes = (f"{resized:,} of {len(images):,} images were not 32×32 and were resized (bilinear).",) if resized else ()
+    image_set = ImageSet(
+        name=clean(listing.root.name),
+        source=clean(listing.root),
+        classes=names,
+        train=train,
+        test=test,
+        fingerprint=fingerprint(names, train, test),
+        notes=notes,
+    )
+    write_cache(listing.cache(data_dir), key, image_set)
+    return image_set
+
+
+def find_folder(data: str, data_dir: Path) -> Found:
+    """What `load_folder` will find. Raises `ConstantError`."""
+    listing = _list(data)
+    cached = is_cached(listing.cache(data_dir), listing.key)
+    return Found(
+        ready=True,
+        description=f"folder {clean(data)}, {'cached' if cached else 'to be read'}",
+        train_images=sum(map(len, listing.train)),
+        test_images=sum(map(len, listing.test)),
+        classes=listing.names,
+    )
+
+
+def _list(data: str) -> _Listing:
+    """Look through the folder and check its layout."""
+    root = Path(os.path.abspath(Path(data).expanduser()))
+    if not root.is_dir():
+        what = "is not a folder" if root.exists() else "does not exist"
+        raise _problem(f"{root} {what}; it must be {', '.join(DATA_SOURCES)} or a folder of images")
+    splits = [root / "train", root / "test"]
+    missing = [split.name for split in splits if not split.is_dir()]
+    if missing:
+        raise _problem(f"{root} has no {'/ and no '.join(missing)}/; it must hold train/<class>/ and test/<class>/")
+    train, test = ({name: _images(f"{split}/{name}") for name in _folders(split)} for split in splits)
+    if train.keys() != test.keys():
+        differing = [
+            f"only in {there}/: {_some(sorted(names))}"
+            for there, names in (("train", train.keys() - test.keys()), ("test", test.keys() - train.keys()))
+            if names
+        ]
+        raise _problem(f"{root} has classes that differ between train/ and test/; {'; '.join(differing)}")
+    if len(train) < 2:
+        raise _problem(f"{root}/train holds {len(train)} classes (folders with images); at least 2 are needed")
+    empty = [
+        f"{there}/{name}" for there, split in (("train", train), ("test", test)) for name in split if not split[name]
+    ]
+    if empty:
+        raise _problem(f"{root} has classes without an image: {_some(sorted(empty))}")
+    classes = tuple(sorted(train))
+    return _Listing(root, classes, [train[name] for name in classes], [test[name] for name in classes])
+
+
+def _folders(folder: Path) -> list[str]:
+    with _looking_into(folder), os.scandir(folder) as entries:
+        return [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+
+
+def _images(folder: str) -> list[_File]:
+    """All images below `folder`, in ImageFolder's order: by folder, then by name."""
+    found: list[_File] = []
+    seen: set[tuple[int, int]] = set()
+    pending = [folder]
+    while pending:
+        current = pending.pop()
+        with _looking_into(current):
+            status = os.stat(current)
+            identity = (status.st_dev, status.st_ino)
+            if identity in seen:
+                continue  # a link back up would go round for ever
+            seen.add(identity)
+            with os.scandir(current) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir():
+                        pending.append(entry.path)
+                    elif entry.name.lower().endswith(SUFFIXES):
+                        found.append(_file(current, entry))
+    return sorted(found)
+
+
+def _file(folder: str, entry: os.DirEntry[str]) -> _File:
+    try:
+        status = entry.stat()
+    except OSError:
+        return _File(folder, entry.name, 0, -1)  # a link to nowhere
+    # Opening a pipe would wait for a writer for ever.
+    changed = status.st_mtime_ns if stat.S_ISREG(status.st_mode) else -1
+    return _File(folder, entry.name, status.st_size, changed)
+
+
+@contextmanager
+def _looking_into(folder: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _problem(f"{folder} cannot be read: {error.strerror or error}") from None
+
+
+def _read(listing: _Listing, progress: Progress) -> tuple[NDArray[np.uint8], int]:
+    """Decode every image, on all cores: pixels of shape (n, 32, 32, 3), and how many were resized.
+
+    Raises `ConstantError` that names the unreadable ones.
+    """
+    files = listing.files
+    try:
+        images = np.empty((len(files), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    except MemoryError:
+        raise _problem(f"{listing.root} holds {len(files):,} images, more than fit into memory") from None
+    unreadable: dict[int, str] = {}
+    read = itertools.count(1)
+
+    def decode(chunk: range) -> int:
+        resized = 0
+        for i in chunk:
+            try:
+                resized += _decode(files[i], images[i])
+            except Exception as error:  # noqa: BLE001 - a broken file leads decoders to raise anything
+                unreadable[i] = _reason(error)
+            progress("reading images", next(read), len(files), "images")
+        return resized
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(_cores(), MOST_THREADS), "read-images") as pool:
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # remarks on odd files have no place on the screen
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        chunks = [pool.submit(decode, range(len(files))[i : i + CHUNK]) for i in range(0, len(files), CHUNK)]
+        try:
+            resized = sum(chunk.result() for chunk in chunks)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+    if unreadable:
+        prefix = len(str(listing.root)) + 1
+        named = [f"{files[i].path[prefix:]} ({reason})" for i, reason in sorted(unreadable.items())]
+        raise _problem(
+            f"{listing.root} holds {len(named):,} unreadable of {len(files):,} images, to be replaced or removed:"
+            f" {_some(named)}"
+        )
+    return images, resized
+
+
+def _decode(file: _File, into: NDArray[np.uint8]) -> bool:
+    """Read one image into an array of shape (32, 32, 3); whether it had to be resized."""
+    if file.changed < 0:
+        raise ValueError("not a file")
+    with Image.open(file.path, formats=FORMATS) as image:
+        # Pillow's own conversion cuts 16 bits off at 255, which leaves a white image.
+        plain = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if image.mode[0] == "I" else image
+        rgb = plain.convert("RGB")
+    resized = rgb.size != (IMAGE_SIZE, IMAGE_SIZE)
+    if resized:
+        rgb = rgb.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR)
+    into[:] = np.asarray(rgb)
+    return resized
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case UnidentifiedImageError():
+            return "not an image"
+        case Image.DecompressionBombWarning() | Image.DecompressionBombError():
+            return "too many pixels"
+        case OSError() if error.strerror:
+            return error.strerror
+    text = str(error)
+    return text if 0 < len(text) <= 60 else "broken"
+
+
+def _splits(listing: _Listing, images: NDArray[np.uint8]) -> tuple[Split, Split]:
+    labels = [
+        np.repeat(np.arange(len(listing.classes), dtype=np.int64), [len(files) for files in split])
+        for split in (listing.train, listing.test)
+    ]
+    boundary = len(labels[0])
+    return Split(images[:boundary], labels[0]), Split(images[boundary:], labels[1])
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _problem(reason: str) -> ConstantError:
+    return ConstantError({"data": reason})

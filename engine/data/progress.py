@@ -1,0 +1,50 @@
+"""How far the images are, told at a pace a screen can use; also where a pause and a stop reach the loaders."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from engine.control import Control
+from engine.errors import Stopped
+
+INTERVAL = 0.1
+"""Seconds between two reports of one activity."""
+
+Unit = Literal["bytes", "images"]
+
+
+class Progress:
+    """Loaders call this as often as they like, from any thread: the first and the last step of an activity are told,
+    and about ten a second in between.
+
+    A call waits while the control is paused, and raises `Stopped` once a stop was asked for.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[str, int, int | None, Unit], None],
+        control: Control,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tell = tell
+        self._control = control
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._told: tuple[str, int, int | None] | None = None
+        self._told_at = 0.0
+
+    def __call__(self, activity: str, done: int, total: int | None, unit: Unit) -> None:
+        step = (activity, done, total)
+        with self._lock:
+            now = self._clock()
+            first = self._told is None or self._told[0] != activity
+            due = first or done == total or now - self._told_at >= INTERVAL
+            if due and step != self._told:
+                self._told, self._told_at = step, now
+                self._tell(activity, done, total, unit)
+        self._control.wait_while_paused()
+        if self._control.stops:
+            raise Stopped("A stop was asked for while the images were read.")
