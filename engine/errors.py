@@ -36,6 +36,10 @@ class RunFolderError(EngineError):
     """A run's folder cannot be created, locked, read or written."""
 
 
+class NoSuchRunError(RunFolderError):
+    """The RUN that was asked for is not there."""
+
+
 class TrainingError(EngineError):
     """Training cannot go on: the loss is no longer finite, memory ran out, the device is gone."""
 

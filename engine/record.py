@@ -88,6 +88,10 @@ class RunRecord:
                 self.started = event
                 self.data_progress = None
                 self.notices.extend(event.dataset.notes)
+                self.lines.append(
+                    f"Training {event.config.get('model')} with {event.parameters:,} parameters on"
+                    f" {event.dataset.train_images:,} images ({event.dataset.name}), on {event.device.name}"
+                )
             case EpochStarted():
                 self.epoch = event.epoch
             case BatchDone():

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from engine.config import TrainingConfig
-from engine.errors import ConstantError, RunFolderError
+from engine.errors import ConstantError, NoSuchRunError, RunFolderError
 from engine.events import Event, RunStarted, from_json, to_json
 from engine.record import RunLog, RunRecord, Status
 
@@ -215,11 +215,11 @@ def _entries(runs_dir: Path) -> Iterator[RunEntry]:
 
 
 def find(runs_dir: Path, run: str | None) -> Path:
-    """The folder that RUN means: a folder, a name below `runs_dir`, or the latest run. Raises `RunFolderError`."""
+    """The folder that RUN means: a folder, a name below `runs_dir`, or the latest run. Raises `NoSuchRunError`."""
     if run is None:
         runs = list_runs(runs_dir)
         if not runs:
-            raise RunFolderError(
+            raise NoSuchRunError(
                 f"There is no run in {runs_dir} yet. cifar-tui train starts one; --runs-dir looks elsewhere."
             )
         return runs[0].path
@@ -227,6 +227,6 @@ def find(runs_dir: Path, run: str | None) -> Path:
         if (folder / JOURNAL).is_file():
             return folder
     names = ", ".join(entry.name for entry in list_runs(runs_dir)[:5])
-    raise RunFolderError(
+    raise NoSuchRunError(
         f"There is no run {run} in {runs_dir}. " + (f"There are: {names}." if names else "It is empty.")
     )

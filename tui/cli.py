@@ -17,7 +17,7 @@ import pydantic
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from engine.config import TrainingConfig, reasons
-from engine.errors import ConstantError, EngineError
+from engine.errors import ConstantError, EngineError, NoSuchRunError
 from engine.text import clean
 from tui.exit_codes import ExitCode
 
@@ -47,7 +47,7 @@ def execute(arguments: list[str]) -> int:
     except CycloptsError as error:
         print(f"cifar-tui: {_explained(error)}", file=sys.stderr)
         return ExitCode.WRONG
-    except ConstantError as error:
+    except (ConstantError, NoSuchRunError) as error:
         print(f"cifar-tui: {error.message}", file=sys.stderr)
         return ExitCode.WRONG
     except EngineError as error:

@@ -179,7 +179,7 @@ def test_events_of_a_whole_run() -> None:
     record = recorded(log)
     assert record.started is not None
     assert record.started.parameters == 89_834
-    assert record.lines[0] == f"Epoch [1/1], Batch [500/1000], Loss: {record.losses[499]:.4f}"
+    assert record.lines[1] == f"Epoch [1/1], Batch [500/1000], Loss: {record.losses[499]:.4f}"
     assert len(record.losses) == record.started.iterations == 1000
     assert record.status == "completed"
     evaluation = record.evaluation
