@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -89,7 +93,7 @@ class CifarApp(App[None]):
         if answer == "again":
             self.start_run(config.model_copy(update={"name": ""}))
         elif isinstance(self.screen, SetupScreen) and answer in ("demo", "folder"):
-            self.screen.choose_data("demo" if answer == "demo" else "")
+            self.screen.choose("data", "demo" if answer == "demo" else None)
 
     def _show_results(self, record: RunRecord, folder: Path) -> None:
         from tui.screens.results import ResultsScreen
@@ -174,6 +178,14 @@ class CifarApp(App[None]):
         self.push_screen(
             HelpScreen(getattr(self.screen, "HELP", ""), [(" ".join(names), does) for does, names in keys.items()])
         )
+
+    def _fatal_error(self) -> None:
+        # Textual would print the traceback with all local variables. A person gets one line, a bug report the file.
+        error = sys.exc_info()[1]
+        with tempfile.NamedTemporaryFile("w", prefix="cifar-tui-", suffix=".log", delete=False) as log:
+            log.write(traceback.format_exc())
+        goes_on = " The run goes on without it." if self._is_training() else ""
+        self.panic(Text(f"The screen broke off: {clean(repr(error))[:200]}.{goes_on} Details for a report: {log.name}"))
 
     def action_switch_theme(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name

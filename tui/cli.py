@@ -132,7 +132,6 @@ def export(
 ) -> None:
     """Write a run's bundle to a folder: summary.json, loss.csv, report.md, loss.svg."""
     from engine.export import write_bundle
-
     from engine.rundir import find, read
 
     written = write_bundle(read(find(runs_dir, run)), to)

@@ -38,8 +38,8 @@ class SetupScreen(Screen[None]):
     """The form, the look before the start, and Start.
 
     `values` fill the form by name. `look` is called off the event loop, in a daemon thread, since it may import torch
-    or read a slow disk; its answer counts only if the config is still the same. `pause` is how many seconds typing has
-    to rest before it is called.
+    or read a slow disk; its answer counts only if the config is still the same. `pause` is how many seconds nothing has to
+    change before it is called: a number is typed by then, and at first the form is painted.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -128,7 +128,7 @@ class SetupScreen(Screen[None]):
             config = self._form.config()
         except ConstantError:
             config = None
-        self._use(config, pause=0)
+        self._use(config)
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
@@ -140,14 +140,29 @@ class SetupScreen(Screen[None]):
         self._panel.folded = not beside and height < 40
         self._panel.airy = beside and height >= 36
 
+    # What the app says and asks
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What stands in the form, as text, by constant name."""
+        return self._form.values
+
+    def show_problems(self, problems: Mapping[str, str]) -> None:
+        """Shows reasons found at the start of a run beside their fields."""
+        self._form.show_problems(problems)
+
+    def choose(self, name: str, value: str | None) -> None:
+        """Sets a constant, or with None asks for a value that is not among its choices."""
+        self._form.choose(name, value)
+
     # What was typed, and what a look at it found
 
     @on(ConfigForm.Changed)
     def _form_changed(self, event: ConfigForm.Changed) -> None:
         if event.config is None or event.config != self._config:
-            self._use(event.config, pause=self._pause)
+            self._use(event.config)
 
-    def _use(self, config: TrainingConfig | None, *, pause: float) -> None:
+    def _use(self, config: TrainingConfig | None) -> None:
         self._config = config
         self._preflight = None
         if self._waiting is not None:
@@ -156,8 +171,8 @@ class SetupScreen(Screen[None]):
             self._panel.show_checks(None, waiting="waits for the constants")
         else:
             self._panel.show_checks(None)
-            if pause:
-                self._waiting = self.set_timer(pause, self._look_now)
+            if self._pause:
+                self._waiting = self.set_timer(self._pause, self._look_now)
             else:
                 self._look_now()
         self._panel.show_command(config)

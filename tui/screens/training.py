@@ -75,7 +75,9 @@ class TrainingScreen(Screen[None]):
     }
     TrainingScreen #folded { height: 1; padding: 0 1; color: $text-muted; }
     TrainingScreen #log { height: 2; padding: 0 1; background: $background; color: $text-muted; scrollbar-size: 0 0; }
+    TrainingScreen #facts { height: 1fr; }
     TrainingScreen.-wide #side { display: block; }
+    TrainingScreen.-preparing #side { display: none; }
     TrainingScreen.-wide #folded { display: none; }
     TrainingScreen.-tall #log { height: 4; }
     TrainingScreen.-lines LossChart { display: none; }

@@ -147,6 +147,14 @@ class ConstantField(Vertical):
             self.query_one(".reason", Static).update(Content(f"✘ {clean(reason)}"))
             self.set_class(bool(reason), "-wrong")
 
+    def edit(self, *, another: bool) -> None:
+        """Moves to this field; with `another`, to the line beside its choices."""
+        if another:
+            self.query_one(_Choice).value = ANOTHER
+            self.query_one(_Line).focus()
+        else:
+            self.query("Input, Select, Checkbox").first().focus()
+
     def align(self, width: int, indent: int) -> None:
         """Gives the label `width` cells, and starts the reason under it after `indent` cells."""
         self.query_one(".label", Label).styles.width = width
@@ -321,6 +329,13 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
             self._outside.pop(name, None)
             self._show_reason(self._fields[name])
         self._say()
+
+    def choose(self, name: str, value: str | None) -> None:
+        """Sets one constant and moves to it; None opens the line for a value that is not among its choices."""
+        field = self._fields[name]
+        if value is not None:
+            self.set_values({name: value})
+        field.edit(another=value is None)
 
     def show_problems(self, problems: Mapping[str, str]) -> None:
         """Shows reasons that the form cannot know beside their fields, instead of those shown so before.
