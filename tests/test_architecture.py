@@ -1,0 +1,91 @@
+"""Who may know whom, and who may wait for torch."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted([*(ROOT / "engine").rglob("*.py"), *(ROOT / "tui").rglob("*.py")])
+INTERFACE = {"textual", "rich", "plotext", "tui"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level modules that a fresh interpreter has loaded after `statement`."""
+    code = f"{statement}\nimport sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def engine_modules() -> list[str]:
+    files = [path.relative_to(ROOT) for path in SOURCES if path.is_relative_to(ROOT / "engine")]
+    return [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in files]
+
+
+def test_engine_loads_no_interface() -> None:
+    """Somebody who uses the engine as a library never gets a terminal library with it."""
+    modules = engine_modules()
+    assert len(modules) > 20
+    loaded = loaded_by("import " + ", ".join(modules))
+    assert not loaded & INTERFACE
+    assert "torch" in loaded  # the check sees what is loaded
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import tui.cli",
+        "import tui.app, tui.screens.results",
+        "import engine.config, engine.events, engine.record, engine.run, engine.preflight, engine.export",
+    ],
+)
+def test_nobody_waits_for_torch_to_see_the_form(statement: str) -> None:
+    """The command line, the form and every screen are there before torch is."""
+    assert not loaded_by(statement) & {"torch", "torchvision"}
+
+
+def test_help_loads_neither_torch_nor_the_app() -> None:
+    """--help comes at once."""
+    loaded = loaded_by("from tui.cli import execute\nassert execute(['train', '--help']) == 0")
+    assert not loaded & {"torch", "textual", "plotext"}
+
+
+def test_widgets_know_no_thread_clock_or_file() -> None:
+    """A widget is given plain data, so that it can be shown and tested anywhere."""
+    checked = 0
+    for path in (ROOT / "tui" / "widgets").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            checked += len(names)
+            for name in names:
+                assert name.partition(".")[0] not in {"threading", "time", "datetime", "os", "pathlib", "asyncio"}, path
+    assert checked
+
+
+def test_no_pickle_is_loaded() -> None:
+    """Nothing in the program runs code out of a file: no pickle.load, no torch.load."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in {"load", "loads"} and isinstance(node.value, ast.Name):
+                assert node.value.id not in {"pickle", "torch", "dill", "marshal", "joblib"}, path
+
+
+def test_top_level_is_the_owners() -> None:
+    """The repository's top level holds what its owner fixed, and nothing else."""
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        names = set(os.listdir(ROOT))
+        names -= {"data", "runs", "build", "dist"} | {name for name in names if name.endswith(".egg-info")}
+    else:
+        names = {line.partition("/")[0] for line in done.stdout.splitlines()}
+    allowed = {"tui", "engine", "tests", "pyproject.toml", "README.md", "screenshots", "LICENSE", "CHANGELOG.md"}
+    assert {name for name in names if not name.startswith(".")} <= allowed
