@@ -39,6 +39,7 @@ class LossChart(Widget):
     range of the losses changes.
     """
 
+    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {_component(part) for part in Part}
     DEFAULT_CSS = """
     LossChart {
