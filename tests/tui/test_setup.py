@@ -23,6 +23,7 @@ from engine.preflight import Check, Preflight
 from tui.screens import setup
 from tui.screens.setup import SetupScreen
 from tui.widgets.config_form import ConfigForm, ConstantField
+from tui.widgets.keys import Keys
 from tui.widgets.preflight_panel import PreflightPanel, command_line
 
 Look = Callable[[TrainingConfig], Preflight]
@@ -234,6 +235,20 @@ async def test_the_keyboard_alone_starts_a_run() -> None:
         assert app.started == [wanted]
 
 
+async def test_the_foot_names_the_keys_that_work() -> None:
+    """Start is dimmed until it works, and Leave is named by the key that leaves from where the focus is."""
+    app = SetupApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: not app.button.disabled)
+        foot = app.setup.query_one(Keys)
+        await until(pilot, lambda: shown(foot).startswith("^r Start ^y Copy command ^o Runs f1 Help q Leave"))
+        assert not app.setup.query(".-disabled")
+        app.line("epochs").focus()
+        await until(pilot, lambda: "f1 Help ^q Leave" in shown(foot))
+        await pilot.press("0")
+        await until(pilot, lambda: len(app.setup.query("FooterKey.-disabled")) == 2)
+
+
 async def test_q_leaves_unless_it_is_typed() -> None:
     """In a line q is a letter, and the footer names Ctrl+Q instead; after Escape q leaves."""
     app = SetupApp()
@@ -330,7 +345,10 @@ async def test_a_late_answer_is_dropped() -> None:
         for epochs in ("5", "6", "7"):
             app.line("epochs").value = epochs
             await pilot.pause()
+        app.setup.post_message(SetupScreen.Looked(TrainingConfig(), READY))
+        await pilot.pause()
         assert app.status == "looking…"
+        assert app.button.disabled
         go_on.set()
         await until(pilot, lambda: app.status != "looking…")
         assert app.status == "cannot start yet"
@@ -339,16 +357,17 @@ async def test_a_late_answer_is_dropped() -> None:
 
 
 async def test_the_look_waits_until_typing_rests() -> None:
-    """Digits typed one after the other are looked at once."""
+    """Nothing is looked at while digits are typed, nor before the form is painted."""
+    looked: list[TrainingConfig] = []
     app = SetupApp()
-    app.setup = SetupScreen({}, ready, pause=3600)
+    app.setup = SetupScreen({}, lambda config: looked.append(config) or READY, pause=3600)  # type: ignore[func-returns-value]
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.status == "ready")
         app.line("epochs").focus()
         await pilot.press(*"123")
         await pilot.pause()
         assert app.status == "looking…"
         assert app.button.disabled
+    assert looked == []
 
 
 async def test_back_from_another_screen_it_looks_again() -> None:

@@ -15,13 +15,14 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Button, Footer, Label, Select, Static
+from textual.widgets import Button, Label, Select, Static
 
 from engine.config import CONSTANTS, PRESETS, TrainingConfig
 from engine.errors import ConstantError, EngineError
 from engine.preflight import Check, Preflight
 from engine.text import clean
 from tui.widgets.config_form import ConfigForm
+from tui.widgets.keys import Keys
 from tui.widgets.preflight_panel import PreflightPanel
 
 PATIENCE = 10.0
@@ -38,8 +39,8 @@ class SetupScreen(Screen[None]):
     """The form, the look before the start, and Start.
 
     `values` fill the form by name. `look` is called off the event loop, in a daemon thread, since it may import torch
-    or read a slow disk; its answer counts only if the config is still the same. `pause` is how many seconds nothing has to
-    change before it is called: a number is typed by then, and at first the form is painted.
+    or read a slow disk; its answer counts only if the config is still the same. `pause` is how many seconds nothing
+    has to change before it is called: a number is typed by then, and at first the form is painted.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -106,7 +107,6 @@ class SetupScreen(Screen[None]):
         self._waiting: Timer | None = None
         self._config: TrainingConfig | None = None
         self._preflight: Preflight | None = None
-        self._working = (False, False)
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="title"):
@@ -120,7 +120,7 @@ class SetupScreen(Screen[None]):
             yield Select([(name, name) for name in PRESETS], prompt="custom", compact=True)
             yield Static(id="status", markup=False)
             yield Button("Start  Ctrl+R", variant="primary", compact=True, disabled=True)
-        yield Footer()
+        yield Keys()
 
     def on_screen_resume(self) -> None:
         """At first, and back from another screen: the name may be taken by now, or the data downloaded."""
@@ -227,10 +227,7 @@ class SetupScreen(Screen[None]):
         status.update(Content(said))
         status.set_class(wrong, "-wrong")
         self.query_one(Button).disabled = not self._ready
-        working = (self._ready, self._config is not None)
-        if working != self._working:  # the footer is made anew each time
-            self._working = working
-            self.refresh_bindings()
+        self.refresh_bindings()
 
     @property
     def _ready(self) -> bool:
