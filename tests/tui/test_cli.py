@@ -1,0 +1,177 @@
+"""The command line: what each command answers, on which stream, with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import data
+from engine.config import CONSTANTS, TrainingConfig
+from engine.events import from_json
+from tests.images import made_up_images
+from tui import cli
+from tui.exit_codes import ExitCode
+
+COMMANDS = ("", "train", "runs", "export")
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Flags of a quick run below `tmp_path`, whose images come from memory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(160, 40))
+    return ["--data", "demo", "--epochs", "1", "--device", "cpu", "--threads", "1"]
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """--version prints the version and nothing else."""
+    assert cli.execute(["--version"]) == ExitCode.DONE
+    assert capsys.readouterr().out.strip().replace(".", "").isdecimal()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_enough_to_work_from(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """--help of every command names every flag, and of the constants also what is allowed and the default."""
+    assert cli.execute([*command.split(), "--help"]) == ExitCode.DONE
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    if command in ("", "train"):
+        for constant in CONSTANTS:
+            assert constant.flag in shown
+            assert constant.help[:20] in shown
+    else:
+        assert "--runs-dir" in shown
+    if not command:
+        assert all(name in shown for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("train --epochs 0", "--epochs: 0 is not allowed; it must be a whole number from 1 to 10,000"),
+        ("train --learning-rate fast", "--learning-rate: fast is not allowed; it must be a number above 0, at most 1"),
+        ("--batch-size -3", "--batch-size: -3 is not allowed"),
+        ("train --model [bold]x[/]", "--model: [bold]x[/] is not allowed; it must be one of cnn, "),
+        ("train --epoks 3", "Unknown option: --epoks. Did you mean --epochs?"),
+        ("trian", "'trian' is not understood here. The commands are train, runs, export"),
+        ("train --epochs", "--epochs requires an argument"),
+        ("export", "--to"),
+        ("export nothing --to x", "There is no run nothing in runs"),
+        ("train --data /nowhere", "--data: /nowhere"),
+        ("train --data demo --name a/b", "--name: a/b is not allowed"),
+        ("train --data demo --device cuda:77", "--device: there is no cuda:77 on this machine; there is"),
+    ],
+)
+def test_wrong_command(
+    arguments: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong is said in a line or two on stderr, with exit code 2, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.execute(shlex.split(arguments)) == ExitCode.WRONG
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("cifar-tui: ")
+    assert told in err
+    assert len(err.splitlines()) <= 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_escape_sequences_stay_out_of_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is typed on the command line comes back as plain text."""
+    for arguments in (["train", "--model", "\x1b[31mx"], ["\x1b]0;title\x07"], ["train", "--\x1b[1m", "x"]):
+        assert cli.execute(arguments) == ExitCode.WRONG
+        assert "\x1b" not in capsys.readouterr().err
+
+
+@given(
+    epochs=st.integers(1, 10_000),
+    learning_rate=st.floats(1e-8, 1),
+    each=st.booleans(),
+    name=st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="/\\.-"), max_size=20),
+)
+def test_flags_say_what_the_config_says(epochs: int, learning_rate: float, each: bool, name: str) -> None:
+    """The command line that the form shows for a config gives that config again."""
+    config = TrainingConfig(epochs=epochs, learning_rate=learning_rate, evaluate_each_epoch=each, name=name)
+    changed = config.changed()
+    words = [word for c in CONSTANTS if c.name in changed for word in c.arguments(changed[c.name])]
+    _, bound, _ = cli.app.parse_args(["train", *words], exit_on_error=False, print_error=False)
+    assert bound.arguments.get("config", TrainingConfig()) == config
+
+
+def test_json_is_events_and_nothing_else(quick: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    """--json prints one event a line on stdout, from the first to the closing one, and nothing else anywhere."""
+    assert cli.execute(["train", *quick, "--json", "--name", "first"]) == ExitCode.DONE
+    out, err = capfd.readouterr()
+    events = [from_json(line) for line in out.splitlines()]
+    assert [events[0].event, events[-1].event] == ["run_started", "finished"]
+    assert err == ""
+
+
+def test_plain_lines_in_a_pipe(quick: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """In a pipe or a batch job's log a run prints plain lines, the result, and where its folder is."""
+    assert cli.execute(["train", *quick, "--batch-size", "1", "--name", "first"]) == ExitCode.DONE
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "Training cnn with 89,834 parameters on 160 images" in out
+    assert "first  completed" in out
+    assert "The run is in runs/first: summary.json" in out
+
+
+def test_runs_and_export(quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run is listed with its accuracy, as a table and as JSON, and exported by name, by folder and as the latest."""
+    assert cli.execute(["runs"]) == ExitCode.DONE
+    assert "There is no run in runs yet" in capsys.readouterr().out
+    cli.execute(["train", *quick, "--name", "[x]"])
+    capsys.readouterr()
+    assert cli.execute(["runs"]) == ExitCode.DONE
+    assert "[x]" in capsys.readouterr().out
+    assert cli.execute(["runs", "--json"]) == ExitCode.DONE
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert (entry["name"], entry["status"]) == ("[x]", "completed")
+    for i, run in enumerate(([], ["[x]"], ["runs/[x]"])):
+        assert cli.execute(["export", *run, "--to", f"out{i}"]) == ExitCode.DONE
+        written = capsys.readouterr().out.splitlines()
+        assert [Path(path).name for path in written] == ["summary.json", "loss.csv", "report.md", "loss.svg"]
+        assert (tmp_path / f"out{i}" / "summary.json").read_bytes() == Path("runs/[x]/summary.json").read_bytes()
+
+
+def test_run_that_fails(quick: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that fails gives its reason on stderr and exit code 1."""
+    monkeypatch.setattr("engine.course.math.isfinite", lambda loss: False)
+    assert cli.execute(["train", *quick]) == ExitCode.FAILED
+    assert "Try a smaller learning rate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"TERM": ""}, {"TERM": "xterm-256color"}])
+def test_app_where_no_app_can_run(environment: dict[str, str], tmp_path: Path) -> None:
+    """Without a terminal that can draw the app says so in one line, names the way without it, and exits with 2."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tui"],
+        env={**os.environ, **environment},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == ExitCode.WRONG
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "cifar-tui train" in done.stderr
+
+
+def test_reader_that_leaves(quick: list[str], tmp_path: Path) -> None:
+    """`cifar-tui runs | head -1` ends quietly."""
+    cli.execute(["train", *quick])
+    command = f"{shlex.quote(sys.executable)} -m tui runs --json | head -c 1"
+    done = subprocess.run(
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
