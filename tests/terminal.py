@@ -1,0 +1,98 @@
+"""A real terminal for tests: the program behind a pseudo-terminal, its screen read by an emulator."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pexpect
+import pyte
+
+PATIENCE = 180.0
+"""Seconds after which a test gives up on the program; no test passes or fails by how long it really takes."""
+
+# Questions about the terminal and private modes that pyte would print as text.
+_UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<=>?][0-9;]*[ $]?[a-zA-Z]|\x1bP[^\x1b]*\x1b\\")
+_KNOWN_TO_PYTE = re.compile(rb"\x1b\[\?[0-9;]*[hl]")
+
+
+class Terminal:
+    """`cifar-tui` with these arguments in a terminal of `columns` × `rows`; used in a with block, which ends it."""
+
+    def __init__(
+        self, *arguments: str, cwd: Path, columns: int = 80, rows: int = 24, environment: dict[str, str] | None = None
+    ) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._rest = b""
+        self.received = 0
+        """Bytes that came down the link."""
+        variables = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(environment or {})}
+        variables.pop("NO_COLOR", None) if environment is None else None
+        self._program: pexpect.spawn[bytes] = pexpect.spawn(
+            sys.executable, ["-m", "tui", *arguments], cwd=cwd, env=variables, dimensions=(rows, columns), timeout=None
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is not None:
+            print(self.text)  # pytest shows it with the failure
+        self._program.close(force=True)
+
+    @property
+    def text(self) -> str:
+        """What stands on the screen, a line a row."""
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def press(self, *keys: str) -> None:
+        """Type `keys`, one after the other."""
+        for key in keys:
+            self._program.send(key)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._screen.resize(rows, columns)
+        self._program.setwinsize(rows, columns)
+
+    def wait_for(self, *texts: str, without: str | None = None) -> str:
+        """Read until all `texts` stand on the screen; what then stands there."""
+        self._read_until(
+            lambda: all(text in self.text for text in texts) and (without is None or without not in self.text)
+        )
+        return self.text
+
+    def wait_for_end(self) -> int:
+        """Read until the program has ended; its exit code."""
+        self._read_until(lambda: False, until_end=True)
+        self._program.wait()
+        assert self._program.exitstatus is not None, f"killed by signal {self._program.signalstatus}"
+        return int(self._program.exitstatus)
+
+    def _read_until(self, reached: Callable[[], bool], *, until_end: bool = False) -> None:
+        give_up = time.monotonic() + PATIENCE
+        while not reached():
+            if time.monotonic() > give_up:
+                raise AssertionError(f"waited {PATIENCE:.0f} s in vain; the screen shows:\n{self.text}")
+            try:
+                self._feed(self._program.read_nonblocking(65_536, timeout=0.1))
+            except pexpect.TIMEOUT:
+                continue
+            except pexpect.EOF:
+                if until_end or reached():
+                    return
+                raise AssertionError(f"the program ended; the screen shows:\n{self.text}") from None
+
+    def _feed(self, content: bytes) -> None:
+        self.received += len(content)
+        content = self._rest + content
+        cut = content.rfind(b"\x1b")
+        unfinished = cut >= 0 and len(content) - cut < 32 and not re.search(rb"[a-zA-Z\\~]", content[cut + 2 :])
+        content, self._rest = (content[:cut], content[cut:]) if unfinished else (content, b"")
+        self._stream.feed(_UNKNOWN_TO_PYTE.sub(lambda m: m[0] if _KNOWN_TO_PYTE.fullmatch(m[0]) else b"", content))

@@ -1,0 +1,92 @@
+"""The whole program in a real terminal, driven by the keyboard alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.terminal import Terminal
+
+CTRL_R, ESCAPE, ENTER, TAB, CTRL_U = "\x12", "\x1b", "\r", "\t", "\x15"
+QUICK = ("--data", "demo", "--epochs", "1", "--threads", "1", "--name", "first")
+LONG = ("--data", "demo", "--epochs", "50", "--threads", "1", "--name", "first")
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
+def test_from_the_form_to_the_exported_bundle(tmp_path: Path, columns: int, rows: int) -> None:
+    """A user starts a run from the form, sees its results, exports them, leaves, and reads the summary."""
+    with Terminal(*QUICK, cwd=tmp_path, columns=columns, rows=rows) as terminal:
+        terminal.wait_for("new run", "ready")
+        terminal.press(CTRL_R)
+        terminal.wait_for("first", "epoch 1 of 1")
+        terminal.wait_for("completed", "demo set")
+        terminal.press("e")
+        terminal.wait_for("to this folder")
+        terminal.press(CTRL_U, "taken", ENTER)
+        terminal.wait_for("Exported")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+        assert "The run is in runs/first: summary.json" in terminal.text
+    summary = json.loads((tmp_path / "taken" / "summary.json").read_text())
+    assert summary["status"] == "completed"
+    assert summary["dataset"]["name"] == "demo set"
+    assert 30 < summary["evaluation"]["accuracy"] < 90
+    assert sorted(path.name for path in (tmp_path / "taken").iterdir()) == [
+        *("loss.csv", "loss.svg", "report.md", "summary.json"),
+    ]
+
+
+def test_leaving_while_it_trains(tmp_path: Path) -> None:
+    """Who leaves a run that trains is asked; it may go on without the screen until it is done."""
+    with Terminal(*QUICK, cwd=tmp_path) as terminal:
+        terminal.wait_for("ready")
+        terminal.press(CTRL_R)
+        terminal.wait_for("epoch 1 of 1")
+        terminal.press("p")
+        terminal.wait_for("paused")
+        terminal.press("q")
+        terminal.wait_for("What should become of it?", "Stay")
+        terminal.press(ENTER)
+        terminal.wait_for("paused", without="What should become of it?")
+        terminal.press("q")
+        terminal.wait_for("What should become of it?")
+        terminal.press("\x1b[Z", ENTER)  # Shift+Tab: from Stay to going on
+        assert terminal.wait_for_end() == 0
+        assert "first  completed" in terminal.text
+    assert json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())["status"] == "completed"
+
+
+def test_terminal_as_small_as_it_gets(tmp_path: Path) -> None:
+    """A terminal made as small as 1×1 and large again while it trains shows the whole screen; the run never notices."""
+    with Terminal(*QUICK, cwd=tmp_path) as terminal:
+        terminal.wait_for("ready")
+        terminal.press(CTRL_R)
+        terminal.wait_for("epoch 1 of 1")
+        for columns, rows in ((1, 1), (3, 2), (200, 60), (20, 5), (1, 40), (200, 1), (80, 24)):
+            terminal.resize(columns, rows)
+        terminal.wait_for("completed", "bird")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+    assert json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())["iterations"] == 313
+
+
+def test_without_the_app_in_a_terminal(tmp_path: Path) -> None:
+    """`cifar-tui train` in a terminal shows progress and ends with the result on the normal screen."""
+    with Terminal("train", *QUICK, cwd=tmp_path) as terminal:
+        terminal.wait_for("training, epoch 1 of 1", "it/s")
+        assert terminal.wait_for_end() == 0
+        assert "The run is in runs/first" in terminal.text
+
+
+@pytest.mark.parametrize(("presses", "evaluated"), [(1, True), (2, False)])
+def test_ctrl_c(tmp_path: Path, presses: int, evaluated: bool) -> None:
+    """Ctrl-C ends `cifar-tui train` with its results saved, a second one without waiting for the evaluation."""
+    with Terminal("train", *LONG, cwd=tmp_path) as terminal:
+        terminal.wait_for("training, epoch 1 of 50", "it/s")
+        terminal.press(*["\x03"] * presses)
+        assert terminal.wait_for_end() == 130
+    summary = json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())
+    assert summary["status"] == "stopped"
+    assert (summary["evaluation"] is not None) == evaluated
