@@ -67,7 +67,7 @@ class Dice:
         """One colour an image, from near one of the palette's; shape (n, 3, 1, 1)."""
         chosen = np.array(palette, np.float32)[(self._unit(n) * len(palette)).astype(int)]
         change = (self._unit(3 * n).reshape(n, 3) * 2 - 1) * spread
-        return (chosen + change).astype(np.float32).reshape(n, 3, 1, 1)
+        return np.asarray(chosen + change, np.float32).reshape(n, 3, 1, 1)
 
     def noise(self, shape: tuple[int, ...]) -> Floats:
         """Evenly from -1 to 1, in steps of a byte."""
@@ -145,18 +145,29 @@ class Scene:
         """Between two colours, or darker for an `other` of 0."""
         return one * (1 - share) + other * share
 
-    def ellipse(self, u: Number, v: Number, width: Number, height: Number, colour: Floats, opacity: Number = 1) -> None:
+    def ellipse(
+        self, u: Number, v: Number, width: Number, height: Number, colour: Floats, opacity: Floats | None = None
+    ) -> None:
         """With its centre and its half axes."""
         a, b = (self._u - _f(u)) / _f(width), (self._v - _f(v)) / _f(height)
         self._paint((np.sqrt(a * a + b * b) - 1) * np.minimum(_f(width), _f(height)), colour, opacity)
 
-    def box(self, u: Number, v: Number, width: Number, height: Number, colour: Floats, opacity: Number = 1) -> None:
+    def box(
+        self, u: Number, v: Number, width: Number, height: Number, colour: Floats, opacity: Floats | None = None
+    ) -> None:
         """With its centre and half its width and height."""
         distance = np.maximum(np.abs(self._u - _f(u)) - _f(width), np.abs(self._v - _f(v)) - _f(height))
         self._paint(distance, colour, opacity)
 
     def limb(
-        self, u: Number, v: Number, to_u: Number, to_v: Number, thickness: Number, colour: Floats, opacity: Number = 1
+        self,
+        u: Number,
+        v: Number,
+        to_u: Number,
+        to_v: Number,
+        thickness: Number,
+        colour: Floats,
+        opacity: Floats | None = None,
     ) -> None:
         """A line with round ends."""
         along, down = _f(to_u) - _f(u), _f(to_v) - _f(v)
@@ -165,7 +176,7 @@ class Scene:
         a, b = a - part * along, b - part * down
         self._paint(np.sqrt(a * a + b * b) - _f(thickness), colour, opacity)
 
-    def polygon(self, corners: Sequence[tuple[Number, Number]], colour: Floats, opacity: Number = 1) -> None:
+    def polygon(self, corners: Sequence[tuple[Number, Number]], colour: Floats, opacity: Floats | None = None) -> None:
         """Convex; the corners go round either way."""
         sides = [
             (_f(u), _f(v), _f(to_u), _f(to_v)) for (u, v), (to_u, to_v) in itertools.pairwise([*corners, corners[0]])
@@ -180,16 +191,21 @@ class Scene:
         assert distance is not None
         self._paint(distance, colour, opacity)
 
-    def _paint(self, distance: Floats, colour: Floats, opacity: Number = 1) -> None:
+    def _paint(self, distance: Floats, colour: Floats, opacity: Floats | None = None) -> None:
         """Cover where `distance` (in the thing's units, negative inside) says so, with soft edges a pixel wide."""
         cover = 0.5 - distance * self._sharp
         np.minimum(cover, 1, out=cover)
         np.maximum(cover, 0, out=cover)
-        if not isinstance(opacity, int):
-            cover *= _f(opacity)
-        change = colour - self._pixels
-        change *= cover[:, None]
-        self._pixels += change
+        if opacity is None:
+            change = colour - self._pixels
+            change *= cover[:, None]
+            self._pixels += change
+        else:
+            # Most of what is in some images only is in few of them.
+            some = np.flatnonzero(opacity)
+            change = colour[some] - self._pixels[some]
+            change *= (cover[some] * opacity[some])[:, None]
+            self._pixels[some] += change
 
     def finished(self) -> NDArray[np.uint8]:
         """What stands in front, light, haze and noise; shape (n, 32, 32, 3)."""

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from engine.config import DATA_SOURCES
+from engine.config import CONSTANTS
 from engine.data.cache import cache_key, is_cached, read_cache, write_cache
 from engine.data.found import Found
 from engine.data.imageset import IMAGE_SIZE, ImageSet, Split, fingerprint
@@ -41,6 +41,8 @@ CHUNK = 32
 
 MOST_THREADS = 16
 """Each may hold one image of up to `PIL.Image.MAX_IMAGE_PIXELS` (89 million), which bounds the memory."""
+
+_ALLOWED = next(constant.allowed for constant in CONSTANTS if constant.name == "data")
 
 NAMED = 5
 """How many of a list a message names."""
@@ -138,7 +140,7 @@ def _list(data: str) -> _Listing:
     root = Path(os.path.abspath(Path(data).expanduser()))
     if not root.is_dir():
         what = "is not a folder" if root.exists() else "does not exist"
-        raise _problem(f"{root} {what}; it must be {', '.join(DATA_SOURCES)} or a folder of images")
+        raise _problem(f"{root} {what}; it must be {_ALLOWED}")
     splits = [root / "train", root / "test"]
     missing = [split.name for split in splits if not split.is_dir()]
     if missing:
@@ -152,7 +154,7 @@ def _list(data: str) -> _Listing:
         ]
         raise _problem(f"{root} has classes that differ between train/ and test/; {'; '.join(differing)}")
     if len(train) < 2:
-        raise _problem(f"{root}/train holds {len(train)} classes (folders with images); at least 2 are needed")
+        raise _problem(f"{root} has too few classes: train/ holds {len(train)} folders, and at least 2 are needed")
     empty = [
         f"{there}/{name}" for there, split in (("train", train), ("test", test)) for name in split if not split[name]
     ]

@@ -33,6 +33,7 @@ class Request(BaseHTTPRequestHandler):
     def begin(self, length: int | None, status: int = 200, **headers: str) -> None:
         """Status and headers; `length` is what is promised."""
         self.send_response(status)
+        self.send_header("Connection", "close")
         if length is not None:
             self.send_header("Content-Length", str(length))
         for name, value in headers.items():

@@ -1,0 +1,271 @@
+"""CIFAR-10 from what is in the data folder: the archive, the extracted folder, the cache, or something else."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.config import TrainingConfig
+from engine.control import Control
+from engine.data import Progress, cifar10, find
+from engine.data.cifar10 import OFFICIAL, Source, find_cifar10, load_cifar10
+from engine.data.imageset import ImageSet
+from engine.errors import ConstantError, DataError, Stopped
+from tests.engine.official_layout import IMAGES_PER_BATCH, Miniature, batch, miniature, packed
+
+
+def silent() -> Progress:
+    return Progress(lambda *_: None, Control())
+
+
+def assert_is(images: ImageSet, made: Miniature) -> None:
+    assert images.name == "CIFAR-10"
+    assert images.classes == ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    np.testing.assert_array_equal(images.train.images, made.train_images)
+    np.testing.assert_array_equal(images.test.images, made.test_images)
+    assert images.train.labels.tolist() == made.train_labels
+    assert images.test.labels.tolist() == made.test_labels
+    assert images.train.images.dtype == np.uint8
+    assert images.train.labels.dtype == np.int64
+
+
+def contents(folder: Path) -> dict[str, tuple[int, int]]:
+    return {str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}
+
+
+def test_the_archive_is_read_where_it_lies(tmp_path: Path) -> None:
+    """Who copied the archive to a machine without internet trains on it, and nothing is extracted."""
+    made = miniature()
+    made.put_archive(tmp_path)
+    assert_is(load_cifar10(tmp_path, silent(), made.source), made)
+    assert not (tmp_path / cifar10.FOLDER).exists()
+
+
+def test_the_folder_that_torchvision_extracted_is_used(tmp_path: Path) -> None:
+    """Who has CIFAR-10 from torchvision downloads nothing."""
+    made = miniature()
+    made.put_folder(tmp_path)
+    assert_is(load_cifar10(tmp_path, silent(), made.source), made)
+
+
+@pytest.mark.filterwarnings("ignore")  # torchvision unpickles with NumPy, which has remarks on pickles of 2009
+def test_torchvision_reads_the_same_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The miniature is laid out as CIFAR-10 is: torchvision reads from it what the program reads."""
+    from torchvision.datasets import CIFAR10
+
+    made = miniature()
+    made.put_folder(tmp_path)
+
+    monkeypatch.setattr(CIFAR10, "train_list", [[name, made.source.md5[name]] for name in cifar10.TRAIN])
+    monkeypatch.setattr(CIFAR10, "test_list", [[name, made.source.md5[name]] for name in cifar10.TEST])
+    monkeypatch.setitem(CIFAR10.meta, "md5", made.source.md5["batches.meta"])
+    images = load_cifar10(tmp_path, silent(), made.source)
+    for split, train in ((images.train, True), (images.test, False)):
+        reference = CIFAR10(str(tmp_path), train=train)
+        np.testing.assert_array_equal(split.images, reference.data)
+        assert split.labels.tolist() == reference.targets
+
+
+def test_the_official_values_are_those_that_torchvision_has() -> None:
+    """What is verified is CIFAR-10 itself."""
+    from torchvision.datasets import CIFAR10
+
+    assert OFFICIAL.archive.url == CIFAR10.url
+    assert OFFICIAL.archive.name == CIFAR10.filename
+    assert CIFAR10.base_folder == cifar10.FOLDER
+    expected = dict([*CIFAR10.train_list, *CIFAR10.test_list, [CIFAR10.meta["filename"], CIFAR10.meta["md5"]]])
+    assert dict(OFFICIAL.md5) == expected
+    assert OFFICIAL.archive.size == 170_498_071
+    assert OFFICIAL.archive.sha256 == "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+
+
+def test_the_second_start_reads_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first start verifies and unpacks; the next one has the images at once, and they are the same."""
+    made = miniature()
+    made.put_archive(tmp_path)
+    first = load_cifar10(tmp_path, silent(), made.source)
+    monkeypatch.setattr(cifar10, "_from_archive", None)
+    monkeypatch.setattr(cifar10, "is_whole", None)
+    second = load_cifar10(tmp_path, silent(), made.source)
+    assert_is(second, made)
+    assert second.info == first.info
+
+
+def test_an_archive_that_changed_is_verified_again(tmp_path: Path) -> None:
+    """A cache does not stand for a file that has since been spoilt."""
+    made = miniature()
+    archive = made.put_archive(tmp_path)
+    load_cifar10(tmp_path, silent(), made.source)
+    archive.write_bytes(bytes(len(made.archive)))
+    with pytest.raises(DataError, match="damaged"):
+        load_cifar10(tmp_path, silent(), made.source)
+
+
+def test_images_are_had_even_where_no_cache_can_be_written(tmp_path: Path) -> None:
+    """A cache is a convenience: a run does not fail for want of it."""
+    made = miniature()
+    made.put_archive(tmp_path)
+    (tmp_path / "cache").write_text("in the way")
+    assert_is(load_cifar10(tmp_path, silent(), made.source), made)
+
+
+def test_a_damaged_folder_gives_way_to_a_whole_archive(tmp_path: Path) -> None:
+    """One spoilt batch is noticed before anything reads it, and the archive beside it serves."""
+    made = miniature()
+    folder = made.put_folder(tmp_path)
+    made.put_archive(tmp_path)
+    (folder / "data_batch_3").write_bytes(b"spoilt")
+    images = load_cifar10(tmp_path, silent(), made.source)
+    assert_is(images, made)
+    assert images.source.endswith(".tar.gz")
+
+
+class Payload:
+    """What a malicious pickle does: run a command."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch '{self.path}'",)
+
+
+@pytest.mark.parametrize("kind", ["archive", "folder"])
+def test_a_batch_that_wants_to_run_something_is_refused(tmp_path: Path, kind: str) -> None:
+    """Even with the right hash, nothing in a batch is ever executed."""
+    made = miniature(data_batch_2=pickle.dumps({"data": Payload(tmp_path / "executed")}, protocol=2))
+    data_dir = tmp_path / "data"
+    (made.put_archive if kind == "archive" else made.put_folder)(data_dir)
+    with pytest.raises(DataError, match=r"data_batch_2 in .* is not a batch of CIFAR-10: it asks for posix\.system"):
+        load_cifar10(data_dir, silent(), made.source)
+    assert not (tmp_path / "executed").exists()
+
+
+LABELS = [0] * IMAGES_PER_BATCH
+PIXELS = bytes(3072 * IMAGES_PER_BATCH)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a pickle",
+        pickle.dumps([1, 2, 3], protocol=2),
+        pickle.dumps({"data": 1, "labels": 2}, protocol=2),
+        batch(PIXELS[:-3072], LABELS),
+        batch(PIXELS, LABELS[:-1]),
+        batch(PIXELS, [*LABELS[:-1], 10]),
+        batch(PIXELS, [*LABELS[:-1], -1]),
+        batch(PIXELS, LABELS)[:-100],
+    ],
+    ids=["empty", "text", "list", "other types", "an image less", "a label less", "label 10", "label -1", "cut"],
+)
+def test_a_batch_of_the_wrong_shape_is_refused(tmp_path: Path, content: bytes) -> None:
+    """What is not 32×32 images with labels from 0 to 9 is named, and does not become training data."""
+    made = miniature(test_batch=content)
+    made.put_folder(tmp_path)
+    with pytest.raises(DataError, match=r"test_batch in .* is not a batch of CIFAR-10"):
+        load_cifar10(tmp_path, silent(), made.source)
+
+
+def test_an_archive_without_a_batch_is_refused(tmp_path: Path) -> None:
+    """What is missing is said by name."""
+    made = miniature()
+    without = {name: content for name, content in made.batches.items() if name != "data_batch_4"}
+    archive, source = packed(without)
+    (tmp_path / source.archive.name).write_bytes(archive)
+    with pytest.raises(DataError, match="lacks data_batch_4"):
+        load_cifar10(tmp_path, silent(), source)
+
+
+def test_a_look_says_what_is_there_and_writes_nothing(tmp_path: Path) -> None:
+    """Before the start a person reads whether CIFAR-10 is there, or has to come first and how large it is."""
+    made = miniature()
+    data_dir = tmp_path / "data"
+    absent = find_cifar10(data_dir, OFFICIAL)
+    assert not absent.ready
+    assert absent.description == f"CIFAR-10 will be downloaded to {data_dir}: 170 MB"
+    assert (absent.train_images, absent.test_images, len(absent.classes)) == (50_000, 10_000, 10)
+    assert not data_dir.exists()
+
+    archive = made.put_archive(data_dir)
+    before = contents(data_dir)
+    present = find_cifar10(data_dir, made.source)
+    assert present.ready
+    assert present.description == f"CIFAR-10 in {data_dir}, verified"
+    assert contents(data_dir) == before
+
+    archive.write_bytes(made.archive[:-1])
+    damaged = find_cifar10(data_dir, made.source)
+    assert not damaged.ready
+    assert damaged.description.endswith("; the cifar-10-python.tar.gz there is damaged")
+
+
+def test_a_look_finds_the_extracted_folder_only_while_it_is_whole(tmp_path: Path) -> None:
+    """A folder with one spoilt file is no CIFAR-10, and the form says so before the start."""
+    made = miniature()
+    folder = made.put_folder(tmp_path)
+    assert find_cifar10(tmp_path, made.source).ready
+    (folder / "batches.meta").write_bytes(b"spoilt")
+    assert not find_cifar10(tmp_path, made.source).ready
+
+
+def test_a_look_after_the_first_start_hashes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The form is quick however often it looks."""
+    made = miniature()
+    made.put_archive(tmp_path)
+    load_cifar10(tmp_path, silent(), made.source)
+    monkeypatch.setattr(cifar10, "_hash", None)
+    assert find_cifar10(tmp_path, made.source).ready
+
+
+def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in the place of the folder, and a disk that is too small, are reasons beside the field."""
+    (tmp_path / "file").write_text("here")
+    config = TrainingConfig(data_dir=tmp_path / "file" / "data")
+    with pytest.raises(ConstantError) as raised:
+        find(config)
+    assert raised.value.problems == {"data_dir": f"{tmp_path}/file is not a folder"}
+
+    monkeypatch.setattr("shutil.disk_usage", lambda path: _Usage(free=5_000_000))
+    with pytest.raises(ConstantError, match="5 MB free, and CIFAR-10 needs 170 MB"):
+        find(TrainingConfig(data_dir=tmp_path / "data"))
+
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(ConstantError, match="cannot be written to"):
+        find(TrainingConfig(data_dir=tmp_path / "data"))
+
+
+@dataclasses.dataclass
+class _Usage:
+    free: int
+
+
+def test_a_mirror_can_be_named_and_changes_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has a faster host names it in the environment; what it sends still has to be CIFAR-10."""
+    monkeypatch.setenv(cifar10.URL_VARIABLE, "https://mirror.example/cifar.tar.gz")
+    source = cifar10.official()
+    assert source.archive.url == "https://mirror.example/cifar.tar.gz"
+    assert source == Source(dataclasses.replace(OFFICIAL.archive, url=source.archive.url), OFFICIAL.md5, 10_000)
+    monkeypatch.delenv(cifar10.URL_VARIABLE)
+    assert cifar10.official() is OFFICIAL
+
+
+def test_a_stop_while_the_archive_is_read_takes_effect(tmp_path: Path) -> None:
+    """Stopping does not wait for the last image, and leaves nothing behind."""
+    made = miniature()
+    made.put_archive(tmp_path)
+    control = Control()
+
+    def tell(activity: str, done: int, total: int | None, unit: str) -> None:
+        if activity == "reading CIFAR-10":
+            control.stop()
+
+    with pytest.raises(Stopped):
+        load_cifar10(tmp_path, Progress(tell, control), made.source)
+    assert contents(tmp_path).keys() == {made.source.archive.name}

@@ -1,0 +1,85 @@
+"""The demo set: the same images for everybody, and something to learn from them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.config import TrainingConfig
+from engine.control import Control
+from engine.data import Progress, find, load
+from engine.data.cifar10 import CLASSES
+from engine.data.imageset import ImageSet, fingerprint
+from engine.errors import Stopped
+
+CONFIG = TrainingConfig(data="demo", seed=123)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> ImageSet:
+    return load(CONFIG, Progress(lambda *_: None, Control()))
+
+
+def test_everybody_gets_the_same_images(drawn: ImageSet) -> None:
+    """Accuracies on the demo set compare between machines, versions and seeds: its pixels never change."""
+    assert drawn.fingerprint == "800fda310c951c1b6069d5203f7c73bfb2f30654f2e0b71a2d193a66a0294e6c"
+    assert fingerprint(drawn.classes, drawn.train, drawn.test) == drawn.fingerprint
+
+
+def test_it_is_called_a_demo_set(drawn: ImageSet) -> None:
+    """Nobody takes its numbers for CIFAR-10's."""
+    assert drawn.name == "demo set"
+    assert drawn.notes == ("The demo set is drawn by the program: its numbers say nothing about CIFAR-10.",)
+    assert "CIFAR" not in drawn.source
+
+
+def test_it_has_the_shape_of_cifar10(drawn: ImageSet) -> None:
+    """Ten classes of the same names, each equally often in training and test images."""
+    assert drawn.classes == CLASSES
+    assert drawn.train.images.shape == (10_000, 32, 32, 3)
+    assert drawn.test.images.shape == (2_000, 32, 32, 3)
+    assert drawn.train.images.dtype == np.uint8
+    assert drawn.train.labels.dtype == np.int64
+    assert np.bincount(drawn.train.labels).tolist() == [1_000] * 10
+    assert np.bincount(drawn.test.labels).tolist() == [200] * 10
+
+
+def test_a_look_tells_what_will_be_drawn(drawn: ImageSet) -> None:
+    """The form knows the demo set without drawing it."""
+    found = find(CONFIG)
+    assert found.ready
+    assert found.description == "demo set: drawn by the program, not CIFAR-10"
+    assert (found.train_images, found.test_images, found.classes) == (
+        len(drawn.train),
+        len(drawn.test),
+        drawn.classes,
+    )
+
+
+def test_no_image_is_there_twice(drawn: ImageSet) -> None:
+    """Test images were never seen in training."""
+    seen = {image.tobytes() for split in (drawn.train, drawn.test) for image in split.images}
+    assert len(seen) == 12_000
+
+
+def test_it_can_be_learnt_but_not_at_a_glance(drawn: ImageSet) -> None:
+    """Comparing with each class's mean image is better than chance and far from right: the shapes matter."""
+    train, test = (split.images.reshape(len(split), -1) / 255 for split in (drawn.train, drawn.test))
+    means = np.stack([train[drawn.train.labels == label].mean(0) for label in range(10)])
+    distances = (test**2).sum(1)[:, None] - 2 * test @ means.T + (means**2).sum(1)
+    right = (distances.argmin(1) == drawn.test.labels).mean()
+    assert 0.15 < right < 0.45
+
+
+def test_a_stop_ends_the_drawing() -> None:
+    """Stopping does not wait for the last image."""
+    control = Control()
+    told: list[int] = []
+
+    def tell(activity: str, done: int, total: int | None, unit: str) -> None:
+        told.append(done)
+        control.stop()
+
+    with pytest.raises(Stopped):
+        load(CONFIG, Progress(tell, control))
+    assert told == [100]

@@ -1,0 +1,414 @@
+"""Images in folders: read in torchvision's order, refused with a reason, kept for the next time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.config import TrainingConfig
+from engine.control import Control
+from engine.data import Progress, find, folder, load
+from engine.data.imageset import ImageSet, fingerprint
+from engine.errors import ConstantError, Stopped
+
+SHARED = Path(__file__).parents[3] / "shared" / "cifar10" / "cifar10-jpeg.tar.xz"
+REAL = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def silent() -> Progress:
+    return Progress(lambda *_: None, Control())
+
+
+def picture(path: Path, seed: int = 0, size: tuple[int, int] = (32, 32), mode: str = "RGB") -> None:
+    """An image file of random pixels, without loss where the format allows it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    channels = {"RGB": (3,), "RGBA": (4,), "L": ()}[mode]
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], *channels), np.uint8)
+    Image.fromarray(pixels, mode=None).save(path)
+
+
+def pictures(root: Path, classes: tuple[str, ...] = ("cat", "dog"), train: int = 3, test: int = 2) -> Path:
+    """A folder as it should be."""
+    for number, name in enumerate(classes):
+        for split, count in (("train", train), ("test", test)):
+            for i in range(count):
+                picture(root / split / name / f"{i}.png", seed=1000 * number + 100 * (split == "test") + i)
+    return root
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    return pictures(tmp_path / "images")
+
+
+def config(data: Path, tmp_path: Path) -> TrainingConfig:
+    return TrainingConfig(data=str(data), data_dir=tmp_path / "data")
+
+
+def read(data: Path, tmp_path: Path) -> ImageSet:
+    return load(config(data, tmp_path), silent())
+
+
+def problem(data: Path, tmp_path: Path) -> str:
+    """Why a folder is refused: before the start and at the start, for the same reason, and nothing is written."""
+    reasons = []
+    for refuse in (lambda: find(config(data, tmp_path)), lambda: read(data, tmp_path)):
+        with pytest.raises(ConstantError) as raised:
+            refuse()
+        assert raised.value.problems.keys() == {"data"}
+        reasons.append(raised.value.problems["data"])
+    assert reasons[0] == reasons[1]
+    assert not (tmp_path / "data").exists()
+    return reasons[0]
+
+
+def test_images_come_as_torchvision_reads_them(tmp_path: Path) -> None:
+    """Order, labels, resizing and conversion are those of ImageFolder, so that runs compare with a notebook's."""
+    from torchvision.datasets import ImageFolder
+    from torchvision.transforms import Resize
+
+    root = pictures(tmp_path / "images", ("b", "a", "C"), train=12)
+    picture(root / "train" / "a" / "inner" / "x.png", 7)
+    picture(root / "train" / "a" / "0" / "x.bmp", 8)
+    picture(root / "train" / "a" / "large.JPG", 9, (100, 70))
+    picture(root / "train" / "b" / "small.png", 10, (5, 9), "RGBA")
+    picture(root / "test" / "b" / "grey.jpeg", 11, (32, 64), "L")
+    found = read(root, tmp_path)
+    assert found.classes == ("C", "a", "b")
+    for split, name in ((found.train, "train"), (found.test, "test")):
+        reference = ImageFolder(str(root / name), transform=Resize((32, 32)))
+        assert split.labels.tolist() == reference.targets
+        np.testing.assert_array_equal(split.images, np.stack([np.asarray(image) for image, _ in reference]))
+    assert found.notes == ("3 of 47 images were not 32×32 and were resized (bilinear).",)
+    assert found.name == "images"
+    assert found.source == str(root)
+    assert found.fingerprint == fingerprint(found.classes, found.train, found.test)
+
+
+def test_what_is_no_image_is_passed_over(images: Path, tmp_path: Path) -> None:
+    """What file managers and people leave beside the images does no harm."""
+    for name in (".DS_Store", "Thumbs.db", "notes.txt", "._0.png", "0.png.part"):
+        (images / "train" / "cat" / name).write_bytes(b"no image")
+    (images / "train" / ".hidden").mkdir()
+    (images / "train" / "readme.txt").write_text("about these images")
+    found = read(images, tmp_path)
+    assert (len(found.train), len(found.test)) == (6, 4)
+    assert found.notes == ()
+
+
+def test_a_look_tells_what_a_run_would_get(images: Path, tmp_path: Path) -> None:
+    """Before the start a person sees how many images and classes there are, and whether they were read before."""
+    looked = find(config(images, tmp_path))
+    assert looked.ready
+    assert looked.description == f"folder {images}, to be read"
+    assert (looked.train_images, looked.test_images, looked.classes) == (6, 4, ("cat", "dog"))
+    assert not (tmp_path / "data").exists()
+    read(images, tmp_path)
+    assert find(config(images, tmp_path)).description == f"folder {images}, cached"
+
+
+def test_the_second_reading_decodes_nothing(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first start takes its time, the next one has the same images at once, its notes included."""
+    picture(images / "train" / "dog" / "large.png", 5, (64, 64))
+    first = read(images, tmp_path)
+    monkeypatch.setattr(Image, "open", None)
+    second = read(images, tmp_path)
+    assert second.info == first.info
+    assert second.notes != ()
+    for one, other in ((first.train, second.train), (first.test, second.test)):
+        np.testing.assert_array_equal(one.images, other.images)
+        np.testing.assert_array_equal(one.labels, other.labels)
+
+
+def changed_content(root: Path) -> None:
+    picture(root / "train" / "cat" / "0.png", 77)
+
+
+def added(root: Path) -> None:
+    picture(root / "test" / "dog" / "new.png", 78)
+
+
+def removed(root: Path) -> None:
+    (root / "train" / "dog" / "1.png").unlink()
+
+
+def moved(root: Path) -> None:
+    (root / "train" / "dog" / "1.png").rename(root / "train" / "cat" / "9.png")
+
+
+@pytest.mark.parametrize("change", [changed_content, added, removed, moved])
+def test_a_changed_folder_is_read_again(
+    images: Path, tmp_path: Path, change: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache never stands for images that are no longer those in the folder, and only one is kept."""
+    before = read(images, tmp_path)
+    assert callable(change)
+    change(images)
+    assert find(config(images, tmp_path)).description.endswith("to be read")
+    after = read(images, tmp_path)
+    assert after.fingerprint != before.fingerprint
+    assert after.fingerprint == read(images, tmp_path / "elsewhere").fingerprint
+    assert len(list((tmp_path / "data" / "cache").iterdir())) == 1
+
+
+def truncated(content: bytes) -> bytes:
+    return content[:-5]
+
+
+def flipped(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+def emptied(content: bytes) -> bytes:
+    return b""
+
+
+def overwritten(content: bytes) -> bytes:
+    return b"\xff" * len(content)
+
+
+@pytest.mark.parametrize("damage", [truncated, flipped, emptied, overwritten])
+def test_a_damaged_cache_is_replaced(
+    images: Path, tmp_path: Path, damage: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever happened to the cache, a run gets the images of the folder, and the next one a sound cache."""
+    first = read(images, tmp_path)
+    (cache,) = (tmp_path / "data" / "cache").iterdir()
+    assert callable(damage)
+    cache.write_bytes(damage(cache.read_bytes()))
+    again = read(images, tmp_path)
+    assert again.info == first.info
+    np.testing.assert_array_equal(again.train.images, first.train.images)
+    monkeypatch.setattr(Image, "open", None)
+    assert read(images, tmp_path).info == first.info
+
+
+def test_a_cache_is_as_readable_as_other_files(images: Path, tmp_path: Path) -> None:
+    """Several people can share a data folder."""
+    read(images, tmp_path)
+    (cache,) = (tmp_path / "data" / "cache").iterdir()
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert cache.stat().st_mode == plain.stat().st_mode
+
+
+def test_what_a_killed_process_left_is_cleared_away(images: Path, tmp_path: Path) -> None:
+    """Half-written caches do not pile up."""
+    read(images, tmp_path)
+    (cache,) = (tmp_path / "data" / "cache").iterdir()
+    cache.with_name(f"{cache.name}.4711.part").write_bytes(b"half")
+    changed_content(images)
+    read(images, tmp_path)
+    assert list((tmp_path / "data" / "cache").iterdir()) == [cache]
+
+
+def test_reading_works_without_a_place_for_the_cache(images: Path, tmp_path: Path) -> None:
+    """A data folder that cannot be written costs time at the next start, and nothing else."""
+    (tmp_path / "data").write_text("in the way")
+    assert len(read(images, tmp_path).train) == 6
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    """A mistyped source is answered with what could be meant."""
+    assert problem(tmp_path / "none", tmp_path) == (
+        f"{tmp_path}/none does not exist; it must be cifar10, demo, or a folder that holds train/<class>/ and"
+        " test/<class>/ images"
+    )
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    """An archive given in place of a folder is said to be none."""
+    (tmp_path / "images.zip").write_bytes(b"zip")
+    assert problem(tmp_path / "images.zip", tmp_path).startswith(f"{tmp_path}/images.zip is not a folder;")
+
+
+def test_an_empty_folder_lacks_both_splits(tmp_path: Path) -> None:
+    """A person reads what the folder must hold."""
+    (tmp_path / "images").mkdir()
+    assert "has no train/ and no test/" in problem(tmp_path / "images", tmp_path)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_missing_split_is_named(images: Path, tmp_path: Path, split: str) -> None:
+    """Test images are not made up from the training images."""
+    shutil.rmtree(images / split)
+    assert f"{images} has no {split}/;" in problem(images, tmp_path)
+
+
+@pytest.mark.parametrize("classes", [(), ("cat",)])
+def test_fewer_than_two_classes_are_refused(tmp_path: Path, classes: tuple[str, ...]) -> None:
+    """There is nothing to tell apart with one class."""
+    root = pictures(tmp_path / "images", classes)
+    for split in ("train", "test"):
+        (root / split).mkdir(parents=True, exist_ok=True)
+    assert f"{root} has too few classes: train/ holds {len(classes)} folders" in problem(root, tmp_path)
+
+
+def test_a_class_without_images_is_named(images: Path, tmp_path: Path) -> None:
+    """An empty class would silently never be learnt."""
+    shutil.rmtree(images / "test" / "dog")
+    (images / "test" / "dog").mkdir()
+    (images / "test" / "dog" / "notes.txt").write_text("soon")
+    assert problem(images, tmp_path) == f"{images} has classes without an image: test/dog"
+
+
+def test_classes_that_differ_are_named(images: Path, tmp_path: Path) -> None:
+    """A class in one split only is told with the split it is in."""
+    (images / "test" / "dog").rename(images / "test" / "wolf")
+    for i in range(7):
+        (images / "train" / f"other{i}").mkdir()
+    said = problem(images, tmp_path)
+    assert "only in train/: dog, other0, other1, other2, other3 and 3 more; only in test/: wolf" in said
+
+
+def unreadable(root: Path, tmp_path: Path) -> str:
+    with pytest.raises(ConstantError) as raised:
+        read(root, tmp_path)
+    assert not (tmp_path / "data").exists()
+    return raised.value.problems["data"]
+
+
+def test_unreadable_images_are_listed(images: Path, tmp_path: Path) -> None:
+    """All broken files are found in one go, the first of them by name, and nothing is written."""
+    broken = images / "train" / "cat"
+    (broken / "a.png").write_bytes(b"")
+    (broken / "b.jpg").write_bytes(b"<html>not found</html>")
+    (broken / "c.png").write_bytes((broken / "0.png").read_bytes()[:200])
+    os.symlink(tmp_path / "nowhere", broken / "d.png")
+    os.mkfifo(broken / "e.png")
+    for i in range(3):
+        (images / "test" / "dog" / f"z{i}.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
+    said = unreadable(images, tmp_path)
+    assert f"{images} holds 8 unreadable of 18 images" in said
+    for name in ("a.png (not an image)", "b.jpg (not an image)", "c.png", "d.png (not a file)", "e.png (not a file)"):
+        assert f"train/cat/{name}" in said
+    assert said.endswith("and 3 more")
+
+
+@pytest.mark.filterwarnings("default")  # outside of tests Pillow only warns of such an image, and reads it
+@pytest.mark.parametrize("side", [9_500, 15_000])
+def test_an_image_of_too_many_pixels_is_refused(images: Path, tmp_path: Path, side: int) -> None:
+    """A small file that unpacks to hundreds of megabytes is listed like a broken one, without a word on the screen."""
+    Image.new("1", (side, side)).save(images / "train" / "dog" / "huge.png")
+    with warnings.catch_warnings(record=True) as remarks:
+        assert "train/dog/huge.png (too many pixels)" in unreadable(images, tmp_path)
+    assert remarks == []
+
+
+def test_sixteen_bit_images_keep_their_greys(images: Path, tmp_path: Path) -> None:
+    """A 16-bit image, as microscopes and scanners write it, does not turn white."""
+    greys = np.linspace(0, 65535, 1024).astype(np.uint16).reshape(32, 32)
+    Image.fromarray(greys).save(images / "train" / "cat" / "00.png")
+    found = read(images, tmp_path)
+    np.testing.assert_array_equal(found.train.images[1], np.repeat((greys >> 8)[..., None], 3, 2))
+
+
+def test_links_that_go_round_do_not(images: Path, tmp_path: Path) -> None:
+    """A link to a folder above is followed once at most."""
+    os.symlink(images / "train" / "cat", images / "train" / "cat" / "again")
+    os.symlink(images, images / "train" / "dog" / "up")
+    found = read(images, tmp_path)
+    assert found.train.labels.tolist()[:3] == [0, 0, 0]
+
+
+def test_hostile_class_names_are_shown_as_plain_text(tmp_path: Path) -> None:
+    """Brackets stay, escape sequences go, and names that then look the same stay apart."""
+    names = ("[airplane]", "[x", "\x1b[31mred", "red", "a\nb", "猫" * 40, "\udcff")
+    found = read(pictures(tmp_path / "images", names, 1, 1), tmp_path)
+    assert found.classes == ("red", "[airplane]", "[x", "a b", "red (2)", "猫" * 40, "\ufffd")
+    assert found.classes == find(config(tmp_path / "images", tmp_path)).classes
+    assert read(tmp_path / "images", tmp_path).info == found.info
+
+
+def test_a_hostile_path_is_shown_as_plain_text(tmp_path: Path) -> None:
+    """An escape sequence in a path reaches no terminal."""
+    root = pictures(tmp_path / "\x1b[2Jimages")
+    assert read(root, tmp_path).name == "images"
+    assert "\x1b" not in find(config(root, tmp_path)).description
+
+
+def test_a_home_folder_can_be_abbreviated(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the form no shell expands the ~."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find(config(Path("~/images"), tmp_path)).train_images == 6
+
+
+def test_reading_tells_how_far_it_is(images: Path, tmp_path: Path) -> None:
+    """A person sees images counted from the first to the last."""
+    told: list[tuple[str, int, int | None, str]] = []
+    load(config(images, tmp_path), Progress(lambda *step: told.append(step), Control()))
+    assert told[0][2:] == (10, "images")
+    assert told[-1] == ("reading images", 10, 10, "images")
+
+
+def test_a_stop_ends_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop takes effect within a few images, and leaves nothing behind."""
+    root = pictures(tmp_path / "images", train=100)
+    control = Control()
+    decoded: list[str] = []
+    real = folder._decode
+
+    def decode(file: folder._File, into: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bool:
+        decoded.append(file.path)
+        return real(file, into)
+
+    monkeypatch.setattr(folder, "_decode", decode)
+    with pytest.raises(Stopped):
+        load(config(root, tmp_path), Progress(lambda *_: control.stop(), control))
+    assert len(decoded) <= folder.MOST_THREADS
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_pause_holds_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A paused reading goes no further than the images in hand, and ends complete once it goes on."""
+    root = pictures(tmp_path / "images", train=100)
+    control = Control()
+    paused = threading.Event()
+    held: list[int] = []
+
+    def tell(activity: str, done: int, total: int | None, unit: str) -> None:
+        if not paused.is_set():
+            control.pause()
+            paused.set()
+        else:
+            held.append(done)
+
+    found: list[ImageSet] = []
+    reading = threading.Thread(target=lambda: found.append(load(config(root, tmp_path), Progress(tell, control))))
+    reading.start()
+    assert paused.wait(60)
+    reading.join(0.05)
+    assert reading.is_alive()
+    assert held == []
+    control.resume()
+    reading.join(60)
+    assert len(found[0].train) == 200
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason=f"the real images are not at {SHARED}")
+def test_real_images_are_read(tmp_path: Path) -> None:
+    """CIFAR-10 as JPEG files, some of each class, becomes an image set that looks like CIFAR-10."""
+    with tarfile.open(SHARED, "r|xz") as members:
+        for member in members:
+            if member.isfile() and member.name.endswith(("/0000.jpg", "/0001.jpg", "/0002.jpg")):
+                content = members.extractfile(member)
+                assert content is not None
+                path = tmp_path / "images" / member.name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content.read())
+    found = read(tmp_path / "images", tmp_path)
+    assert found.classes == REAL
+    assert (len(found.train), len(found.test)) == (30, 30)
+    assert found.notes == ()
+    assert found.train.labels.tolist() == [label for label in range(10) for _ in range(3)]
+    first = Image.open(tmp_path / "images" / "train" / "airplane" / "0000.jpg").convert("RGB")
+    np.testing.assert_array_equal(found.train.images[0], np.asarray(first))
+    assert 80 < found.train.images.mean() < 160  # CIFAR-10's mean is 121
