@@ -277,7 +277,8 @@ def megabytes(size: int) -> str:
 
 
 def _host(remote: RemoteFile) -> str:
-    return re.sub(r"^\w+://|[/?#].*$", "", remote.url) or remote.url
+    """The host as messages name it: without a password that the address may hold."""
+    return re.sub(r"^\w+://([^/?#]*@)?|[/?#].*$", "", remote.url) or remote.url
 
 
 def _reason(error: BaseException | None, remote: RemoteFile) -> str:

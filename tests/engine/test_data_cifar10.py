@@ -224,6 +224,18 @@ def test_a_look_after_the_first_start_hashes_nothing(tmp_path: Path, monkeypatch
     assert find_cifar10(tmp_path, made.source).ready
 
 
+def test_looking_again_hashes_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A form may look with every key that is pressed, and still sees a file that changes."""
+    made = miniature()
+    archive = made.put_archive(tmp_path)
+    assert find_cifar10(tmp_path, made.source).ready
+    with monkeypatch.context() as patched:
+        patched.setattr("hashlib.file_digest", None)
+        assert find_cifar10(tmp_path, made.source).ready
+    archive.write_bytes(bytes(len(made.archive)))
+    assert not find_cifar10(tmp_path, made.source).ready
+
+
 def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file in the place of the folder, and a disk that is too small, are reasons beside the field."""
     (tmp_path / "file").write_text("here")

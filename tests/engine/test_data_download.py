@@ -335,6 +335,13 @@ def test_an_unreachable_host_is_said_in_one_line(tmp_path: Path, made: Miniature
     assert first == f"CIFAR-10 cannot be downloaded: {url[7:-1]} cannot be reached (Connection refused)."
 
 
+def test_a_password_in_the_address_is_not_shown(tmp_path: Path, made: Miniature) -> None:
+    """Messages end up in journals and reports; a mirror's password does not."""
+    with pytest.raises(DataError) as raised:
+        load(tmp_path, made.at("http://user:secret@127.0.0.1:9/cifar"))
+    assert "secret" not in raised.value.message
+
+
 @pytest.mark.parametrize("url", ["nonsense", "ftp://host/file", "http://", "/etc/passwd", "http://[::1"])
 def test_an_address_that_is_none_is_said(tmp_path: Path, made: Miniature, url: str) -> None:
     """A mirror's address with a typing mistake gets an explanation."""
@@ -353,10 +360,32 @@ def test_a_damaged_archive_is_replaced_only_by_a_verified_one(tmp_path: Path, ma
     assert (tmp_path / ARCHIVE).read_bytes() == made.archive
 
 
+def two_at_once(data_dir: Path, source: Source, waiting: threading.Event) -> list[BaseException | None]:
+    """Two runs that start together; `waiting` is set once one of them waits for the other's download."""
+    outcomes: list[BaseException | None] = []
+
+    def tell(activity: str, done: int, total: int | None, unit: str) -> None:
+        if activity == "waiting for another download of CIFAR-10":
+            waiting.set()
+
+    def run() -> None:
+        try:
+            load(data_dir, source, Progress(tell, Control()))
+            outcomes.append(None)
+        except BaseException as error:  # noqa: BLE001 - the test shows it
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
 def test_two_downloads_at_once_end_with_one_file_from_one_transfer(tmp_path: Path, made: Miniature) -> None:
     """The second run waits for the first one's download and takes it."""
     waiting = threading.Event()
-    outcomes: list[BaseException | None] = []
 
     def answer(request: Request) -> None:
         request.begin(len(made.archive))
@@ -364,26 +393,25 @@ def test_two_downloads_at_once_end_with_one_file_from_one_transfer(tmp_path: Pat
         assert waiting.wait(60)
         request.send(made.archive[HALF:])
 
-    def tell(activity: str, done: int, total: int | None, unit: str) -> None:
-        if activity == "waiting for another download of CIFAR-10":
-            waiting.set()
-
-    def run(source: Source) -> None:
-        try:
-            load(tmp_path, source, Progress(tell, Control()))
-            outcomes.append(None)
-        except BaseException as error:  # noqa: BLE001 - the test shows it
-            outcomes.append(error)
-
     with serving(answer) as server:
-        threads = [threading.Thread(target=run, args=(made.at(server.url, patience=60),)) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        assert two_at_once(tmp_path, made.at(server.url, patience=60), waiting) == [None, None]
         assert len(server.requests) == 1
-    assert outcomes == [None, None]
     assert (tmp_path / ARCHIVE).read_bytes() == made.archive
+    assert names(tmp_path) == {ARCHIVE, "cache"}
+
+
+def test_a_download_that_fails_lets_the_waiting_one_try(tmp_path: Path, made: Miniature) -> None:
+    """The second run does not share the first one's bad luck."""
+    waiting = threading.Event()
+
+    def fail(request: Request) -> None:
+        assert waiting.wait(60)
+        request.begin(0, 500)
+
+    with serving(in_turn(fail, file(made.archive))) as server:
+        outcomes = two_at_once(tmp_path, made.at(server.url, patience=60), waiting)
+    assert isinstance(outcomes[0], DataError)
+    assert outcomes[1:] == [None]
     assert names(tmp_path) == {ARCHIVE, "cache"}
 
 
