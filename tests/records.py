@@ -77,8 +77,11 @@ def made_up_matrix(classes: int, accuracy: float, images_a_class: int = 1_000) -
     generator = np.random.default_rng(classes)
     rows = []
     for i in range(classes):
-        shares = generator.dirichlet(np.full(classes, 0.4)) * (1 - accuracy)
-        shares[i] += accuracy
+        right = np.clip(accuracy + generator.normal(0, 0.12), 0.05, 0.98)
+        shares = generator.dirichlet(np.full(classes, 0.4))
+        shares[i] = 0
+        shares *= (1 - right) / shares.sum()
+        shares[i] = right
         rows.append(tuple(generator.multinomial(images_a_class, shares / shares.sum()).tolist()))
     return tuple(rows)
 

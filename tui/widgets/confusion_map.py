@@ -1,0 +1,217 @@
+"""What each class was taken for: the confusion matrix as a heat map in cells, and the mistakes made most often."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import chain, takewhile
+from typing import ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from engine.evaluation import Evaluation
+from engine.text import clean
+from tui.cells import begun, cropped
+
+SHADES = ((0.4, "█"), (0.2, "▓"), (0.1, "▒"), (0.03, "░"), (0.0, "·"))
+"""What a cell shows where its number does not fit: a glyph from each share of the true class's images on."""
+
+GLYPH_CELLS = 3
+"""Two letters of a heading and a gap."""
+MOST_CELLS = 8
+MOST_NAME_CELLS = 12
+MOST_PAIRS = 24
+
+
+def shade(count: int, total: int) -> str:
+    """The glyph for `count` of `total` images; a blank for none, so that whatever happened even once is seen."""
+    return next(glyph for share, glyph in SHADES if count >= share * total) if count else " "
+
+
+def abbreviated(names: Sequence[str], cells: int) -> list[str]:
+    """`names` in at most `cells` cells each, told apart as far as their letters allow: `ca` for car, `ct` for cat."""
+    plain = [clean(name) for name in names]
+    if 2 * len({begun(name, cells) for name in plain}) < len(plain):
+        # Most begin alike, as numbered classes do: what follows is what tells them apart.
+        shared = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*plain, strict=False)))
+        plain = [name[shared:] or name for name in plain]
+    taken: set[str] = set()
+    short = []
+    for name in plain:
+        start = begun(name, cells)
+        letters = (letter for letter in name[len(start) :] if not letter.isspace())
+        others = (begun(start, cells - cell_len(letter)) + letter for letter in letters)
+        chosen = next((text for text in chain([start], others) if text not in taken), start)
+        taken.add(chosen)
+        short.append(chosen)
+    return short
+
+
+class ConfusionMap(ScrollView, can_focus=True):
+    """The matrix: rows are the true classes, columns what they were taken for. The headings stay while it scrolls.
+
+    The share of its row's images decides how strong a cell's colour is: one colour on the diagonal, another for the
+    mistakes. Where the counts do not fit, a glyph says the share, twice on the diagonal, so that no colour is needed.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "confusion-map--heading",
+        "confusion-map--chosen",
+        "confusion-map--right",
+        "confusion-map--wrong",
+    }
+    DEFAULT_CSS = """
+    ConfusionMap {
+        padding: 0 1;
+        background: $background;
+        scrollbar-size: 1 1;
+        border: round $border;
+        border-title-color: $text-muted;
+        border-subtitle-color: $text-muted;
+        &:focus { border: round $primary; }
+        & > .confusion-map--heading { color: $text-muted; }
+        & > .confusion-map--chosen { color: $foreground; text-style: bold; }
+        & > .confusion-map--right { color: $primary; }
+        & > .confusion-map--wrong { color: $warning; }
+    }
+    """
+
+    chosen: reactive[int | None] = reactive(None)
+    """The class whose headings stand out."""
+
+    def __init__(self, evaluation: Evaluation, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._names, self._matrix = evaluation.classes, evaluation.matrix
+        self._totals = [sum(row) for row in evaluation.matrix]
+        self._number_cells = max(len(str(count)) for row in evaluation.matrix for count in row)
+        # Mistakes are rarer than hits: their colours spread over the range that they have.
+        every = range(len(self._names))
+        self._worst = max(self._share(i, j) for i in every for j in every if i != j)
+        self._name_cells = 0
+        self._cells = GLYPH_CELLS
+        self._headings = [""] * len(self._names)
+        self.border_title = "true class ↓  taken for →"
+
+    @property
+    def shows_numbers(self) -> bool:
+        """Whether there is room for the counts themselves."""
+        return self._cells > self._number_cells
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Share the width out between the rows' names and the cells."""
+        count, width = len(self._names), self.container_size.width
+        longest = max(cell_len(clean(name)) for name in self._names)
+        self._name_cells = 1 + max(2, min(longest, MOST_NAME_CELLS, width // 4))
+        scrollbar = count + 1 > self.container_size.height
+        room = (width - self._name_cells - scrollbar) // count
+        self._cells = min(room, max(MOST_CELLS, self._number_cells + 2)) if room > self._number_cells else GLYPH_CELLS
+        self._headings = abbreviated(self._names, self._cells - 1)
+        self.virtual_size = Size(self._name_cells + count * self._cells, count + 1)
+        legend = "  ".join(f"{glyph} {f'{100 * share:.0f} %' if share else 'some'}" for share, glyph in SHADES[::-1])
+        self.border_subtitle = None if self.shows_numbers else legend
+        self.refresh()
+
+    def _share(self, row: int, column: int) -> float:
+        return self._matrix[row][column] / self._totals[row] if self._totals[row] else 0.0
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        row = y - 1 + (self.scroll_offset.y if y else 0)
+        room = max(0, width - self._name_cells)
+        first, start = divmod(self.scroll_offset.x, self._cells)
+        columns = range(first, min(len(self._names), first + room // self._cells + 2))
+        if row >= len(self._names):
+            return Strip.blank(width, self.rich_style)
+        if row < 0:
+            left = Segment(" " * self._name_cells, self.rich_style)
+            cells = [self._column_heading(column) for column in columns]
+        else:
+            left = self._row_heading(row)
+            cells = [self._cell(row, column) for column in columns]
+        scrolled = Strip(cells).crop_extend(start, start + room, self.rich_style)
+        return Strip.join([Strip([left]), scrolled]).crop(0, width)
+
+    def _row_heading(self, row: int) -> Segment:
+        name = cropped(self._names[row], self._name_cells - 1)
+        return Segment(set_cell_size(name, self._name_cells), self._heading_style(row))
+
+    def _column_heading(self, column: int) -> Segment:
+        heading = self._headings[column]
+        return Segment(" " * (self._cells - 1 - cell_len(heading)) + heading + " ", self._heading_style(column))
+
+    def _heading_style(self, index: int) -> Style:
+        return self.get_component_rich_style(f"confusion-map--{'chosen' if index == self.chosen else 'heading'}")
+
+    def _cell(self, row: int, column: int) -> Segment:
+        count, share, right = self._matrix[row][column], self._share(row, column), row == column
+        strength = share if right else share / self._worst if self._worst else 0.0
+        # By the root: rare mistakes are the ones to find, and they would hardly show.
+        strength = math.sqrt(strength)
+        ground = self.background_colors[1]
+        colour = self.get_component_styles(f"confusion-map--{'right' if right else 'wrong'}").color
+        if self.shows_numbers:
+            background = ground.blend(colour, 0.85 * strength)
+            ink = background.blend(background.get_contrast_text(), 0.9)
+            style = Style(color=ink.rich_color, bgcolor=background.rich_color, bold=right)
+            return Segment(f"{count or '':>{self._cells - 1}} ", style)
+        glyph = shade(count, self._totals[row])
+        ink = ground.blend(colour, 0.4 + 0.6 * strength)
+        style = Style(color=ink.rich_color, bgcolor=ground.rich_color, bold=right)
+        return Segment(f"{glyph * (2 if right else 1):<{self._cells}}", style)
+
+
+class ConfusedPairs(Widget):
+    """The mistakes made most often, in as many columns and lines as there is room for."""
+
+    DEFAULT_CSS = """
+    ConfusedPairs {
+        height: 1fr;
+        padding: 0 1;
+        border: round $border;
+        border-title-color: $text-muted;
+    }
+    """
+
+    def __init__(self, evaluation: Evaluation, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._pairs = [
+            (
+                f"{cropped(pair.true, MOST_NAME_CELLS)} → {cropped(pair.predicted, MOST_NAME_CELLS)}",
+                f"{pair.count:,}",
+            )
+            for pair in evaluation.most_confused(MOST_PAIRS)
+        ]
+        self.border_title = "most confused"
+
+    @property
+    def columns(self) -> int:
+        """How many pairs stand beside each other."""
+        return max(1, min(len(self._pairs), (self.content_size.width + 3) // (sum(self._widths) + 4)))
+
+    @property
+    def _widths(self) -> tuple[int, int]:
+        return (
+            max((cell_len(names) for names, _ in self._pairs), default=0),
+            max((cell_len(count) for _, count in self._pairs), default=0),
+        )
+
+    def render(self) -> Text:
+        if not self._pairs:
+            return Text("No class was taken for another.")
+        name_cells, count_cells = self._widths
+        text = Text(no_wrap=True, overflow="crop")
+        for i, (names, count) in enumerate(self._pairs[: self.columns * max(1, self.content_size.height)]):
+            if i:
+                text.append("\n" if i % self.columns == 0 else "   ")
+            text.append(names + " " * (name_cells - cell_len(names)))
+            text.append(f" {count:>{count_cells}}", "bold")
+        return text
