@@ -1,0 +1,499 @@
+"""The results screen: how good the model is, where it is weak, and that it says so at every size."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Footer, Static
+from textual.widgets._footer import FooterKey
+
+from engine.evaluation import Evaluation
+from engine.record import RunRecord
+from tests.records import (
+    CLASSES,
+    demo_dataset,
+    failed_record,
+    finished_record,
+    interrupted_record,
+    live_record,
+    run_started,
+)
+from tui.screens.class_details import ClassDetails
+from tui.screens.results import ResultsScreen
+from tui.theme import DARK, LIGHT
+from tui.widgets.confusion_map import ConfusedPairs, ConfusionMap, abbreviated, shade
+from tui.widgets.evaluation_table import EvaluationTable
+from tui.widgets.loss_chart import LossChart
+
+NARROW, WIDE, SHORT = (80, 24), (120, 40), (120, 24)
+
+
+class ResultsApp(App[None]):
+    def __init__(self, record: RunRecord) -> None:
+        super().__init__()
+        self.results = ResultsScreen(record, Path("runs/brisk-heron"))
+        self.called: list[str] = []
+
+    def on_mount(self) -> None:
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = DARK.name
+        self.push_screen(self.results)
+
+    def action_export(self) -> None:
+        self.called.append("export")
+
+    def action_new_run(self) -> None:
+        self.called.append("new run")
+
+    def action_leave(self) -> None:
+        self.called.append("leave")
+
+    def action_help(self) -> None:
+        self.called.append("help")
+
+    @property
+    def table(self) -> EvaluationTable:
+        return self.results.query_one(EvaluationTable)
+
+    @property
+    def map(self) -> ConfusionMap:
+        return self.results.query_one(ConfusionMap)
+
+    @property
+    def chart(self) -> LossChart:
+        return self.results.query_one(LossChart)
+
+    def column(self, index: int) -> list[str]:
+        """The table's cells in a column, from top to bottom."""
+        rows = range(self.table.row_count)
+        return [str(self.table.get_row_at(row)[index]).strip() for row in rows]
+
+    @property
+    def keys(self) -> list[str]:
+        """What the footer says that keys do."""
+        return [key.description for key in self.results.query_one(Footer).query(FooterKey)]
+
+
+def drawn(app: App[None]) -> str:
+    """The whole terminal as text."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    await pilot.pause()
+    await pilot.pause()
+
+
+# How good, and of what
+
+
+@pytest.mark.parametrize("size", [NARROW, SHORT, WIDE, (200, 60)])
+async def test_outcome_first(size: tuple[int, int]) -> None:
+    """At every size a person reads the run, how it ended, the accuracy with its counts, and the data."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        text = drawn(app)
+        for said in ("brisk-heron", "completed", "69.39 %  (6,939 of 10,000)", "CIFAR-10", "runs/brisk-heron"):
+            assert said in text
+        for name in CLASSES:
+            assert name in text
+        assert all(key in app.keys for key in ("Export", "New run", "Chart", "Order", "Reverse", "Help", "Leave"))
+
+
+async def test_demo_set_is_named() -> None:
+    """Numbers of the demo set are never taken for CIFAR-10's: it is named beside the accuracy, with its note."""
+    app = ResultsApp(finished_record(dataset=demo_dataset()))
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert "test images recognised (demo set)" in drawn(app)
+        assert "its numbers say nothing about CIFAR-10" in drawn(app)
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_no_evaluation(size: tuple[int, int]) -> None:
+    """A run whose test images were never evaluated says so and shows its losses; no key promises a table."""
+    app = ResultsApp(interrupted_record(evaluations=False))
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        text = drawn(app)
+        assert "No evaluation" in text
+        assert "interrupted" in text
+        assert "%" not in text
+        assert app.chart.display
+        assert app.keys == ["Export", "New run", "Help", "Leave", *(["palette"] if size == WIDE else [])]
+        await pilot.press("m", "c", "o", "r", "enter")
+        assert app.chart.display
+        assert app.screen is app.results
+
+
+async def test_nothing_recorded() -> None:
+    """A run that failed before its first iteration is shown without losses."""
+    app = ResultsApp(failed_record("Out of memory.", iterations=0))
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert "Out of memory." in drawn(app)
+        assert "0 iterations" in drawn(app)
+
+
+async def test_failed_run() -> None:
+    """A run that failed tells why, as plain text, and from which epoch its accuracy is."""
+    app = ResultsApp(failed_record("The loss became \x1b[31mnan[/]. Try a smaller learning rate.", iterations=3_500))
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        text = drawn(app)
+        assert "failed" in text
+        assert "The loss became nan[/]. Try a smaller learning rate." in text
+        assert "evaluated after epoch 2 of 4" in text
+
+
+async def test_run_that_still_trains() -> None:
+    """A run of another process shows what it has so far, over the iterations that it will have."""
+    app = ResultsApp(live_record(1_000))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "No evaluation yet." in drawn(app)
+        assert "6,252" in drawn(app)
+
+
+# The table
+
+
+async def test_sorting_by_keys() -> None:
+    """The best class comes first; `r` turns the order round and `o` goes on to the next column."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert app.column(3)[0] == "89.4 %"
+        assert app.column(0)[-1] == "bird"
+        await pilot.press("r")
+        assert app.column(0)[0] == "bird"
+        await pilot.press("o")
+        assert app.column(0) == sorted(CLASSES)
+        await pilot.press("o")
+        assert app.column(1)[0] == "894"
+        assert "correct▼" in drawn(app)
+
+
+async def test_sorting_by_mouse() -> None:
+    """A click on a heading sorts by it, another one turns the order round."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.click(EvaluationTable, offset=(3, 1))
+        assert app.column(0) == sorted(CLASSES)
+        await pilot.click(EvaluationTable, offset=(3, 1))
+        assert app.column(0) == sorted(CLASSES, reverse=True)
+        await pilot.click(EvaluationTable, offset=(60, 1))
+        assert app.column(0)[0] == "ship", "the bars' heading sorts by accuracy"
+
+
+async def test_cursor_stays_on_its_class() -> None:
+    """Sorting moves the rows, not the choice of a class."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "r")
+        await settle(pilot)
+        assert app.table.class_index == CLASSES.index("car")
+        assert app.map.chosen == CLASSES.index("car")
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+async def test_bars_take_the_room(width: int) -> None:
+    """A bar's length is the accuracy's share of the room that the numbers leave, to an eighth of a cell."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=(width, 40)) as pilot:
+        await settle(pilot)
+        bars = [str(app.table.get_row_at(row)[4]) for row in range(10)]
+        room = cell_len(bars[0])
+        assert {cell_len(bar) for bar in bars} == {room}
+        assert room >= width // 2 - 42
+        eighths = [8 * bar.count("█") + " ▏▎▍▌▋▊▉".index(bar.replace("█", "")[0]) for bar in bars]
+        accuracies = [float(text.removesuffix(" %")) for text in app.column(3)]
+        assert eighths == [round(8 * room * accuracy / 100) for accuracy in accuracies]
+        assert not app.table.show_horizontal_scrollbar
+
+
+async def test_other_theme_other_colours() -> None:
+    """Bars and cells follow a change of theme at once, and the cursor stays where it was."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "down")
+        before = app.table.get_row_at(0)[4].style
+        app.theme = LIGHT.name
+        await settle(pilot)
+        assert app.table.get_row_at(0)[4].style != before
+        assert app.table.cursor_row == 2
+
+
+# The map
+
+
+def glyphs(confusion_map: ConfusionMap) -> list[str]:
+    return [confusion_map.render_line(y).text for y in range(confusion_map.scrollable_content_region.height)]
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_map_shows_counts(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The map holds every count below the abbreviated name of its column, readable without any colour."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=size) as pilot:
+        if size == NARROW:
+            await pilot.press("m")
+        await settle(pilot)
+        heading, *rows = glyphs(app.map)
+        assert [name[:3] for name in heading.split()] == [name[:3] for name in CLASSES]
+        evaluation = finished_record().evaluation
+        assert evaluation is not None
+        for name, counts, row in zip(CLASSES, evaluation.matrix, rows, strict=False):
+            assert row.split() == [name, *map(str, counts)]
+        assert "cat → dog" in drawn(app)
+
+
+async def test_map_without_room_for_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where counts do not fit, glyphs tell the shares without colour, twice for what is right."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    names = tuple(f"{first}{second}er" for first in "abcde" for second in "aiou")
+    dataset = dataclasses.replace(run_started(classes=names).dataset, test_images=20_000)
+    record = finished_record(dataset=dataset)
+    evaluation = record.evaluation
+    assert evaluation is not None
+    app = ResultsApp(record)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("m")
+        await settle(pilot)
+        heading, *rows = glyphs(app.map)
+        assert heading.split() == [name[:2] for name in names]
+        for index, row in enumerate(rows):
+            cells = row[5:][: 3 * len(names)]
+            expected = [shade(count, 1_000) for count in evaluation.matrix[index]]
+            expected[index] *= 2
+            assert [cells[at : at + 3].rstrip() for at in range(0, 60, 3)] == [glyph.strip() for glyph in expected]
+        assert "· some  ░ 3 %  ▒ 10 %  ▓ 20 %  █ 40 %" in drawn(app)
+
+
+def test_shades() -> None:
+    """Each glyph begins where the legend says; what never happened is blank, what happened once is not."""
+    assert [shade(count, 100) for count in (0, 1, 2, 3, 9, 10, 19, 20, 39, 40, 100)] == list(" ··░░▒▒▓▓██")
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (("plane", "car", "cat", "deer", "dog"), ["pl", "ca", "ct", "de", "do"]),
+        (("class 1", "class 2", "class 10"), ["1", "2", "10"]),
+        (("same", "same"), ["sa", "sm"]),
+        (("漢字", "漢語"), ["漢", "語"]),
+        (("\x1b[31ma", "b"), ["a", "b"]),
+    ],
+)
+def test_abbreviations(names: tuple[str, ...], short: list[str]) -> None:
+    """Headings tell classes apart in two cells as far as their letters allow."""
+    assert abbreviated(names, 2) == short
+
+
+async def test_map_scrolls() -> None:
+    """A hundred classes: the map scrolls to the last one, its headings staying in sight."""
+    names = tuple(f"class {i}" for i in range(100))
+    app = ResultsApp(finished_record(classes=names))
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert app.table.row_count == 100
+        await pilot.press("m")
+        await settle(pilot)
+        heading, first, *_ = glyphs(app.map)
+        assert heading.split()[0] == "0"
+        assert first.startswith("class 0 ")
+        app.map.scroll_to(x=app.map.max_scroll_x, y=app.map.max_scroll_y, animate=False)
+        await settle(pilot)
+        heading, *rows = glyphs(app.map)
+        assert heading.split()[-1] == "99"
+        assert rows[-1].startswith("class 99")
+        evaluation = finished_record(classes=names).evaluation
+        assert evaluation is not None
+        assert rows[-1].split()[-1] == str(evaluation.matrix[99][99])
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_two_classes(size: tuple[int, int]) -> None:
+    """Two classes are enough for a table and a map."""
+    app = ResultsApp(finished_record(classes=("good", "bad")))
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("m")
+        await settle(pilot)
+        heading, *rows = glyphs(app.map)
+        assert heading.split() == ["good", "bad"]
+        assert [len(row.split()) for row in rows[:2]] == [3, 3]
+        assert "good → bad" in drawn(app)
+
+
+async def test_perfect_model() -> None:
+    """A model without a mistake is shown without mistakes."""
+    app = ResultsApp(finished_record())
+    evaluation = Evaluation(("a", "b"), ((5, 0), (0, 5)))
+    app.results._evaluation = evaluation
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "No class was taken for another." in drawn(app)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "nothing else" in drawn(app)
+
+
+async def test_class_without_test_images() -> None:
+    """A class that no test image belongs to has no accuracy to divide by."""
+    app = ResultsApp(finished_record())
+    app.results._evaluation = Evaluation(("a", "b"), ((5, 1), (0, 0)))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert app.column(3) == ["83.3 %", "0.0 %"]
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        assert "0 of 0 test images recognised" in drawn(app)
+
+
+# What is where
+
+
+async def test_narrow_shows_table_or_map() -> None:
+    """At 80×24 `m` changes between table and map, and the arrows move what is in sight."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert (app.table.display, app.map.display) == (True, False)
+        assert app.focused is app.table
+        await pilot.press("m")
+        await settle(pilot)
+        assert (app.table.display, app.map.display) == (False, True)
+        assert isinstance(app.focused, ConfusionMap)
+        assert "Order" not in app.keys
+        await pilot.press("m")
+        await settle(pilot)
+        assert app.focused is app.table
+
+
+async def test_wide_shows_both() -> None:
+    """From 110 columns on, table and map stand side by side, and no key promises what is there already."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert app.table.region.y == app.map.region.y
+        assert app.table.size.height == app.map.size.height == 11
+        assert "Map" not in app.keys
+
+
+@pytest.mark.parametrize(("size", "at_first"), [(NARROW, False), (SHORT, False), (WIDE, True)])
+async def test_chart(size: tuple[int, int], at_first: bool) -> None:
+    """The chart of the whole run is there where there is room; `c` brings it and takes it away."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        assert app.chart.display == at_first
+        await pilot.press("c")
+        await settle(pilot)
+        assert app.chart.display != at_first
+        if app.chart.display:
+            assert "6,252" in drawn(app)
+            assert not app.results.query_one(ConfusedPairs).display
+            assert "Order" not in app.keys
+        await pilot.press("c")
+        await settle(pilot)
+        assert app.chart.display == at_first
+        assert app.focused is app.table
+
+
+@pytest.mark.parametrize("start", [NARROW, WIDE])
+async def test_any_size(start: tuple[int, int]) -> None:
+    """However small the terminal becomes in between, the screen is whole again afterwards."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=start) as pilot:
+        await settle(pilot)
+        before = drawn(app)
+        for size in ((1, 1), (3, 2), (20, 5), (1, 40), (200, 1), (40, 12), start):
+            await pilot.resize_terminal(*size)
+            await settle(pilot)
+        assert drawn(app) == before
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_hostile_names(size: tuple[int, int]) -> None:
+    """Class, run and data names with markup, escapes or endless letters are plain text within their columns."""
+    names = ("[b]x[/b]", "[/x]", "\x1b[31mred\x07", "漢字" * 30, "a" * 200, "e\u202eb", "f\nf", "", "ha", "i")
+    dataset = dataclasses.replace(run_started(classes=names).dataset, name="[red]\x1b[2Jdata" + "x" * 300)
+    app = ResultsApp(finished_record(dataset=dataset, name="[/]run\x1b[2J" + "y" * 300))
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        text = drawn(app)
+        for said in ("[b]x[/b]", "[/x]", "red\ufffd", "e\ufffdb", "f f", "[red]data"):
+            assert said in text
+        assert "\x1b" not in text
+        assert {cell_len(line) for line in text.splitlines()} == {size[0]}
+        for _ in range(4):
+            await pilot.press("enter")
+            await settle(pilot)
+            assert isinstance(app.screen, ClassDetails)
+            assert {cell_len(line) for line in drawn(app).splitlines()} == {size[0]}
+            await pilot.press("escape", "down")
+        await pilot.press("m")
+        await settle(pilot)
+        assert {cell_len(line) for line in drawn(app).splitlines()} == {size[0]}
+
+
+# Keys
+
+
+async def test_class_details() -> None:
+    """Enter shows what a class was taken for and what was taken for it, the most frequent first."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("r", "ctrl+home", "enter")
+        await settle(pilot)
+        text = drawn(app)
+        assert "418 of 1,000 test images recognised, 41.8 %" in text
+        lines = [line for line in text.splitlines() if "12.1 %" in line or "108 10.8 %" in line]
+        assert ["deer" in lines[0], "dog" in lines[1]] == [True, True]
+        assert text.index("deer  121") < text.index("dog   108") < text.index("plane  94")
+        await pilot.press("escape")
+        assert app.screen is app.results
+
+
+async def test_keys_of_the_app() -> None:
+    """`e`, `n`, `q` and F1 do what they do everywhere."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("e", "n", "f1", "q")
+        assert app.called == ["export", "new run", "help", "leave"]
+
+
+async def test_losses_that_are_not_numbers() -> None:
+    """Losses that are NaN or infinite leave the screen standing."""
+    record = finished_record()
+    losses = record._log.loss_buffer._values
+    losses[100:2_000] = np.nan
+    losses[3_000] = np.inf
+    app = ResultsApp(record)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "not finite" in drawn(app)
+
+
+async def test_facts_are_plain_text() -> None:
+    """What the record says is never taken for markup."""
+    app = ResultsApp(finished_record(config={**run_started().config, "model": "[red]cnn[/red]"}))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "[red]cnn[/red] · 4 epochs · batch size 32 · learning rate 0.001" in str(
+            app.results.query_one("#facts", Static).render()
+        )
