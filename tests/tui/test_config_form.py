@@ -116,9 +116,12 @@ async def test_a_preset_is_one_change() -> None:
     """Filling in many values at once is said once, with the config that they make."""
     app = FormApp()
     async with app.run_test() as pilot:
-        app.form.set_values(EVERY_OTHER)
+        app.form.set_values({"epochs": 9, "data": "demo", "evaluate_each_epoch": False})
+        app.form.set_values({**EVERY_OTHER, "evaluate_each_epoch": True})
         await pilot.pause()
-        assert [event.config for event in app.said] == [TrainingConfig.checked(EVERY_OTHER)]
+        first = TrainingConfig(epochs=9, data="demo", evaluate_each_epoch=False)
+        second = TrainingConfig.checked({**EVERY_OTHER, "evaluate_each_epoch": True})
+        assert [event.config for event in app.said] == [first, second]
 
 
 WRONG_AND_RIGHT = [

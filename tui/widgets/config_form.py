@@ -151,6 +151,7 @@ class ConstantField(Vertical):
         """Moves to this field; with `another`, to the line beside its choices."""
         if another:
             self.query_one(_Choice).value = ANOTHER
+            self.add_class("-another")  # a line that is not shown yet takes no focus
             self.query_one(_Line).focus()
         else:
             self.query("Input, Select, Checkbox").first().focus()
