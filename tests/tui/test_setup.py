@@ -394,3 +394,12 @@ async def test_any_size_and_back() -> None:
         assert shown(app.setup) == before
         await pilot.press("ctrl+r")
         assert app.started == [TrainingConfig()]
+
+
+async def test_what_a_look_says_is_plain_text() -> None:
+    """A folder or a device may be called anything; it is shown, never obeyed."""
+    hostile = Preflight((Check("data", True, ("[/x][bold]\x1b[2Jpics", "a\x07b")),))
+    app = SetupApp(lambda config: hostile)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: not app.button.disabled)
+        assert "data ✔ [/x][bold]pics a\ufffdb" in shown(app.panel)
