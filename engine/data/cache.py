@@ -10,6 +10,7 @@ import glob
 import hashlib
 import json
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def write_cache(path: Path, key: str, image_set: ImageSet) -> str | None:
         for name, split in (("train", image_set.train), ("test", image_set.test))
         for part in ("images", "labels")
     }
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for left_over in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
