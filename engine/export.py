@@ -20,12 +20,17 @@ from engine.text import clean
 
 SCHEMA_VERSION = 1
 
+_ROWS = 1 << 16
+"""Rows of loss.csv made at a time."""
+
 
 def summary(record: RunRecord) -> dict[str, Any]:
     """The content of summary.json, in plain types that strict JSON can hold. `record` is of a run that has started."""
     started, closing, evaluation = record.started, record.closing, record.evaluation
     if started is None:
         raise RunFolderError("The run never began to train, so there is nothing to export.")
+    # A run that never told its times is timed up to the last thing it told.
+    iterations = closing.iterations if closing else record.reached[1]
     train_seconds = closing.train_seconds if closing else _last_seconds(record)
     evaluation_seconds = closing.evaluation_seconds if closing else sum(done.duration for done in record.evaluations)
     return {
@@ -50,7 +55,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "timing": {
             "train_seconds": train_seconds,
             "evaluation_seconds": evaluation_seconds,
-            "images_per_second": images_trained(record) / train_seconds if train_seconds else None,
+            "images_per_second": _images(record, iterations) / train_seconds if train_seconds else None,
         },
         "evaluation": None
         if evaluation is None
@@ -67,17 +72,16 @@ def summary(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def images_trained(record: RunRecord) -> int:
-    """How many images the iterations so far have learned from; the last batch of an epoch may be a short one."""
+def _images(record: RunRecord, iterations: int) -> int:
+    """How many images so many iterations learned from; the last batch of an epoch may be a short one."""
     started = record.started
-    if started is None:
-        return 0
-    epochs, batches = divmod(len(record.losses), started.batches)
+    assert started is not None
+    epochs, batches = divmod(iterations, started.batches)
     return epochs * started.dataset.train_images + batches * int(started.config["batch_size"])
 
 
 def _last_seconds(record: RunRecord) -> float:
-    """For a run that never told its times: until the last thing it told, without pauses and evaluations."""
+    """From the start of the training to the last thing the run told, without pauses and evaluations."""
     began = record.started.seconds if record.started else 0.0
     evaluating = sum(done.duration for done in record.evaluations)
     return max(0.0, record.reached[0] - began - record.paused_seconds - evaluating)
@@ -88,14 +92,19 @@ def _finite(value: float) -> float | None:
 
 
 def _summary_json(record: RunRecord) -> str:
-    return json.dumps(summary(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(summary(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # Readable in any language, and yet no control character and no half of a surrogate pair gets out.
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def loss_csv(record: RunRecord) -> str:
     """One line an iteration: `iteration,epoch,loss`, both from 1, the loss in the fewest digits that tell it."""
-    batches = record.started.batches if record.started else 1
-    rows = (f"{i},{(i - 1) // batches + 1},{loss}" for i, loss in enumerate(record.losses.astype(str), start=1))
-    return "\n".join(("iteration,epoch,loss", *rows)) + "\n"
+    losses, batches = record.losses, record.started.batches if record.started else 1
+    parts = ["iteration,epoch,loss\n"]
+    for start in range(0, len(losses), _ROWS):
+        digits = losses[start : start + _ROWS].astype("U16").tolist()  # the longest is -1.1754944e-38
+        parts.append("".join(f"{i + 1},{i // batches + 1},{loss}\n" for i, loss in enumerate(digits, start)))
+    return "".join(parts)
 
 
 def report_markdown(record: RunRecord) -> str:
@@ -104,56 +113,67 @@ def report_markdown(record: RunRecord) -> str:
     assert started is not None
     dataset, timing, evaluation = content["dataset"], content["timing"], content["evaluation"]
     parts = [
-        f"# {_plain(content['name'])}",
-        f"Status: **{content['status']}**, started {_plain(started.at)}.",
+        f"# {_plain(content['name'])}: {content['status']}",
     ]
     if "reason" in content:
-        parts.append(_plain(content["reason"]))
+        parts.append(f"Why it failed: {_plain(content['reason'])}")
     if evaluation:
         parts.append(
-            f"Accuracy on the test images: **{evaluation['accuracy']:.2f} %**"
-            f" ({evaluation['correct']:,} of {evaluation['total']:,}, {_plain(dataset['name'])})."
+            f"Accuracy on the test images of {_plain(dataset['name'])}: **{evaluation['accuracy']:.2f} %**"
+            f" ({evaluation['correct']:,} of {evaluation['total']:,}), after epoch {record.evaluations[-1].epoch:,}."
         )
+    else:
+        parts.append(f"The test images of {_plain(dataset['name'])} were not evaluated.")
     parts += [f"> {_plain(notice)}" for notice in record.notices]
-    parts.append("![Loss over iterations](loss.svg)")
+    parts.append("![Loss and test accuracy over iterations](loss.svg)")
     if evaluation:
         rows = [
             (_plain(one["name"]), f"{one['correct']:,}", f"{one['total']:,}", f"{one['accuracy']:.1f} %")
-            for one in evaluation["per_class"]
+            for one in sorted(evaluation["per_class"], key=lambda one: -one["accuracy"])
         ]
         parts += ["## Accuracy by class", _table(("class", "correct", "of", "accuracy"), rows)]
         known = record.evaluation
-        confused = known.most_confused(5) if known else ()
+        confused = known.most_confused(10) if known else ()
         if confused:
             mistakes = [(_plain(c.true), _plain(c.predicted), f"{c.count:,}") for c in confused]
-            parts += ["## Most confused", _table(("true class", "taken for", "times"), mistakes)]
-    final = "none" if content["final_loss"] is None else f"{content['final_loss']:.4f}"
+            parts += ["## Most confused", _table(("true class", "taken for", "times"), mistakes, texts=2)]
+    final = "none that is finite" if content["final_loss"] is None else f"{content['final_loss']:.4f}"
+    speed = f", {timing['images_per_second']:,.0f} images/s" if timing["images_per_second"] else ""
+    device = f"{started.device.kind}, {started.device.name}"
     facts = [
+        ("started", started.at),
         ("data", f"{dataset['name']}, {dataset['source']}"),
         ("images", f"{dataset['train_images']:,} training, {dataset['test_images']:,} test"),
         ("fingerprint", dataset["fingerprint"]),
-        ("device", started.device.name + (f", {started.device.threads} threads" if started.device.threads else "")),
+        ("device", device + (f", {started.device.threads} threads" if started.device.threads else "")),
         ("parameters", f"{content['parameters']:,}"),
-        ("iterations", f"{content['iterations']:,}"),
+        ("iterations", f"{content['iterations']:,} of {started.iterations:,}"),
         ("final loss", final),
-        ("training", f"{timing['train_seconds']:.1f} s, {timing['images_per_second'] or 0:,.0f} images/s"),
+        ("training", f"{timing['train_seconds']:.1f} s{speed}"),
         ("evaluation", f"{timing['evaluation_seconds']:.1f} s"),
         *((name, text) for name, text in content["versions"].items()),
     ]
-    constants = [(c.label, str(content["config"].get(c.name, ""))) for c in CONSTANTS]
+    constants = [(c.label, _shown(content["config"].get(c.name, ""), c.unit)) for c in CONSTANTS]
     for title, pairs in (("The run", facts), ("Constants", constants)):
-        parts += [f"## {title}", _table(("", ""), [(_plain(name), _plain(value)) for name, value in pairs])]
+        parts += [f"## {title}", _table(("", ""), [(_plain(name), _plain(value)) for name, value in pairs], texts=2)]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    alignment = ["---", *("---:" if len(headings) > 2 else "---" for _ in headings[1:])]
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
+    """A table whose first `texts` columns are text, on the left, and the others numbers, on the right."""
+    alignment = ["---"] * texts + ["---:"] * (len(headings) - texts)
     return "\n".join(f"| {' | '.join(row)} |" for row in (headings, alignment, *rows))
+
+
+def _shown(value: object, unit: str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value} {unit}".rstrip()
 
 
 def _plain(text: object) -> str:
     """`text` cleaned, and everything in it that Markdown or HTML would take for more than text escaped."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", clean(text))
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&$])", r"\\\1", clean(text))
 
 
 BUNDLE: dict[str, Callable[[RunRecord], str]] = {

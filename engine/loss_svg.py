@@ -1,147 +1,238 @@
-"""The loss of a run as a picture: a band of every iteration, a smoothed line, epochs, test accuracy."""
+"""The loss of a run as an SVG: a band of every iteration's loss, a smoothed line, epochs, test accuracies.
+
+Drawn by hand on a fixed grid of pixels. It brings its own background and follows the viewer's light or dark setting.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from unicodedata import east_asian_width
 from xml.sax.saxutils import escape
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.curve import binned, smoothed
+from engine.curve import Bins, binned, smoothed
 from engine.record import RunRecord
 from engine.text import clean
 
-_WIDTH, _HEIGHT = 960, 480
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 64, 56, 48
-_BINS = 400
-"""Points along the width: about one for two pixels."""
+BINS = 400
+"""Points of the curve, two pixels each."""
+SPAN = 12
+"""Bins that the line is smoothed over."""
 
+_WIDTH, _HEIGHT = 960, 540
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 884, 124, 476
+_MOST_HAIRLINES = 40
+_MOST_LABELS = 10
+_MOST_MARKS = 200
+
+# The blue and the orange of Okabe and Ito (2008, "Color Universal Design"), at two lightnesses: everybody can tell
+# them apart.
 _STYLE = """
-  .ground { fill: #ffffff } .text { fill: #1c2733 } .quiet { fill: #5c6f82 } .axis { stroke: #b9c4cf }
-  .epoch { stroke: #ccd5dd; stroke-dasharray: 3 3 } .band { fill: #0b62a4; fill-opacity: 0.22 }
-  .line { stroke: #0b62a4; stroke-width: 2; fill: none; stroke-linejoin: round } .mark { fill: #b35c00 }
-  text { font: 13px ui-sans-serif, system-ui, sans-serif } .title { font-size: 17px; font-weight: 600 }
-  @media (prefers-color-scheme: dark) {
-    .ground { fill: #0f1419 } .text { fill: #d7dee6 } .quiet { fill: #8a9bab } .axis { stroke: #33414f }
-    .epoch { stroke: #2a3541 } .band { fill: #5aa7e8 } .line { stroke: #8cc4f5 } .mark { fill: #e69f00 }
-  }
+text { font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; font-size: 13px; fill: #51616f; }
+.paper { fill: #ffffff; stroke: #d5dce3; }
+.title { font-size: 21px; font-weight: 600; fill: #17212b; }
+.tick, .epoch { font-size: 12px; }
+.epoch { fill: #8494a3; }
+.grid { stroke: #e6ebf0; }
+.axis { stroke: #93a1ae; }
+.hairline { stroke: #b3bfca; stroke-dasharray: 2 4; }
+.band { fill: #0072b2; fill-opacity: 0.22; stroke: #0072b2; stroke-opacity: 0.35; stroke-width: 0.75; }
+.line { fill: none; stroke: #0072b2; stroke-width: 2.25; stroke-linejoin: round; stroke-linecap: round; }
+.dot { fill: #0072b2; }
+.accuracy { fill: #b35c00; font-weight: 600; }
+.mark { fill: #b35c00; stroke: #ffffff; stroke-width: 1.5; }
+@media (prefers-color-scheme: dark) {
+  text { fill: #9fb0c0; }
+  .paper { fill: #0f1419; stroke: #2a3541; }
+  .title { fill: #eef3f8; }
+  .epoch { fill: #6f8193; }
+  .grid { stroke: #1d2630; }
+  .axis { stroke: #5c6c7b; }
+  .hairline { stroke: #415161; }
+  .band { fill: #56b4e9; stroke: #56b4e9; }
+  .line { stroke: #56b4e9; }
+  .dot { fill: #56b4e9; }
+  .accuracy { fill: #e69f00; }
+  .mark { fill: #e69f00; stroke: #0f1419; }
+}
 """
 
 
 def loss_svg(record: RunRecord) -> str:
-    """An SVG document of fixed size, readable on light and dark ground; a loss that is not finite leaves a gap."""
-    started = record.started
-    iterations = started.iterations if started else len(record.losses)
-    batches = started.batches if started else max(1, iterations)
-    bins = binned(record.losses, _BINS)
-    highest = float(np.nanmax(bins.high)) if np.isfinite(bins.high).any() else 1.0
-    lowest = min(0.0, float(np.nanmin(bins.low))) if np.isfinite(bins.low).any() else 0.0
-    ticks = _ticks(lowest, highest)
-    low, high = min(lowest, ticks[0]), max(highest, ticks[-1])
-    plot_width, plot_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+    """The picture of a run that has started, as an SVG document of bounded size."""
+    started, losses = record.started, record.losses
+    assert started is not None
+    count, evaluation = len(losses), record.evaluation
+    bins = binned(losses, BINS)
+    finite = losses[np.isfinite(losses)]
+    ticks = _ticks(min(0.0, float(finite.min())), max(0.0, float(finite.max()))) if len(finite) else [0.0, 1.0]
+    across = _Scale(0, max(1, count), _LEFT, _RIGHT)
+    loss, percent = _Scale(ticks[0], ticks[-1], _BOTTOM, _TOP), _Scale(0, 100, _BOTTOM, _TOP)
 
-    def x(iteration: float) -> float:
-        return _LEFT + plot_width * iteration / max(1, iterations)
-
-    def y(loss: float) -> float:
-        return _TOP + plot_height * (1 - (loss - low) / (high - low))
-
-    def y_percent(percent: float) -> float:
-        return _TOP + plot_height * (1 - percent / 100)
-
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}">',
-        f"<style>{_STYLE}</style>",
-        f'<rect class="ground" width="{_WIDTH}" height="{_HEIGHT}"/>',
-    ]
-
-    def text(at_x: float, at_y: float, content: str, css: str, anchor: str) -> None:
-        shown = escape(clean(content))
-        lines.append(f'<text class="{css}" x="{at_x:.1f}" y="{at_y:.1f}" text-anchor="{anchor}">{shown}</text>')
-
-    def stroke(css: str, x1: float, y1: float, x2: float, y2: float) -> None:
-        lines.append(f'<line class="{css}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>')
-
-    text(_LEFT, 30, _title(record), "title text", "start")
-    for tick in ticks:
-        stroke("axis", _LEFT - 5, y(tick), _LEFT, y(tick))
-        text(_LEFT - 9, y(tick) + 4, f"{tick:g}", "quiet", "end")
-    epochs = -(-iterations // batches)
-    every = -(-epochs // 12)
-    for epoch in range(0, epochs + 1, every):
-        at = min(epoch * batches, iterations)
-        if 0 < at < iterations:
-            stroke("epoch", x(at), _TOP, x(at), _TOP + plot_height)
-        text(x(at), _HEIGHT - _BOTTOM + 20, f"{at:,}", "quiet", "middle")
-    for polygon in _bands(bins.low, bins.high, bins.width, len(record.losses)):
-        points = " ".join(f"{x(i):.1f},{y(loss):.1f}" for i, loss in polygon)
-        lines.append(f'<polygon class="band" points="{points}"/>')
-    smooth = smoothed(bins.mean, 12)
-    for run in _finite_runs(smooth):
-        middles = ((min((i + 0.5) * bins.width, len(record.losses)), smooth[i]) for i in run)
-        points = " ".join(f"{x(i):.1f},{y(loss):.1f}" for i, loss in middles)
-        lines.append(f'<polyline class="line" points="{points}"/>')
-    stroke("axis", _LEFT, _TOP, _LEFT, _TOP + plot_height)
-    stroke("axis", _LEFT, _TOP + plot_height, _WIDTH - _RIGHT, _TOP + plot_height)
-    if record.evaluations:
-        for percent in (0, 25, 50, 75, 100):
-            text(_WIDTH - _RIGHT + 9, y_percent(percent) + 4, f"{percent} %", "quiet", "start")
-        stroke("axis", _WIDTH - _RIGHT, _TOP, _WIDTH - _RIGHT, _TOP + plot_height)
-        labelled = -(-len(record.evaluations) // 12)
-        for number, done in enumerate(record.evaluations):
-            accuracy = record.evaluation_at(number).accuracy
-            at_x, at_y = x(done.iteration), y_percent(accuracy)
-            lines.append(f'<path class="mark" d="M{at_x:.1f} {at_y - 6:.1f}l6 6l-6 6l-6 -6z"/>')
-            if (len(record.evaluations) - 1 - number) % labelled == 0:
-                text(at_x - 9, at_y - 9, f"{accuracy:.1f} %", "mark", "end")
-    text(_LEFT + plot_width / 2, _HEIGHT - 8, "iteration", "quiet", "middle")
-    text(_LEFT, _TOP - 10, "loss: every iteration, smoothed", "quiet", "start")
-    if record.evaluations:
-        text(_WIDTH - _RIGHT, _TOP - 10, "◆ accuracy on the test images", "mark", "end")
-    return "\n".join((*lines, "</svg>")) + "\n"
+    config, dataset = started.config, started.dataset
+    name, status = _cropped(clean(started.name), 44), record.status
+    about = f"{_cropped(clean(dataset.name), 30)} · {_cropped(clean(config.get('model', '')), 20)} · {started.epochs:,} epochs"
+    about += f" · batch size {config.get('batch_size')} · learning rate {config.get('learning_rate')} · {status}"
+    result = f"{evaluation.accuracy:.2f} % of {evaluation.total:,} test images" if evaluation else "not evaluated"
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">',
+            f"<title>{escape(f'Loss of {name} over {count:,} iterations')}</title>",
+            f"<style>{_STYLE}</style>",
+            f'<rect class="paper" x="0.5" y="0.5" width="{_WIDTH - 1}" height="{_HEIGHT - 1}" rx="10"/>',
+            _text(_LEFT - 44, 42, name, "title"),
+            _text(_WIDTH - 28, 42, result, "title", anchor="end"),
+            _text(_LEFT - 44, 66, about),
+            *_legend(record, count),
+            *_axes(count, across, loss, ticks),
+            *(_percent_axis(percent) if evaluation else []),
+            *_epochs(across, count, started.batches),
+            *_curve(bins, count, across, loss),
+            *_accuracies(record, across, percent),
+            *([] if count else [_text((_LEFT + _RIGHT) / 2, 300, "no iteration was recorded", anchor="middle")]),
+            "</svg>\n",
+        ]
+    )
 
 
-def _title(record: RunRecord) -> str:
-    started, evaluation = record.started, record.evaluation
-    parts = [started.name if started else "run", record.status]
-    if evaluation is not None:
-        parts.append(f"{evaluation.accuracy:.2f} %")
-    if started is not None:
-        parts.append(started.dataset.name)
-    title = " · ".join(parts)
-    return title if len(title) <= 90 else title[:89] + "…"
+class _Scale:
+    """From numbers to pixels."""
+
+    def __init__(self, low: float, high: float, start: float, end: float) -> None:
+        self._low, self._high, self._start, self._end = low, high, start, end
+
+    def __call__(self, value: float) -> float:
+        # Halved, so that the difference of two huge losses stays finite.
+        share = (value / 2 - self._low / 2) / (self._high / 2 - self._low / 2)
+        return round(self._start + share * (self._end - self._start), 1)
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Four to nine round values from at most `low` to at least `high`."""
-    span = max(high - low, abs(high) * 1e-3, 1e-30)
-    power = 10.0 ** np.floor(np.log10(span))
-    step = next(float(power * nice) for nice in (0.2, 0.5, 1.0, 2.0) if span / (power * nice) <= 6)
-    first, last = int(np.floor(low / step)), int(np.ceil(high / step))
-    return [float(f"{i * step:.12g}") for i in range(first, max(last, first + 1) + 1)]
+    """About five round numbers that span from `low` to `high`."""
+    rough = max(high / 5 - low / 5, 1e-9)
+    ten = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * ten for factor in (1, 2, 2.5, 5, 10) if factor * ten >= rough * 0.999)
+    first, last = math.floor(low / step), max(math.ceil(high / step * 0.999), 1)
+    return [i * step for i in range(first, last + 1)]
 
 
-def _finite_runs(values: NDArray[np.float64]) -> Iterator[list[int]]:
-    """The indices of `values` that are numbers, a list for each stretch without a gap."""
-    run: list[int] = []
-    for i, value in enumerate(values):
-        if np.isnan(value):
-            if run:
-                yield run
-            run = []
+def _axes(count: int, across: _Scale, loss: _Scale, ticks: Sequence[float]) -> Iterator[str]:
+    for tick in ticks:
+        y = loss(tick)
+        yield _line(_LEFT, y, _RIGHT, y, "grid" if tick else "axis")
+        yield _text(_LEFT - 10, y + 4, f"{tick:.6g}", "tick", anchor="end")
+    for tick in _ticks(0, count):
+        if tick != int(tick) or tick > count:
+            continue
+        yield _line(across(tick), _BOTTOM, across(tick), _BOTTOM + 4, "axis")
+        yield _text(across(tick), _BOTTOM + 20, f"{tick:,.0f}", "tick", anchor="middle")
+    yield _text((_LEFT + _RIGHT) / 2, _BOTTOM + 44, "iteration", anchor="middle")
+    yield _turned(28, "loss", -90)
+
+
+def _percent_axis(percent: _Scale) -> Iterator[str]:
+    for tick in (0, 20, 40, 60, 80, 100):
+        y = percent(tick)
+        yield _line(_RIGHT, y, _RIGHT + 4, y, "axis")
+        yield _text(_RIGHT + 10, y + 4, f"{tick}", "tick")
+    yield _turned(_WIDTH - 22, "test accuracy, %", 90)
+
+
+def _turned(x: float, name: str, degrees: int) -> str:
+    """The name of an axis along it."""
+    return (
+        f'<text transform="translate({x} {(_TOP + _BOTTOM) / 2}) rotate({degrees})" text-anchor="middle">{name}</text>'
+    )
+
+
+def _legend(record: RunRecord, count: int) -> Iterator[str]:
+    y, x = 94, _LEFT - 44
+    yield f'<rect class="band" x="{x}" y="{y - 10}" width="22" height="12" rx="2"/>'
+    yield _text(x + 30, y, "every iteration")
+    yield _line(x + 142, y - 4, x + 164, y - 4, "line")
+    yield _text(x + 172, y, "smoothed")
+    if record.evaluations:
+        yield _diamond(x + 260, y - 4)
+        yield _text(x + 272, y, "test accuracy", "accuracy")
+    missing = count - int(np.isfinite(record.losses).sum())
+    if missing:
+        losses = "1 loss is" if missing == 1 else f"{missing:,} losses are"
+        yield _text(_WIDTH - 28, y, f"{losses} not finite", "accuracy", anchor="end")
+
+
+def _epochs(across: _Scale, count: int, batches: int) -> Iterator[str]:
+    epochs = -(-count // batches)
+    every = -(-epochs // _MOST_HAIRLINES)
+    labelled = -(-epochs // _MOST_LABELS)
+    for epoch in range(epochs):
+        x = across(epoch * batches)
+        if epoch and epoch % every == 0:
+            yield _line(x, _TOP, x, _BOTTOM, "hairline")
+        if epoch % labelled == 0 and _RIGHT - x > 56:
+            yield _text(x + (2 if epoch else 0), _TOP - 6, f"epoch {epoch + 1:,}", "epoch")
+
+
+def _curve(bins: Bins, count: int, across: _Scale, loss: _Scale) -> Iterator[str]:
+    """Band and line, in pieces where there are gaps."""
+    first = bins.width * np.arange(len(bins.low))
+    middle = (first + 1 + np.minimum(first + bins.width, count)) / 2  # iterations count from 1
+    rows = zip(middle, bins.low, bins.high, smoothed(bins.mean, SPAN), strict=True)
+    pieces = [list(piece) for known, piece in groupby(rows, key=lambda row: math.isfinite(row[1])) if known]
+    for piece in pieces:
+        upper = [(across(i), loss(high)) for i, _, high, _ in piece]
+        lower = [(across(i), loss(low)) for i, low, _, _ in reversed(piece)]
+        if len(piece) > 1:
+            yield f'<path class="band" d="M{_path(upper + lower)}Z"/>'
+    for piece in pieces:
+        line = [(across(i), loss(smoothed)) for i, _, _, smoothed in piece]
+        if len(piece) > 1:
+            yield f'<path class="line" d="M{_path(line)}"/>'
         else:
-            run.append(i)
-    if run:
-        yield run
+            yield f'<circle class="dot" cx="{line[0][0]}" cy="{line[0][1]}" r="2.5"/>'
 
 
-def _bands(
-    low: NDArray[np.float64], high: NDArray[np.float64], width: int, end: int
-) -> Iterator[list[tuple[float, float]]]:
-    """For each stretch without a gap the outline of its band as (iteration, loss): along the top, then back below."""
-    for run in _finite_runs(low):
-        edges = [(i * width, min((i + 1) * width, end), i) for i in run]
-        top = [(float(at), float(high[i])) for left, right, i in edges for at in (left, right)]
-        bottom = [(float(at), float(low[i])) for left, right, i in edges for at in (left, right)]
-        yield top + bottom[::-1]
+def _accuracies(record: RunRecord, across: _Scale, percent: _Scale) -> Iterator[str]:
+    count = len(record.evaluations)
+    every = -(-count // _MOST_MARKS)
+    labelled = -(-count // _MOST_LABELS)
+    # Counted from the newest, which is the one that matters.
+    for age, index in enumerate(reversed(range(count))):
+        if age % every:
+            continue
+        accuracy = record.evaluation_at(index).accuracy
+        x, y = across(record.evaluations[index].iteration), percent(accuracy)
+        yield _diamond(x, y)
+        if age % labelled == 0:
+            at_edge = _RIGHT - x < 30
+            yield _text(
+                x + 4 if at_edge else x, y - 12, f"{accuracy:.1f} %", "accuracy", anchor="end" if at_edge else "middle"
+            )
+
+
+def _path(points: Iterable[tuple[float, float]]) -> str:
+    return "L".join(f"{x} {y}" for x, y in points)
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    return f'<line class="{kind}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>'
+
+
+def _diamond(x: float, y: float) -> str:
+    return f'<path class="mark" d="M{x} {y - 7}l6 7l-6 7l-6 -7Z"/>'
+
+
+def _text(x: float, y: float, text: str, kind: str = "", *, anchor: str = "start") -> str:
+    return f'<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _cropped(text: str, cells: int) -> str:
+    """`text` in at most `cells` times the width of a Latin letter."""
+    width = 0
+    for i, c in enumerate(text):
+        width += 2 if east_asian_width(c) in "WF" else 1
+        if width > cells:
+            return text[:i].rstrip() + "…"
+    return text

@@ -75,9 +75,11 @@ def made_up_matrix(classes: int, accuracy: float, images_a_class: int = 1_000) -
     if classes == 10 and accuracy == 0.6939 and images_a_class == 1_000:
         return NOTEBOOK_MATRIX
     generator = np.random.default_rng(classes)
+    differences = generator.normal(0, 0.12, classes)
+    differences -= differences.mean()
     rows = []
     for i in range(classes):
-        right = np.clip(accuracy + generator.normal(0, 0.12), 0.05, 0.98)
+        right = np.clip(accuracy + differences[i], 0.05, 0.98)
         shares = generator.dirichlet(np.full(classes, 0.4))
         shares[i] = 0
         shares *= (1 - right) / shares.sum()
