@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import App, SystemCommand
@@ -195,7 +195,7 @@ class CifarApp(App[None]):
         everywhere = ("switch_theme", "command_palette")
         return [a.binding for a in active if a.enabled and (a.binding.show or a.binding.action.endswith(everywhere))]
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every key's action by name, then what Textual offers everywhere."""
         for node, binding, enabled, tooltip in screen.active_bindings.values():
             if enabled and binding.description and not binding.system and binding.action != "command_palette":

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import DataTable, Digits, Footer, Static
+from textual.widgets import DataTable, Digits, Static
 
 from engine.events import Failed
 from engine.record import RunRecord
@@ -20,6 +20,7 @@ from tui.cells import cropped
 from tui.screens.class_details import ClassDetails
 from tui.widgets.confusion_map import ConfusedPairs, ConfusionMap
 from tui.widgets.evaluation_table import COLUMNS, EvaluationTable, class_index
+from tui.widgets.keys import Keys
 from tui.widgets.loss_chart import EpochAccuracy, LossChart
 from tui.widgets.title_bar import TitleBar
 from tui.wording import duration
@@ -99,7 +100,7 @@ class ResultsScreen(Screen[None]):
         if evaluation is not None:
             yield ConfusedPairs(evaluation)
         yield LossChart()
-        yield Footer(compact=True)
+        yield Keys()
 
     def on_mount(self) -> None:
         self.query_one("#notes").display = bool(self._notes())
@@ -135,7 +136,6 @@ class ResultsScreen(Screen[None]):
         self.query_one("#facts", Static).update(self._facts())
         if self._evaluation is not None:
             self.query_one("#panels").styles.max_height = len(self._evaluation.classes) + 3  # headings and borders
-        self.query_one(Footer).show_command_palette = width >= 90  # or q would have no room
         self._focus()
         self.refresh_bindings()
 

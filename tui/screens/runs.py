@@ -10,10 +10,11 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from engine.rundir import RunEntry
 from engine.text import clean
+from tui.widgets.keys import Keys
 from tui.widgets.title_bar import TitleBar
 from tui.wording import moment
 
@@ -47,7 +48,7 @@ class RunsScreen(Screen[Path | None]):
         yield TitleBar("cifar-tui", "runs", clean(self._runs_dir))
         yield DataTable(cursor_type="row", zebra_stripes=True)
         yield Static("There is no run here yet. Esc goes back to the form, Ctrl+R starts one.", id="empty")
-        yield Footer(compact=True)
+        yield Keys()
 
     def on_mount(self) -> None:
         table = self.query_one(DataTable)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from importlib.metadata import version
 from typing import ClassVar, Protocol, cast
 
 from textual import events, on
@@ -24,6 +25,7 @@ from engine.text import clean
 from tui.widgets.config_form import ConfigForm
 from tui.widgets.keys import Keys
 from tui.widgets.preflight_panel import PreflightPanel
+from tui.widgets.title_bar import TitleBar
 
 PATIENCE = 10.0
 """Seconds that a look waits for the one before it; a folder that never answers must not hold up the next one."""
@@ -58,12 +60,6 @@ class SetupScreen(Screen[None]):
 
     DEFAULT_CSS = """
     SetupScreen {
-        #title {
-            height: 1;
-            padding: 0 1;
-            .app { dock: left; color: $text-accent; text-style: bold; }
-            .what { width: 100%; text-align: center; }
-        }
         #body { height: 1fr; width: 100%; layout: vertical; overflow: hidden auto; scrollbar-size-vertical: 1; }
         ConfigForm { max-height: 80%; }
         PreflightPanel { height: auto; max-height: 100%; }
@@ -109,9 +105,7 @@ class SetupScreen(Screen[None]):
         self._preflight: Preflight | None = None
 
     def compose(self) -> ComposeResult:
-        with Horizontal(id="title"):
-            yield Label("cifar-tui", classes="app", markup=False)
-            yield Label("new run", classes="what", markup=False)
+        yield TitleBar("cifar-tui", "new run", version("cifar-tui"))
         with Container(id="body"):
             yield self._form
             yield self._panel

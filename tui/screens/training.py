@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Log, Static
+from textual.widgets import Log, Static
 
 from engine.config import CONSTANTS
 from engine.control import Control
@@ -20,6 +20,7 @@ from engine.events import RunStarted
 from engine.pace import Pace
 from engine.record import RunLog, RunRecord
 from engine.text import clean
+from tui.widgets.keys import Keys
 from tui.widgets.loss_chart import EpochAccuracy, LossChart
 from tui.widgets.run_progress import Bar, RunProgress
 from tui.widgets.title_bar import TitleBar
@@ -30,6 +31,9 @@ LOOKS_EVERY = 0.25
 
 WIDE = 110
 """Columns from which on the side panel has room beside the chart."""
+
+SMOOTHING = Binding.Group("Smooth", compact=True)
+"""The two keys that stand together in the footer."""
 
 
 class Trains(Protocol):
@@ -55,8 +59,18 @@ class TrainingScreen(Screen[None]):
         Binding("s", "stop", "Stop", tooltip="Stop, evaluate and save; again: leave out the evaluation"),
         Binding("r", "recent", "Recent", tooltip="The latest part of the run, or the whole"),
         Binding("y", "log_scale", "Log scale", tooltip="Logarithmic or linear loss axis"),
-        Binding("plus,equals_sign", "smooth(1)", "Smoother", key_display="+", tooltip="Smooth over more iterations"),
-        Binding("minus", "smooth(-1)", "Rougher", key_display="-", tooltip="Smooth over fewer iterations"),
+        Binding(
+            *("plus,equals_sign", "smooth(1)", "Smoother"),
+            key_display="+",
+            tooltip="Smooth over more iterations",
+            group=SMOOTHING,
+        ),
+        Binding(
+            *("minus", "smooth(-1)", "Rougher"),
+            key_display="-",
+            tooltip="Smooth over fewer iterations",
+            group=SMOOTHING,
+        ),
         Binding("l", "lines", "Lines", tooltip="The log in full, or the chart"),
         Binding("e", "app.export", "Export", tooltip="Write what there is to a folder of your choice"),
         Binding("f1", "app.help", "Help"),
@@ -117,7 +131,7 @@ class TrainingScreen(Screen[None]):
         log = Log(id="log", highlight=False)
         log.can_focus = False
         yield log
-        yield Footer(compact=True)
+        yield Keys()
 
     def on_mount(self) -> None:
         self.set_interval(LOOKS_EVERY, self.look)
@@ -225,7 +239,7 @@ class TrainingScreen(Screen[None]):
         def section(title: str, rows: list[tuple[str, str]]) -> None:
             text.append(f"{title}\n", "bold")
             for name, value in rows:
-                text.append(f"{name:<13}", "dim").append(f"{value:>13}\n")
+                text.append(f"{name:<19}", "dim").append(f"{value:>7}\n")
             text.append("\n")
 
         trained = [constant for constant in CONSTANTS if constant.group == "training"]
@@ -240,9 +254,10 @@ class TrainingScreen(Screen[None]):
         )
         section(
             "constants",
-            [(constant.label[:13], _shown(started.config.get(constant.name))) for constant in trained],
+            [(constant.label[:19], _shown(started.config.get(constant.name))) for constant in trained],
         )
-        section("data", [("", clean(started.dataset.name)[:13]), ("parameters", f"{started.parameters:,}")])
+        section("network", [("parameters", f"{started.parameters:,}")])
+        text.append("data\n", "bold").append(clean(started.dataset.name))
         return text
 
     def action_pause(self) -> None:

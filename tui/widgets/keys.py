@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textual import events
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Footer
 
@@ -10,16 +12,31 @@ class Keys(Footer):
     """Textual's footer, made anew only when its keys are others; its own does so whenever the focus moves.
 
     On the setup screen that more than halved what a step from field to field costs (4 layouts and 184 applied styles
-    became 1 and 82).
+    became 1 and 82). The key of the command palette is shown where there is room for it beside the screen's own.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self._shown: list[tuple[str, str, bool]] = []
+        super().__init__(compact=True)
+        self._bindings_shown: list[tuple[Binding, bool]] = []
 
     def bindings_changed(self, screen: Screen[object]) -> None:
         active = screen.active_bindings.values()
-        keys = [(key.binding.key, key.binding.description, key.enabled) for key in active if key.binding.show]
-        if keys != self._shown:
-            self._shown = keys
+        shown = [(key.binding, key.enabled) for key in active if key.binding.show]
+        if shown != self._bindings_shown:
+            self._bindings_shown = shown
+            self._make_room()
             super().bindings_changed(screen)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._make_room()
+
+    def _make_room(self) -> None:
+        words: dict[str, str] = {}
+        for binding, _ in self._bindings_shown:
+            key = self.app.get_key_display(binding)
+            if binding.group is not None:
+                words.setdefault(binding.group.description, f" {binding.group.description} ")
+                words[binding.action] = key
+            else:
+                words.setdefault(binding.action, f"{key} {binding.description} ")
+        self.show_command_palette = len("".join(words.values())) + len("^p palette ") <= self.size.width

@@ -51,7 +51,7 @@ class LossChart(Widget):
     LossChart > .loss-chart--epoch { color: $foreground 25%; }
     LossChart > .loss-chart--band { color: $primary 50%; }
     LossChart > .loss-chart--line { color: $foreground; text-style: bold; }
-    LossChart > .loss-chart--accuracy { color: $text-accent; text-style: bold; }
+    LossChart > .loss-chart--accuracy { color: $text-warning; text-style: bold; }
     """
 
     recent = reactive(False, repaint=False, init=False)

@@ -29,7 +29,7 @@ class RunProgress(Widget):
     DEFAULT_CSS = """
     RunProgress { height: 1; padding: 0 1; }
     RunProgress > .run-progress--done { color: $primary; }
-    RunProgress > .run-progress--rest { color: $foreground 20%; }
+    RunProgress > .run-progress--rest { color: $border; }
     RunProgress > .run-progress--label { color: $text-muted; }
     """
 

@@ -1,0 +1,248 @@
+"""The app as a whole: from the form through the training to the results, and what happens when things go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, Input
+
+from engine import data
+from engine.config import TrainingConfig
+from engine.data.imageset import ImageSet
+from engine.errors import ConstantError, DataError
+from engine.preflight import Check, Preflight
+from tests.images import made_up_images
+from tui.app import CifarApp
+from tui.screens.dialogs import Choice, ExportTo
+from tui.screens.help import HelpScreen
+from tui.screens.results import ResultsScreen
+from tui.screens.runs import RunsScreen
+from tui.screens.setup import SetupScreen
+from tui.screens.training import TrainingScreen
+from tui.widgets.title_bar import TitleBar
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+def fine(config: TrainingConfig) -> Preflight:
+    return Preflight((Check("data", True, ("there",)),))
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CifarApp]:
+    """An app whose form is filled in for a quick run below `tmp_path`, with images from memory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(160, 40))
+    app = CifarApp({"data": "demo", "epochs": 1, "device": "cpu", "threads": 1, "name": "first"}, look=fine)
+    yield app
+    if app.training is not None:  # a run never outlives its test
+        app.training.control.stop()
+        app.training.control.stop()
+        assert app.training.join(60)
+
+
+async def until(pilot: Pilot[None], reached: Callable[[], bool]) -> None:
+    """Let the app go on until `reached`."""
+    give_up = time.monotonic() + 120
+    while not reached():
+        assert time.monotonic() < give_up, f"in vain; the screen is {pilot.app.screen}"
+        await asyncio.sleep(0.02)
+    await pilot.pause()
+
+
+async def start(pilot: Pilot[None]) -> None:
+    """Press Ctrl+R once the form is ready."""
+    await until(pilot, lambda: not pilot.app.screen.query_one(Button).disabled)
+    await pilot.press("ctrl+r")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_from_form_to_results_and_back(app: CifarApp, size: tuple[int, int], tmp_path: Path) -> None:
+    """A run started from the form ends in its results, from where a new run is a key away, the old one in the list."""
+    async with app.run_test(size=size) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        await pilot.press("n")
+        assert isinstance(app.screen, SetupScreen)
+        await pilot.press("ctrl+o")
+        assert isinstance(app.screen, RunsScreen)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        await pilot.press("q")
+    assert app.return_code == 0
+    assert (tmp_path / "runs" / "first" / "summary.json").is_file()
+
+
+async def test_pause_stop_and_chart_keys(app: CifarApp) -> None:
+    """While it trains the run is paused, resumed and stopped by a key, and the chart listens too."""
+    app = CifarApp({**app._values, "epochs": 10_000}, look=fine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: app.training is not None and len(app.training.log.loss_buffer) > 3)
+        assert app.training is not None
+        title = app.screen.query_one(TitleBar)
+        await pilot.press("p")
+        await until(pilot, lambda: title.middle == "paused · p goes on")
+        here = len(app.training.log.loss_buffer)
+        await pilot.press("r", "y", "plus", "minus", "l", "l")
+        assert len(app.training.log.loss_buffer) == here
+        await pilot.press("p")
+        await until(pilot, lambda: title.middle.startswith("training"))
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        assert app.training.record().status == "stopped"
+        assert app.training.record().evaluation is not None
+
+
+@pytest.mark.parametrize(
+    ("presses", "exits", "stops"),
+    [
+        (["q", "enter"], False, 0),
+        (["q", "escape"], False, 0),
+        (["q", "left", "enter"], True, 0),
+        (["ctrl+q", "left", "left", "enter"], True, 1),
+    ],
+)
+async def test_leaving_asks(app: CifarApp, presses: list[str], exits: bool, stops: int) -> None:
+    """Leaving while it trains asks: stay, go on without the screen, or stop and keep the results."""
+    app = CifarApp({**app._values, "epochs": 10_000}, look=fine)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: app.training is not None and len(app.training.log.loss_buffer) > 3)
+        assert app.training is not None
+        await pilot.press(presses[0])
+        assert isinstance(app.screen, Choice)
+        await pilot.press(*presses[1:])
+        await pilot.pause()
+        assert app._exit is exits
+        assert app.training.control.stops == stops
+        app.training.control.stop()
+        app.training.control.stop()
+        assert app.training.join(60)
+
+
+async def test_problem_found_at_the_start_stands_beside_its_field(
+    app: CifarApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only the start finds out, such as a broken image, leads back to the form, the reason beside the field."""
+
+    def broken(config: TrainingConfig, progress: object) -> ImageSet:
+        raise ConstantError({"data": "cannot be read: a.png"})
+
+    monkeypatch.setattr(data, "load", broken)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: app.training is None and isinstance(app.screen, SetupScreen))
+        await until(pilot, lambda: "cannot be read: a.png" in shown_text(app))
+
+
+def shown_text(app: CifarApp) -> str:
+    """Everything that stands on the screen, as text."""
+    return "\n".join("".join(s.text for s in line) for line in app.screen._compositor.render_strips())
+
+
+@pytest.mark.parametrize(("answer", "leads_to"), [(0, "again"), (1, "demo"), (2, "folder"), (3, "back")])
+async def test_images_that_cannot_be_had(
+    app: CifarApp, monkeypatch: pytest.MonkeyPatch, answer: int, leads_to: str
+) -> None:
+    """Without a network the app says so and offers to try again, the demo set, or a folder; it swaps nothing itself."""
+    tried: list[str] = []
+
+    def unreachable(config: TrainingConfig, progress: object) -> ImageSet:
+        tried.append(config.data)
+        raise DataError("The host cannot be reached.")
+
+    monkeypatch.setattr(data, "load", unreachable)
+    app = CifarApp({**app._values, "data": "cifar10"}, look=fine)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: isinstance(app.screen, Choice))
+        assert "The host cannot be reached." in shown_text(app)
+        await pilot.press("home", *["shift+tab"] * (3 - answer), "enter")
+        await pilot.pause()
+        if leads_to == "again":
+            await until(pilot, lambda: len(tried) == 2 and isinstance(app.screen, Choice))
+            return
+        assert isinstance(app.screen, SetupScreen)
+        assert app.screen.values["data"] == {"demo": "demo", "folder": "", "back": "cifar10"}[leads_to]
+        assert isinstance(app.focused, Input) == (leads_to == "folder")
+
+
+async def test_export_where_it_cannot_be(app: CifarApp, tmp_path: Path) -> None:
+    """An export that fails says why and leaves the results as they are; the next place may do."""
+    (tmp_path / "file").write_text("")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        for place, told in (("file/x", "Not exported"), ("there", "Exported")):
+            await pilot.press("e")
+            assert isinstance(app.screen, ExportTo)
+            app.screen.query_one(Input).value = str(tmp_path / place)
+            await pilot.press("enter")
+            await until(pilot, lambda told=told: any(n.title == told for n in app._notifications))  # type: ignore[misc]
+    assert (tmp_path / "there" / "summary.json").is_file()
+
+
+async def test_help_names_every_key(app: CifarApp) -> None:
+    """F1 on every screen names each key of its footer, and any key closes it."""
+    async with app.run_test(size=(120, 40)) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        shown = [a.binding for a in app.screen.active_bindings.values() if a.binding.show and a.enabled]
+        keys = {app.get_key_display(binding) for binding in shown}
+        await pilot.press("f1")
+        assert isinstance(app.screen, HelpScreen)
+        lines = [line.strip("│ ").split("  ")[0].split() for line in shown_text(app).splitlines()]
+        assert keys <= {key for line in lines for key in line}
+        await pilot.press("escape")
+        assert isinstance(app.screen, ResultsScreen)
+
+
+async def test_command_palette_has_every_action(app: CifarApp) -> None:
+    """Every key's action is in the command palette too."""
+    app = CifarApp({**app._values, "epochs": 10_000}, look=fine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: app.training is not None and len(app.training.log.loss_buffer) > 3)
+        assert app.training is not None
+        assert isinstance(app.screen, TrainingScreen)
+        offered = {command.title for command in app.get_system_commands(app.screen)}
+        shown = {a.binding.description for a in app.screen.active_bindings.values() if a.binding.show}
+        assert len(shown) > 8
+        assert shown <= offered
+        await pilot.press("ctrl+p", *"pause", "enter")
+        await until(pilot, lambda: app.training is not None and app.training.control.paused)
+        app.training.control.stop()
+        app.training.control.stop()
+        assert app.training.join(60)
+
+
+async def test_broken_screen_leaves_the_run_alone(
+    app: CifarApp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """When the screen itself breaks the run goes on, and a person reads a line, not a traceback."""
+    app = CifarApp({**app._values, "epochs": 200}, look=fine)
+
+    def broken(self: TrainingScreen, now: float) -> None:
+        raise KeyError("secret local")
+
+    async def walk() -> None:
+        async with app.run_test(size=(120, 40)) as pilot:
+            await start(pilot)
+            monkeypatch.setattr(TrainingScreen, "_show_state", broken)
+            await until(pilot, lambda: app._exception is not None)
+
+    with pytest.raises(KeyError):
+        await walk()
+    assert app.training is not None
+    trained = len(app.training.log.loss_buffer)
+    while len(app.training.log.loss_buffer) < trained + 10:
+        assert not app.training.join(0.01)
+    err = capsys.readouterr().err
+    assert "The screen broke off: KeyError" in err
+    assert "Traceback" not in err
