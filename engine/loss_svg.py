@@ -74,7 +74,8 @@ def loss_svg(record: RunRecord) -> str:
 
     config, dataset = started.config, started.dataset
     name, status = _cropped(clean(started.name), 44), record.status
-    about = f"{_cropped(clean(dataset.name), 30)} · {_cropped(clean(config.get('model', '')), 20)} · {started.epochs:,} epochs"
+    model = _cropped(clean(config.get("model", "")), 20)
+    about = f"{_cropped(clean(dataset.name), 30)} · {model} · {started.epochs:,} epochs"
     about += f" · batch size {config.get('batch_size')} · learning rate {config.get('learning_rate')} · {status}"
     result = f"{evaluation.accuracy:.2f} % of {evaluation.total:,} test images" if evaluation else "not evaluated"
     return "\n".join(
