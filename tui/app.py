@@ -54,7 +54,11 @@ class CifarApp(App[None]):
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         self.theme = DARK.name
-        self.push_screen(SetupScreen(self._values, self._look))
+        self.push_screen(self.first_screen())
+
+    def first_screen(self) -> Screen[Any]:
+        """Where the app begins: the form."""
+        return SetupScreen(self._values, self._look)
 
     # From the form to the results
 

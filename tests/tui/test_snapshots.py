@@ -1,0 +1,83 @@
+"""What the screens look like: a change of looks is seen, and taken with `pytest --snapshot-update`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from textual.screen import Screen
+
+from engine.config import TrainingConfig
+from engine.control import Control
+from engine.preflight import Check, Preflight
+from tests.records import finished_record, live_log
+from tui.app import CifarApp
+from tui.screens.dialogs import leaving
+from tui.screens.results import ResultsScreen
+from tui.screens.setup import SetupScreen
+from tui.screens.training import TrainingScreen, Trains
+from tui.theme import DARK, LIGHT
+
+LOOKED = Preflight(
+    (
+        Check(
+            "data", True, ("CIFAR-10 in data, verified", "50,000 training, 5,000 a class · 10,000 test · 10 classes")
+        ),
+        Check("device", True, ("cpu  A processor", "1 to 2 threads, whichever is fastest")),
+        Check("model", True, ("cnn, 89,834 parameters", "(64, 3, 32, 32) → (64, 10)")),
+        Check("work", True, ("1,563 iterations an epoch, 6,252 in all", "4 evaluations of 10,000 test images")),
+        Check("run", True, ("saved in runs/<a name chosen at the start>",)),
+    )
+)
+
+
+def looked(config: TrainingConfig) -> Preflight:
+    return LOOKED
+
+
+def training() -> Screen[Any]:
+    """The training screen on a run that stands still."""
+    run = SimpleNamespace(log=live_log(4_000), control=Control(), folder=Path("runs/brisk-heron"), seconds=lambda: 41.0)
+    return TrainingScreen(cast(Trains, run))
+
+
+SCREENS: dict[str, Callable[[], Screen[Any]]] = {
+    "setup": lambda: SetupScreen({}, looked, pause=0),
+    "training": training,
+    "results": lambda: ResultsScreen(finished_record(), Path("runs/brisk-heron")),
+    "leaving": leaving,
+}
+
+
+class Showing(CifarApp):
+    """The app with another screen in the place of the form."""
+
+    def __init__(self, screen: Callable[[], Screen[Any]]) -> None:
+        super().__init__({}, look=looked)
+        self._shown = screen
+
+    def first_screen(self) -> Screen[Any]:
+        return self._shown()
+
+
+async def settled(pilot: Any, theme: str = DARK.name) -> None:
+    """Let the screen come to rest."""
+    pilot.app.theme = theme
+    await pilot.pause(0.5)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", SCREENS)
+def test_looks(name: str, size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
+    """Each screen looks as it was last approved, narrow and wide."""
+    assert snap_compare(Showing(SCREENS[name]), terminal_size=size, run_before=settled)
+
+
+def test_light_theme(snap_compare: Callable[..., bool]) -> None:
+    """The light theme is as readable as it was last approved."""
+    light = partial(settled, theme=LIGHT.name)
+    assert snap_compare(Showing(SCREENS["training"]), terminal_size=(120, 40), run_before=light)
