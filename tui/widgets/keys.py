@@ -28,7 +28,10 @@ class Keys(Footer):
             super().bindings_changed(screen)
 
     def on_resize(self, event: events.Resize) -> None:
+        had_room = self.show_command_palette
         self._make_room()
+        if self.show_command_palette != had_room:
+            self.refresh(recompose=True)
 
     def _make_room(self) -> None:
         words: dict[str, str] = {}
