@@ -163,5 +163,9 @@ class RunRecord:
 
     def evaluation_at(self, index: int) -> Evaluation:
         """Evaluation number `index` of `evaluations`, with the class names."""
-        classes = self.started.dataset.classes if self.started else ()
-        return Evaluation(classes, self.evaluations[index].matrix)
+        return Evaluation(self.classes, self.evaluations[index].matrix)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, in the order of their indices; none before the run has started."""
+        return self.started.dataset.classes if self.started else ()

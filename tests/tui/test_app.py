@@ -16,6 +16,7 @@ from engine.config import TrainingConfig
 from engine.data.imageset import ImageSet
 from engine.errors import ConstantError, DataError
 from engine.preflight import Check, Preflight
+from engine.run import Run
 from tests.images import made_up_images
 from tui.app import CifarApp
 from tui.screens.dialogs import Choice, ExportTo
@@ -33,17 +34,47 @@ def fine(config: TrainingConfig) -> Preflight:
     return Preflight((Check("data", True, ("there",)),))
 
 
+Make = Callable[..., CifarApp]
+
+
 @pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CifarApp]:
-    """An app whose form is filled in for a quick run below `tmp_path`, with images from memory."""
+def make_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Makes apps whose form is filled in for a quick run below `tmp_path`, with images from memory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(160, 40))
-    app = CifarApp({"data": "demo", "epochs": 1, "device": "cpu", "threads": 1, "name": "first"}, look=fine)
-    yield app
-    if app.training is not None:  # a run never outlives its test
-        app.training.control.stop()
-        app.training.control.stop()
-        assert app.training.join(60)
+    made: list[CifarApp] = []
+
+    def make(**values: object) -> CifarApp:
+        quick = {"data": "demo", "epochs": 1, "device": "cpu", "threads": 1, "name": "first"}
+        made.append(CifarApp({**quick, **values}, look=fine))
+        return made[-1]
+
+    yield make
+    for app in made:
+        if app.training is not None:  # a run never outlives its test
+            app.training.control.stop()
+            app.training.control.stop()
+            assert app.training.join(60)
+
+
+@pytest.fixture
+def app(make_app: Make) -> CifarApp:
+    """An app with a run of one epoch."""
+    return make_app()
+
+
+LONG = {"epochs": 10_000, "evaluate_each_epoch": False}
+"""Constants of a run that does not end while a test looks."""
+
+
+async def start_and_pause(pilot: Pilot[None], app: CifarApp) -> Run:
+    """Start a long run and pause it when it trains: Textual's pilot waits for a machine that is idle."""
+    await start(pilot)
+    await until(pilot, lambda: app.training is not None and len(app.training.log.loss_buffer) > 3)
+    assert app.training is not None
+    app.training.control.pause()
+    await until(pilot, lambda: app.screen.query_one(TitleBar).middle == "paused · p goes on")
+    return app.training
 
 
 async def until(pilot: Pilot[None], reached: Callable[[], bool]) -> None:
@@ -52,7 +83,6 @@ async def until(pilot: Pilot[None], reached: Callable[[], bool]) -> None:
     while not reached():
         assert time.monotonic() < give_up, f"in vain; the screen is {pilot.app.screen}"
         await asyncio.sleep(0.02)
-    await pilot.pause()
 
 
 async def start(pilot: Pilot[None]) -> None:
@@ -78,25 +108,23 @@ async def test_from_form_to_results_and_back(app: CifarApp, size: tuple[int, int
     assert (tmp_path / "runs" / "first" / "summary.json").is_file()
 
 
-async def test_pause_stop_and_chart_keys(app: CifarApp) -> None:
+async def test_pause_stop_and_chart_keys(make_app: Make) -> None:
     """While it trains the run is paused, resumed and stopped by a key, and the chart listens too."""
-    app = CifarApp({**app._values, "epochs": 10_000}, look=fine)
+    app = make_app(**LONG)
     async with app.run_test(size=(120, 40)) as pilot:
-        await start(pilot)
-        await until(pilot, lambda: app.training is not None and len(app.training.log.loss_buffer) > 3)
-        assert app.training is not None
+        run = await start_and_pause(pilot, app)
         title = app.screen.query_one(TitleBar)
         await pilot.press("p")
-        await until(pilot, lambda: title.middle == "paused · p goes on")
-        here = len(app.training.log.loss_buffer)
-        await pilot.press("r", "y", "plus", "minus", "l", "l")
-        assert len(app.training.log.loss_buffer) == here
-        await pilot.press("p")
         await until(pilot, lambda: title.middle.startswith("training"))
+        await pilot.press("p")
+        await until(pilot, lambda: title.middle == "paused · p goes on")
+        here = len(run.log.loss_buffer)
+        await pilot.press("r", "y", "plus", "minus", "l", "l")
+        assert len(run.log.loss_buffer) == here
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
-        assert app.training.record().status == "stopped"
-        assert app.training.record().evaluation is not None
+        assert run.record().status == "stopped"
+        assert run.record().evaluation is not None
 
 
 @pytest.mark.parametrize(
@@ -108,22 +136,18 @@ async def test_pause_stop_and_chart_keys(app: CifarApp) -> None:
         (["ctrl+q", "left", "left", "enter"], True, 1),
     ],
 )
-async def test_leaving_asks(app: CifarApp, presses: list[str], exits: bool, stops: int) -> None:
+async def test_leaving_asks(make_app: Make, presses: list[str], exits: bool, stops: int) -> None:
     """Leaving while it trains asks: stay, go on without the screen, or stop and keep the results."""
-    app = CifarApp({**app._values, "epochs": 10_000}, look=fine)
+    app = make_app(**LONG)
     async with app.run_test(size=(80, 24)) as pilot:
-        await start(pilot)
-        await until(pilot, lambda: app.training is not None and len(app.training.log.loss_buffer) > 3)
-        assert app.training is not None
+        run = await start_and_pause(pilot, app)
         await pilot.press(presses[0])
         assert isinstance(app.screen, Choice)
         await pilot.press(*presses[1:])
-        await pilot.pause()
         assert app._exit is exits
-        assert app.training.control.stops == stops
-        app.training.control.stop()
-        app.training.control.stop()
-        assert app.training.join(60)
+        assert run.control.stops == stops
+        assert run.control.paused is not exits  # paused without a screen it would be paused for ever
+        app.exit()
 
 
 async def test_problem_found_at_the_start_stands_beside_its_field(
@@ -148,7 +172,7 @@ def shown_text(app: CifarApp) -> str:
 
 @pytest.mark.parametrize(("answer", "leads_to"), [(0, "again"), (1, "demo"), (2, "folder"), (3, "back")])
 async def test_images_that_cannot_be_had(
-    app: CifarApp, monkeypatch: pytest.MonkeyPatch, answer: int, leads_to: str
+    make_app: Make, monkeypatch: pytest.MonkeyPatch, answer: int, leads_to: str
 ) -> None:
     """Without a network the app says so and offers to try again, the demo set, or a folder; it swaps nothing itself."""
     tried: list[str] = []
@@ -158,7 +182,7 @@ async def test_images_that_cannot_be_had(
         raise DataError("The host cannot be reached.")
 
     monkeypatch.setattr(data, "load", unreachable)
-    app = CifarApp({**app._values, "data": "cifar10"}, look=fine)
+    app = make_app(data="cifar10")
     async with app.run_test(size=(80, 24)) as pilot:
         await start(pilot)
         await until(pilot, lambda: isinstance(app.screen, Choice))
@@ -203,30 +227,25 @@ async def test_help_names_every_key(app: CifarApp) -> None:
         assert isinstance(app.screen, ResultsScreen)
 
 
-async def test_command_palette_has_every_action(app: CifarApp) -> None:
-    """Every key's action is in the command palette too."""
-    app = CifarApp({**app._values, "epochs": 10_000}, look=fine)
+async def test_command_palette_has_every_action(make_app: Make) -> None:
+    """Every key's action is in the command palette too, and works from there."""
+    app = make_app(**LONG)
     async with app.run_test(size=(120, 40)) as pilot:
-        await start(pilot)
-        await until(pilot, lambda: app.training is not None and len(app.training.log.loss_buffer) > 3)
-        assert app.training is not None
-        assert isinstance(app.screen, TrainingScreen)
+        run = await start_and_pause(pilot, app)
         offered = {command.title for command in app.get_system_commands(app.screen)}
         shown = {a.binding.description for a in app.screen.active_bindings.values() if a.binding.show}
         assert len(shown) > 8
         assert shown <= offered
         await pilot.press("ctrl+p", *"pause", "enter")
-        await until(pilot, lambda: app.training is not None and app.training.control.paused)
-        app.training.control.stop()
-        app.training.control.stop()
-        assert app.training.join(60)
+        await until(pilot, lambda: not run.control.paused)
+        app.exit()
 
 
 async def test_broken_screen_leaves_the_run_alone(
-    app: CifarApp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    make_app: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """When the screen itself breaks the run goes on, and a person reads a line, not a traceback."""
-    app = CifarApp({**app._values, "epochs": 200}, look=fine)
+    app = make_app(**LONG)
 
     def broken(self: TrainingScreen, now: float) -> None:
         raise KeyError("secret local")

@@ -16,7 +16,8 @@ from textual.widgets import Log, Static
 
 from engine.config import CONSTANTS
 from engine.control import Control
-from engine.events import RunStarted
+from engine.evaluation import Evaluation
+from engine.events import Evaluated, RunStarted
 from engine.pace import Pace
 from engine.record import RunLog, RunRecord
 from engine.text import clean
@@ -110,6 +111,7 @@ class TrainingScreen(Screen[None]):
         self.run = run
         self.record = RunRecord(run.log)
         self._pace = Pace()
+        self._marks: list[EpochAccuracy] = []
         self._printed = 0
         self._over = False
 
@@ -152,12 +154,11 @@ class TrainingScreen(Screen[None]):
             if isinstance(event, RunStarted):
                 self.remove_class("-preparing")
                 self.query_one(LossChart).start(event.iterations, event.batches)
+            elif isinstance(event, Evaluated):
+                accuracy = Evaluation(record.classes, event.matrix).accuracy
+                self._marks.append(EpochAccuracy(event.iteration, accuracy))
         if record.started is not None:
-            marks = tuple(
-                EpochAccuracy(done.iteration, record.evaluation_at(i).accuracy)
-                for i, done in enumerate(record.evaluations)
-            )
-            self.query_one(LossChart).show(record.losses, marks)
+            self.query_one(LossChart).show(record.losses, self._marks)
         self._show_lines()
         self._show_state(now)
         if record.ended:
@@ -247,8 +248,8 @@ class TrainingScreen(Screen[None]):
         section(
             "test accuracy",
             [
-                (f"epoch {done.epoch}", f"{self.record.evaluation_at(i).accuracy:.2f} %")
-                for i, done in list(enumerate(self.record.evaluations))[-8:]
+                (f"epoch {done.epoch}", f"{mark.accuracy:.2f} %")
+                for done, mark in zip(self.record.evaluations[-8:], self._marks[-8:], strict=True)
             ]
             or [("after epoch 1" if started.config.get("evaluate_each_epoch") else "at the end", "")],
         )
