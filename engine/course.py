@@ -96,6 +96,11 @@ class Course:
     def batch_done(self, epoch: int, batch: int, loss: float) -> None:
         self.iteration += 1
         self._report.losses(np.array([loss], dtype=np.float32))
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"The loss became {loss} at iteration {self.iteration:,} (epoch {epoch}, batch {batch:,}): training"
+                f" diverged. Try a smaller learning rate than {self._config.learning_rate:g}."
+            )
         if batch % LINE_EVERY == 0:
             self._report.event(
                 BatchDone(
@@ -106,11 +111,6 @@ class Course:
                     batches=self._batches,
                     loss=loss,
                 )
-            )
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"The loss became {loss} at iteration {self.iteration:,} (epoch {epoch}, batch {batch:,}): training"
-                f" diverged. Try a smaller learning rate than {self._config.learning_rate:g}."
             )
 
     @contextmanager

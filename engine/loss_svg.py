@@ -13,14 +13,12 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from engine.curve import Bins, binned, smoothed
+from engine.loss_bins import SPANS, LossBins, level_for
 from engine.record import RunRecord
 from engine.text import clean
 
 BINS = 400
 """Points of the curve, two pixels each."""
-SPAN = 12
-"""Bins that the line is smoothed over."""
 
 _WIDTH, _HEIGHT = 960, 540
 _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 884, 124, 476
@@ -66,7 +64,9 @@ def loss_svg(record: RunRecord) -> str:
     started, losses = record.started, record.losses
     assert started is not None
     count, evaluation = len(losses), record.evaluation
-    bins = binned(losses, BINS)
+    span = SPANS[level_for(count)]  # as the chart in the terminal smooths a run of this length
+    bins = LossBins(0, count, BINS, span)
+    bins.extend(losses)
     finite = losses[np.isfinite(losses)]
     ticks = _ticks(min(0.0, float(finite.min())), max(0.0, float(finite.max()))) if len(finite) else [0.0, 1.0]
     across = _Scale(0, max(1, count), _LEFT, _RIGHT)
@@ -87,11 +87,11 @@ def loss_svg(record: RunRecord) -> str:
             _text(_LEFT - 44, 42, name, "title"),
             _text(_WIDTH - 28, 42, result, "title", anchor="end"),
             _text(_LEFT - 44, 66, about),
-            *_legend(record, count),
+            *_legend(record, count, span),
             *_axes(count, across, loss, ticks),
             *(_percent_axis(percent) if evaluation else []),
             *_epochs(across, count, started.batches),
-            *_curve(bins, count, across, loss),
+            *_curve(bins, across, loss),
             *_accuracies(record, across, percent),
             *([] if count else [_text((_LEFT + _RIGHT) / 2, 300, "no iteration was recorded", anchor="middle")]),
             "</svg>\n",
@@ -149,15 +149,15 @@ def _turned(x: float, name: str, degrees: int) -> str:
     )
 
 
-def _legend(record: RunRecord, count: int) -> Iterator[str]:
+def _legend(record: RunRecord, count: int, span: int) -> Iterator[str]:
     y, x = 94, _LEFT - 44
     yield f'<rect class="band" x="{x}" y="{y - 10}" width="22" height="12" rx="2"/>'
     yield _text(x + 30, y, "every iteration")
     yield _line(x + 142, y - 4, x + 164, y - 4, "line")
-    yield _text(x + 172, y, "smoothed")
+    yield _text(x + 172, y, f"smoothed over {span:,}")
     if record.evaluations:
-        yield _diamond(x + 260, y - 4)
-        yield _text(x + 272, y, "test accuracy", "accuracy")
+        yield _diamond(x + 318, y - 4)
+        yield _text(x + 330, y, "test accuracy", "accuracy")
     missing = count - int(np.isfinite(record.losses).sum())
     if missing:
         losses = "1 loss is" if missing == 1 else f"{missing:,} losses are"
@@ -176,11 +176,9 @@ def _epochs(across: _Scale, count: int, batches: int) -> Iterator[str]:
             yield _text(x + (2 if epoch else 0), _TOP - 6, f"epoch {epoch + 1:,}", "epoch")
 
 
-def _curve(bins: Bins, count: int, across: _Scale, loss: _Scale) -> Iterator[str]:
+def _curve(bins: LossBins, across: _Scale, loss: _Scale) -> Iterator[str]:
     """Band and line, in pieces where there are gaps."""
-    first = bins.width * np.arange(len(bins.low))
-    middle = (first + 1 + np.minimum(first + bins.width, count)) / 2  # iterations count from 1
-    rows = zip(middle, bins.low, bins.high, smoothed(bins.mean, SPAN), strict=True)
+    rows = zip(bins.middles, bins.low, bins.high, bins.smoothed, strict=True)
     pieces = [list(piece) for known, piece in groupby(rows, key=lambda row: math.isfinite(row[1])) if known]
     for piece in pieces:
         upper = [(across(i), loss(high)) for i, _, high, _ in piece]

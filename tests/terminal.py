@@ -26,15 +26,14 @@ class Terminal:
     """`cifar-tui` with these arguments in a terminal of `columns` × `rows`; used in a with block, which ends it."""
 
     def __init__(
-        self, *arguments: str, cwd: Path, columns: int = 80, rows: int = 24, environment: dict[str, str] | None = None
+        self, *arguments: str, cwd: Path, columns: int = 80, rows: int = 24, patience: float = PATIENCE
     ) -> None:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._rest = b""
-        self.received = 0
-        """Bytes that came down the link."""
-        variables = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(environment or {})}
-        variables.pop("NO_COLOR", None) if environment is None else None
+        self._patience = patience
+        variables = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        variables.pop("NO_COLOR", None)
         self._program: pexpect.spawn[bytes] = pexpect.spawn(
             sys.executable, ["-m", "tui", *arguments], cwd=cwd, env=variables, dimensions=(rows, columns), timeout=None
         )
@@ -76,10 +75,10 @@ class Terminal:
         return int(self._program.exitstatus)
 
     def _read_until(self, reached: Callable[[], bool], *, until_end: bool = False) -> None:
-        give_up = time.monotonic() + PATIENCE
+        give_up = time.monotonic() + self._patience
         while not reached():
             if time.monotonic() > give_up:
-                raise AssertionError(f"waited {PATIENCE:.0f} s in vain; the screen shows:\n{self.text}")
+                raise AssertionError(f"waited {self._patience:.0f} s in vain; the screen shows:\n{self.text}")
             try:
                 self._feed(self._program.read_nonblocking(65_536, timeout=0.1))
             except pexpect.TIMEOUT:
@@ -90,7 +89,6 @@ class Terminal:
                 raise AssertionError(f"the program ended; the screen shows:\n{self.text}") from None
 
     def _feed(self, content: bytes) -> None:
-        self.received += len(content)
         content = self._rest + content
         cut = content.rfind(b"\x1b")
         unfinished = cut >= 0 and len(content) - cut < 32 and not re.search(rb"[a-zA-Z\\~]", content[cut + 2 :])

@@ -88,6 +88,8 @@ class CifarApp(App[None]):
             self._show_problems(run.error.problems)
         elif isinstance(ended.record.closing, Failed):
             self.push_screen(images_missing(ended.record.closing.reason), partial(self._without_images, run.config))
+        else:
+            self.notify("Stopped before training began. Nothing was written.")
 
     def _show_problems(self, problems: Mapping[str, str]) -> None:
         if isinstance(self.screen, SetupScreen):

@@ -14,6 +14,7 @@ from engine.events import Failed
 from engine.record import RunRecord
 from engine.rundir import RunEntry
 from engine.text import clean
+from tui.cells import bar
 from tui.wording import duration, moment
 
 _BAR = 24
@@ -39,8 +40,10 @@ def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
             table.add_column(heading, justify="right")
         table.add_column("")
         for one in evaluation.per_class:
-            bar = Text("█" * round(_BAR * one.accuracy / 100), style="blue")
-            table.add_row(Text(clean(one.name)), f"{one.correct:,}", f"{one.total:,}", f"{one.accuracy:.1f} %", bar)
+            accuracy = Text(bar(one.accuracy / 100, _BAR), style="blue")
+            table.add_row(
+                Text(clean(one.name)), f"{one.correct:,}", f"{one.total:,}", f"{one.accuracy:.1f} %", accuracy
+            )
         console.print()
         console.print(headline, soft_wrap=True)
         console.print(table)

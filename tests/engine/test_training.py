@@ -25,6 +25,8 @@ from engine.events import (
     Finished,
     Paused,
     Resumed,
+    from_json,
+    to_json,
 )
 from engine.record import RunLog, RunRecord
 from engine.training import EVALUATION_BATCH, check_shape, shuffled, train
@@ -294,8 +296,10 @@ def test_loss_that_is_not_finite() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models, "build", poisoned)
+        patch.setattr("engine.course.LINE_EVERY", 4)  # the journal must not hold a loss that JSON cannot
         with pytest.raises(TrainingError, match=r"nan at iteration 4 .* smaller learning rate"):
             train(QUICK, images, log, Control())
+    assert all(from_json(to_json(event)) == event for event in log.events)
     record = recorded(log)
     assert record.status == "failed"
     assert np.isfinite(record.losses).tolist() == [True, True, True, False]

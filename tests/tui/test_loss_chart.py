@@ -15,7 +15,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from tui.widgets.loss_bins import SPANS
+from engine.loss_bins import SPANS
 from tui.widgets.loss_canvas import Glyphs, draw_marks, draw_strokes
 from tui.widgets.loss_chart import EpochAccuracy, LossChart
 from tui.widgets.loss_plot import LossPlot, Part

@@ -195,9 +195,10 @@ class TrainingScreen(Screen[None]):
     def _state(self) -> str:
         record, control = self.record, self.run.control
         if control.stops and not record.ended:
-            return "stopping: evaluating, s again to leave that out" if control.stops == 1 else "stopping"
+            results = record.started is not None and control.stops == 1
+            return "stopping: evaluating, s again leaves that out" if results else "stopping"
         if control.paused:
-            return "paused · p goes on" if record.paused else "pausing"
+            return "paused · p goes on" if record.paused or record.started is None else "pausing"
         if record.started is None:
             return "preparing the images"
         return f"{record.status} · epoch {record.epoch} of {record.started.epochs}"
@@ -207,6 +208,8 @@ class TrainingScreen(Screen[None]):
         text = Text(justify="center")
         if data is None:
             text.append("loading torch and looking at the machine …")
+        elif data.done == data.total:
+            text.append("the images are ready; choosing how to train fastest …")
         else:
             text.append(f"{clean(data.activity)}\n\n")
             if data.total:

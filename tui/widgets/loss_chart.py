@@ -20,8 +20,8 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
+from engine.loss_bins import SPANS, ChartSummary, RunningSummary, level_for, recent_window
 from tui.widgets.loss_axes import scientific
-from tui.widgets.loss_bins import SPANS, ChartSummary, RunningSummary, level_for, recent_window
 from tui.widgets.loss_plot import EpochAccuracy, LossPlot, Part
 
 __all__ = ["ChartSummary", "EpochAccuracy", "LossChart"]

@@ -9,8 +9,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.loss_bins import LossBins
 from tui.widgets.loss_axes import Axis, epoch_limits, iteration_axis, loss_axis, percent_axis
-from tui.widgets.loss_bins import LossBins
 from tui.widgets.loss_canvas import (
     DOTS_ACROSS,
     DOTS_DOWN,

@@ -141,6 +141,11 @@ class LossBins:
         self._average = ExponentialAverage(span)
         self._warm = first == 0
 
+    @property
+    def middles(self) -> NDArray[np.float64]:
+        """The middle of each bin's iterations, counted from 1, shape (bins,)."""
+        return (self._starts[:-1] + 1 + self._starts[1:]) / 2
+
     def extend(self, losses: NDArray[np.float32]) -> tuple[int, int] | None:
         """Take in what is new in `losses`, shape (n,), all of a run's losses so far.
 

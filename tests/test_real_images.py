@@ -1,0 +1,38 @@
+"""The main job on real images: the notebook's constants, from the form to the bundle."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.terminal import Terminal
+
+ARCHIVE = Path(__file__).parent.parent.parent / "shared" / "cifar10" / "cifar10-jpeg.tar.xz"
+CTRL_R = "\x12"
+
+
+@pytest.mark.skipif(not ARCHIVE.exists(), reason="needs the real images in ../shared/cifar10 beside the checkout")
+def test_notebooks_run_on_real_images(tmp_path: Path) -> None:
+    """On CIFAR-10 a user gets the notebook's accuracy, 67 to 69 % give or take a seed's luck, and the whole bundle."""
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path / "images", filter="data")
+    with Terminal("--data", "images", "--name", "real", cwd=tmp_path, patience=900) as terminal:
+        terminal.wait_for("1,563 iterations an epoch, 6,252 in all", "89,834 parameters", "ready")
+        terminal.press(CTRL_R)
+        terminal.wait_for("training · epoch")
+        terminal.wait_for("completed", "6,252 iterations")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+        assert "The run is in runs/real: summary.json, loss.csv, report.md, loss.svg" in terminal.text
+    folder = tmp_path / "runs" / "real"
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["dataset"]["train_images"] == 50_000
+    assert (summary["iterations"], summary["parameters"]) == (6_252, 89_834)
+    assert 66 <= summary["evaluation"]["accuracy"] <= 70.5
+    losses = np.fromfile(folder / "losses.f32", dtype="<f4")
+    assert losses[:100].mean() > 1.9
+    assert 0.7 < losses[-500:].mean() < 1.0
