@@ -185,6 +185,11 @@ class CifarApp(App[None]):
             HelpScreen(getattr(self.screen, "HELP", ""), [(" ".join(names), does) for does, names in keys.items()])
         )
 
+    def _handle_exception(self, error: Exception) -> None:
+        # Once the app is leaving, a screen may be taken down while it is still being put up: no news to anybody.
+        if not self._exit:
+            super()._handle_exception(error)
+
     def _fatal_error(self) -> None:
         # Textual would print the traceback with all local variables. A person gets one line, a bug report the file.
         error = sys.exc_info()[1]

@@ -125,6 +125,7 @@ async def test_pause_stop_and_chart_keys(make_app: Make) -> None:
         await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
         assert run.record().status == "stopped"
         assert run.record().evaluation is not None
+        await pilot.pause()
 
 
 @pytest.mark.parametrize(

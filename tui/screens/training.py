@@ -175,8 +175,8 @@ class TrainingScreen(Screen[None]):
         record, title = self.record, self.query_one(TitleBar)
         title.middle = self._state()
         started = record.started
-        where = f"{started.device.kind} {started.device.name} · " if started else ""
-        title.right = f"{where}{duration(now)}"
+        where = f" · {started.device.kind} {started.device.name}" if started else ""
+        title.right = f"{duration(now)}{where}"  # the time first: it stays where there is no room for both
         if started is None:
             self._show_preparation()
             return

@@ -15,6 +15,11 @@ class Keys(Footer):
     became 1 and 82). The key of the command palette is shown where there is room for it beside the screen's own.
     """
 
+    DEFAULT_CSS = """
+    Keys FooterLabel { margin: 0 1 0 0; }
+    Keys KeyGroup.-compact { margin: 0; padding-left: 0; }
+    """
+
     def __init__(self) -> None:
         super().__init__(compact=True)
         self._bindings_shown: list[tuple[Binding, bool]] = []

@@ -30,7 +30,7 @@ class RunProgress(Widget):
     RunProgress { height: 1; padding: 0 1; }
     RunProgress > .run-progress--done { color: $primary; }
     RunProgress > .run-progress--rest { color: $border; }
-    RunProgress > .run-progress--label { color: $text-muted; }
+    RunProgress > .run-progress--label { color: $secondary; }
     """
 
     bars: reactive[tuple[Bar, ...]] = reactive((), layout=False)
