@@ -163,7 +163,8 @@ async def test_problem_found_at_the_start_stands_beside_its_field(
     async with app.run_test(size=(120, 40)) as pilot:
         await start(pilot)
         await until(pilot, lambda: app.training is None and isinstance(app.screen, SetupScreen))
-        await until(pilot, lambda: "cannot be read: a.png" in shown_text(app))
+        await until(pilot, lambda: not app.screen.query_one(Button).disabled)  # it has looked again
+        assert "cannot be read: a.png" in shown_text(app)
 
 
 def shown_text(app: CifarApp) -> str:

@@ -102,6 +102,7 @@ class SetupScreen(Screen[None]):
         self._turn = threading.Lock()
         self._waiting: Timer | None = None
         self._config: TrainingConfig | None = None
+        self._refused: dict[str, str] = {}
         self._preflight: Preflight | None = None
 
     def compose(self) -> ComposeResult:
@@ -142,7 +143,8 @@ class SetupScreen(Screen[None]):
         return self._form.values
 
     def show_problems(self, problems: Mapping[str, str]) -> None:
-        """Shows reasons found at the start of a run beside their fields."""
+        """Shows reasons that only a start found out beside their fields, until something is edited."""
+        self._refused = dict(problems)
         self._form.show_problems(problems)
 
     def choose(self, name: str, value: str | None) -> None:
@@ -154,6 +156,7 @@ class SetupScreen(Screen[None]):
     @on(ConfigForm.Changed)
     def _form_changed(self, event: ConfigForm.Changed) -> None:
         if event.config is None or event.config != self._config:
+            self._refused = {}
             self._use(event.config)
 
     def _use(self, config: TrainingConfig | None) -> None:
@@ -204,7 +207,7 @@ class SetupScreen(Screen[None]):
             return
         self._preflight = event.preflight
         self._panel.show_checks(event.preflight)
-        self._form.show_problems(event.preflight.problems)
+        self._form.show_problems({**self._refused, **event.preflight.problems})
         self._show_status()
 
     def _show_status(self) -> None:
