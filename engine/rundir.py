@@ -23,7 +23,6 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from engine.config import TrainingConfig
 from engine.errors import ConstantError, NoSuchRunError, RunFolderError
@@ -153,7 +152,7 @@ def read(path: Path, *, losses: bool = True) -> RunRecord:
                     break  # being written, or cut off by a crash
                 try:
                     log.event(from_json(line))
-                except ValidationError:
+                except (ValueError, MemoryError):  # ValidationError is a ValueError; a huge run is a damaged line
                     raise RunFolderError(f"{path / JOURNAL}, line {number}: not an event of this version.") from None
         if losses:
             with (path / LOSSES).open("rb") as file:

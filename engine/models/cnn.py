@@ -1,4 +1,4 @@
-"""The notebook's network: three convolutions and two linear layers, 89,834 parameters on ten classes."""
+"""The notebook's network: three convolutions and two linear layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 class Model(nn.Module):
-    """conv 3→16→32→64 (3×3, stride 1, padding 1), each pooled 2×2; 1024→64→classes."""
+    """conv 3→16→32→64 (3×3, stride 1, padding 1), each pooled 2×2; 1024→64→classes: 89,834 parameters on ten."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()

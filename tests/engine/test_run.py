@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -245,9 +246,13 @@ def test_journal_cut_off_in_a_line(config: TrainingConfig) -> None:
     record = rundir.read(run.folder)
     assert record.status == "interrupted"
     assert len(record.losses) == 9
-    journal.write_bytes(b"nonsense\n" + journal.read_bytes())
-    with pytest.raises(RunFolderError, match="line 1: not an event"):
-        rundir.read(run.folder)
+    whole = journal.read_bytes()
+    huge = re.sub(rb'"batches":\d+', b'"batches":1000000000000000000', whole)
+    for damaged in (b"nonsense\n" + whole, b"\xff\n" + whole, huge):
+        journal.write_bytes(damaged)
+        with pytest.raises(RunFolderError, match="line 1: not an event"):
+            rundir.read(run.folder)
+        assert rundir.list_runs(config.runs_dir) == ()
 
 
 def test_finding_a_run(config: TrainingConfig, tmp_path: Path) -> None:

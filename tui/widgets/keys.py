@@ -16,8 +16,8 @@ class Keys(Footer):
     """
 
     DEFAULT_CSS = """
-    Keys FooterLabel { margin: 0 1 0 0; }
-    Keys KeyGroup.-compact { margin: 0; padding-left: 0; }
+    Keys.-compact FooterLabel { margin: 0 1 !important; }
+    Keys.-compact KeyGroup.-compact { margin: 0 !important; padding-left: 0 !important; }
     """
 
     def __init__(self) -> None:
