@@ -15,7 +15,8 @@ from textual.widgets import Checkbox, Input, Select
 
 from engine.config import CONSTANTS, TrainingConfig
 from engine.errors import ConstantError
-from tui.widgets.config_form import ConfigForm, ConstantField
+from tui.widgets.config_form import ConfigForm
+from tui.widgets.constant_field import ConstantField
 
 EVERY_OTHER: dict[str, object] = {
     "data": "/mnt/flowers",

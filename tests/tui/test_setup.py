@@ -22,7 +22,8 @@ from engine.errors import ConstantError, DataError
 from engine.preflight import Check, Preflight
 from tui.screens import setup
 from tui.screens.setup import SetupScreen
-from tui.widgets.config_form import ConfigForm, ConstantField
+from tui.widgets.config_form import ConfigForm
+from tui.widgets.constant_field import ConstantField
 from tui.widgets.keys import Keys
 from tui.widgets.preflight_panel import PreflightPanel, command_line
 
