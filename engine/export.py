@@ -102,7 +102,7 @@ def loss_csv(record: RunRecord) -> str:
     losses, batches = record.losses, record.started.batches if record.started else 1
     parts = ["iteration,epoch,loss\n"]
     for start in range(0, len(losses), _ROWS):
-        digits = losses[start : start + _ROWS].astype("U16").tolist()  # the longest is -1.1754944e-38
+        digits = losses[start : start + _ROWS].astype("U32").tolist()  # numpy before 2.4 writes 1e15 in full
         parts.append("".join(f"{i + 1},{i // batches + 1},{loss}\n" for i, loss in enumerate(digits, start)))
     return "".join(parts)
 
