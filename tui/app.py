@@ -83,7 +83,7 @@ class CifarApp(App[None]):
             return
         assert self.training is not None
         run, self.training = self.training, None
-        self.pop_screen()
+        self.action_new_run()  # a dialog may stand over the training screen: it has nothing to ask any more
         if isinstance(run.error, ConstantError):
             self._show_problems(run.error.problems)
         elif isinstance(ended.record.closing, Failed):
@@ -97,7 +97,7 @@ class CifarApp(App[None]):
 
     def _without_images(self, config: TrainingConfig, answer: str | None) -> None:
         if answer == "again":
-            self.start_run(config.model_copy(update={"name": ""}))
+            self.start_run(config)
         elif isinstance(self.screen, SetupScreen) and answer in ("demo", "folder"):
             self.screen.choose("data", "demo" if answer == "demo" else None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -165,6 +166,27 @@ async def test_problem_found_at_the_start_stands_beside_its_field(
         await until(pilot, lambda: app.training is None and isinstance(app.screen, SetupScreen))
         await until(pilot, lambda: not app.screen.query_one(Button).disabled)  # it has looked again
         assert "cannot be read: a.png" in shown_text(app)
+
+
+async def test_images_that_fail_under_a_dialog(make_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that stands open when the images turn out to be missing goes with the run it was about."""
+    asked = threading.Event()
+
+    def broken(config: TrainingConfig, progress: object) -> ImageSet:
+        assert asked.wait(60)
+        raise ConstantError({"data": "cannot be read: a.png"})
+
+    monkeypatch.setattr(data, "load", broken)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
+        await pilot.press("q")
+        assert isinstance(app.screen, Choice)
+        asked.set()
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        assert app.training is None
+        assert len(app.screen_stack) == 2
 
 
 def shown_text(app: CifarApp) -> str:
