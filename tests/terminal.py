@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -59,6 +60,16 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         self._screen.resize(rows, columns)
         self._program.setwinsize(rows, columns)
+
+    def hang_up(self) -> None:
+        """Take the terminal away, as a lost connection does."""
+        process = self._program.ptyproc  # type: ignore[attr-defined]  # its stubs leave it out
+        process.fileobj.close()
+        process.closed = True  # or pexpect would close it once more
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self._program.kill(signal.SIGTERM)
 
     def wait_for(self, *texts: str, without: str | None = None) -> str:
         """Read until all `texts` stand on the screen; what then stands there."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.terminal import Terminal
+from tests.terminal import PATIENCE, Terminal
 
 CTRL_R, ESCAPE, ENTER, TAB, CTRL_U = "\x12", "\x1b", "\r", "\t", "\x15"
 QUICK = ("--data", "demo", "--epochs", "1", "--threads", "1", "--name", "first")
@@ -90,3 +91,26 @@ def test_ctrl_c(tmp_path: Path, presses: int, evaluated: bool) -> None:
     summary = json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())
     assert summary["status"] == "stopped"
     assert (summary["evaluation"] is not None) == evaluated
+
+
+def test_terminate(tmp_path: Path) -> None:
+    """SIGTERM ends `cifar-tui train` without waiting for an evaluation; what was trained is saved."""
+    with Terminal("train", *LONG, cwd=tmp_path) as terminal:
+        terminal.wait_for("training, epoch 1 of 50", "it/s")
+        terminal.terminate()
+        assert terminal.wait_for_end() == 143
+    summary = json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())
+    assert (summary["status"], summary["evaluation"]) == ("stopped", None)
+
+
+def test_terminal_that_goes_away(tmp_path: Path) -> None:
+    """`cifar-tui train` finishes its run when the connection is lost."""
+    with Terminal("train", *QUICK, cwd=tmp_path) as terminal:
+        terminal.wait_for("training, epoch 1 of 1", "it/s")
+        terminal.hang_up()
+        summary = tmp_path / "runs" / "first" / "summary.json"
+        give_up = time.monotonic() + PATIENCE
+        while not summary.exists():
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+    assert json.loads(summary.read_text())["status"] == "completed"
