@@ -37,7 +37,12 @@ app = App(
 
 def main() -> None:
     """What the console script runs."""
-    sys.exit(execute(sys.argv[1:]))
+    code = execute(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:  # the reader has gone: the interpreter would complain of what is left to be written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def execute(arguments: list[str]) -> int:
@@ -55,7 +60,6 @@ def execute(arguments: list[str]) -> int:
         return ExitCode.FAILED
     except BrokenPipeError:
         # Whoever read our output has gone, as in `cifar-tui runs | head -1`; nothing is left to be told.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     return result if isinstance(result, int) else ExitCode.DONE
 

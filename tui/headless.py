@@ -20,7 +20,7 @@ from engine.pace import Pace
 from engine.record import RunRecord
 from engine.run import Run
 from tui.exit_codes import ExitCode
-from tui.printed import print_outcome
+from tui.printed import PlainConsole, print_outcome
 from tui.wording import count, duration, rate
 
 _LOOKS = 0.1
@@ -87,7 +87,7 @@ def _signals(run: Run) -> Iterator[list[int]]:
 
 def on_terminal() -> Display:
     """A progress display where stdout is a terminal that can move its cursor, plain lines elsewhere."""
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = PlainConsole()
     return Bars(console) if console.is_terminal and not console.is_dumb_terminal else Lines(console)
 
 

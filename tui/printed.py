@@ -21,6 +21,17 @@ _BAR = 24
 """Cells of a full bar."""
 
 
+class PlainConsole(Console):
+    """A console that takes nothing for markup, and leaves it to its user what a reader that went away means."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        """Rich would end the program with exit code 1, in the middle of a run that nothing is wrong with."""
+        raise BrokenPipeError
+
+
 def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
     """A short summary of a run that has ended, and where its files are."""
     started, closing, evaluation = record.started, record.closing, record.evaluation
@@ -59,7 +70,7 @@ def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
 
 def print_runs(entries: Sequence[RunEntry], runs_dir: Path) -> None:
     """The runs as a table, the latest first."""
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = PlainConsole()
     if not entries:
         console.print(f"There is no run in {clean(runs_dir)} yet. cifar-tui train starts one.", soft_wrap=True)
         return

@@ -167,11 +167,22 @@ def test_app_where_no_app_can_run(environment: dict[str, str], tmp_path: Path) -
     assert "cifar-tui train" in done.stderr
 
 
-def test_reader_that_leaves(quick: list[str], tmp_path: Path) -> None:
-    """`cifar-tui runs | head -1` ends quietly."""
-    cli.execute(["train", *quick])
-    command = f"{shlex.quote(sys.executable)} -m tui runs --json | head -c 1"
+@pytest.mark.parametrize(
+    "command",
+    [
+        "runs --json | head -c 1",
+        "runs | true",
+        "train --data demo --epochs 1 --name second | head -n 1",
+        "train --data demo --epochs 1 --name second --json | head -n 1",
+    ],
+)
+def test_reader_that_leaves(quick: list[str], tmp_path: Path, command: str) -> None:
+    """`| head -1` ends a list quietly, and a run goes on to its end with its results saved."""
+    cli.execute(["train", *quick, "--name", "first"])
+    program = f"{shlex.quote(sys.executable)} -m tui {command}"
     done = subprocess.run(
-        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"], cwd=tmp_path, capture_output=True, text=True, check=False
+        ["bash", "-c", f"{program}; exit ${{PIPESTATUS[0]}}"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+    if "second" in command:
+        assert (tmp_path / "runs" / "second" / "summary.json").exists()
