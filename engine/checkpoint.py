@@ -28,13 +28,14 @@ class Position:
     """Iterations done."""
 
 
-Save = Callable[[nn.Module, torch.optim.Optimizer, Position], None]
+Save = Callable[[nn.Module, dict[str, Tensor], Position], None]
+"""Keeps a network, what its optimizer remembers, and how far the run has come."""
 
 KEPT = 2
 """Checkpoints that stay; an older one goes when a newer one is whole."""
 
 
-def write(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position) -> Path:
+def write(folder: Path, model: nn.Module, optimizer: dict[str, Tensor], position: Position) -> Path:
     """Write a checkpoint below `folder` and remove all but the newest two. Raises `OSError` and `RuntimeError`."""
     folder.mkdir(exist_ok=True)
     final = folder / f"iteration-{position.iteration:09d}"
@@ -45,9 +46,7 @@ def write(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, posi
     temporary.mkdir()
     try:
         save_file(_named_tensors(model.state_dict()), temporary / "model.safetensors")
-        state = optimizer.state_dict()
-        tensors = {f"{i}.{key}": value for i, slots in state["state"].items() for key, value in slots.items()}
-        save_file(_named_tensors(tensors), temporary / "optimizer.safetensors")
+        save_file(_named_tensors(optimizer), temporary / "optimizer.safetensors")
         (temporary / "state.json").write_text(
             json.dumps({"schema_version": 1, **asdict(position), "random_state": torch.get_rng_state().tolist()})
         )
@@ -61,4 +60,4 @@ def write(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, posi
 
 
 def _named_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}

@@ -20,6 +20,7 @@ from engine.errors import ConstantError
 
 DATA_SOURCES = ("cifar10", "demo")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("float32", "tf32", "bfloat16")
 
 
 def _data_source(value: str) -> str:
@@ -38,6 +39,12 @@ def _device(value: str) -> str:
 def _model(value: str) -> str:
     if value not in models.names():
         raise ValueError("unknown model")
+    return value
+
+
+def _precision(value: str) -> str:
+    if value not in PRECISIONS:
+        raise ValueError("unknown precision")
     return value
 
 
@@ -149,6 +156,14 @@ class TrainingConfig(BaseModel):
         allowed="yes or no",
         help="Measure the accuracy on the test images after every epoch, not only at the end. The training itself"
         " does not change.",
+    )
+    precision: Annotated[str, AfterValidator(_precision)] = _constant(
+        "float32",
+        group="training",
+        choices=PRECISIONS,
+        allowed="one of " + ", ".join(PRECISIONS),
+        help="How numbers are multiplied. float32 is the notebook's; tf32 (CUDA only) and bfloat16 keep fewer digits:"
+        " other losses, and faster on some machines.",
     )
     device: Annotated[str, AfterValidator(_device)] = _constant(
         "auto",

@@ -26,6 +26,7 @@ from engine.events import (
     EvaluationStarted,
     Failed,
     Finished,
+    Notice,
     Paused,
     Report,
     Resumed,
@@ -44,10 +45,11 @@ class Course:
     ) -> None:
         self._config, self._images, self._report, self._control = config, images, report, control
         self._seconds = seconds
-        self._batches = math.ceil(len(images.train) / config.batch_size)
+        self.batches = math.ceil(len(images.train) / config.batch_size)
         self._epoch = 0
         self._train_seconds = self._evaluation_seconds = self._paused_seconds = 0.0
         self.iteration = 0
+        """Iterations done."""
 
     @property
     def stopping(self) -> bool:
@@ -65,7 +67,7 @@ class Course:
                 device=device,
                 versions=versions(),
                 parameters=parameters,
-                batches=self._batches,
+                batches=self.batches,
                 epochs=self._config.epochs,
             )
         )
@@ -93,25 +95,35 @@ class Course:
         self._report.event(Resumed(seconds=self._seconds(), iteration=self.iteration))
         self._paused_seconds += self._seconds() - began
 
-    def batch_done(self, epoch: int, batch: int, loss: float) -> None:
-        self.iteration += 1
-        self._report.losses(np.array([loss], dtype=np.float32))
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"The loss became {loss} at iteration {self.iteration:,} (epoch {epoch}, batch {batch:,}): training"
-                f" diverged. Try a smaller learning rate than {self._config.learning_rate:g}."
-            )
-        if batch % LINE_EVERY == 0:
+    def batches_done(self, epoch: int, batch: int, losses: NDArray[np.float32]) -> None:
+        """The batches of `epoch` up to number `batch` (from 1) are done, and these are the losses of the last ones."""
+        diverged = np.flatnonzero(~np.isfinite(losses))
+        if len(diverged):
+            batch -= len(losses) - int(diverged[0]) - 1
+            losses = losses[: diverged[0] + 1]
+        first = batch - len(losses) + 1
+        self.iteration += len(losses)
+        self._report.losses(losses)
+        for told in range(-(-first // LINE_EVERY) * LINE_EVERY, batch + 1 - bool(len(diverged)), LINE_EVERY):
             self._report.event(
                 BatchDone(
                     seconds=self._seconds(),
                     epoch=epoch,
                     epochs=self._config.epochs,
-                    batch=batch,
-                    batches=self._batches,
-                    loss=loss,
+                    batch=told,
+                    batches=self.batches,
+                    loss=float(losses[told - first]),
                 )
             )
+        if len(diverged):
+            raise TrainingError(
+                f"The loss became {losses[-1]} at iteration {self.iteration:,} (epoch {epoch}, batch {batch:,}):"
+                f" training diverged. Try a smaller learning rate than {self._config.learning_rate:g}."
+            )
+
+    def notice(self, text: str) -> None:
+        """Something that a person should know and that does not end the run."""
+        self._report.event(Notice(seconds=self._seconds(), text=text))
 
     @contextmanager
     def training(self) -> Iterator[None]:
@@ -147,7 +159,7 @@ class Course:
         return self._seconds() - self._paused_seconds
 
     def finished(self, *, evaluated: bool) -> None:
-        complete = evaluated and self.iteration == self._batches * self._config.epochs
+        complete = evaluated and self.iteration == self.batches * self._config.epochs
         self._report.event(
             Finished(
                 seconds=self._seconds(),

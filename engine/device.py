@@ -6,6 +6,8 @@ import ctypes
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -21,13 +23,29 @@ def available() -> tuple[str, ...]:
     return (*gpus, *(("mps",) if torch.backends.mps.is_available() else ()), "cpu")
 
 
-def choose(name: str) -> torch.device:
-    """The device that the constant `device` means here. Raises `ConstantError` where there is none of that name."""
+def choose(name: str, precision: str = "float32") -> torch.device:
+    """The device that the constant `device` means here.
+
+    Raises `ConstantError` where there is none of that name, or none that computes in `precision`.
+    """
     devices = available()
     wanted = devices[0] if name == "auto" else "cuda:0" if name == "cuda" and "cuda:0" in devices else name
     if wanted not in devices:
         raise ConstantError({"device": f"there is no {name} on this machine; there is {' and '.join(devices)}"})
+    if precision == "tf32" and not wanted.startswith("cuda"):
+        raise ConstantError({"precision": f"tf32 needs a CUDA GPU, and this run would use {wanted}; take float32"})
     return torch.device(wanted)
+
+
+@contextmanager
+def multiplying_in(precision: str) -> Iterator[None]:
+    """Let CUDA multiply matrices in tf32 where that is the `precision`, and as before afterwards."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else before)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def describe(device: torch.device) -> DeviceInfo:

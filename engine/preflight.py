@@ -81,7 +81,7 @@ def _data_lines(found: data.Found) -> tuple[str, ...]:
 def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
     from engine import device
 
-    chosen = device.choose(config.device)
+    chosen = device.choose(config.device, config.precision)
     described = device.describe(chosen)
     if described.kind == "cpu":
         most = device.most_threads()

@@ -29,8 +29,7 @@ from engine.record import RunLog, RunRecord
 from engine.text import clean
 
 if TYPE_CHECKING:
-    from torch import nn
-    from torch.optim import Optimizer
+    from torch import Tensor, nn
 
 
 class Run:
@@ -97,11 +96,11 @@ class Run:
         from engine.data.progress import Progress
         from engine.training import train
 
-        device.choose(self.config.device)
+        device.choose(self.config.device, self.config.precision)
         images = data.load(self.config, Progress(recorder.data_progress, self.control))
         recorder.folder = rundir.RunFolder(self.folder)
 
-        def save(model: nn.Module, optimizer: Optimizer, position: checkpoint.Position) -> None:
+        def save(model: nn.Module, optimizer: dict[str, Tensor], position: checkpoint.Position) -> None:
             folder = self.folder / rundir.CHECKPOINTS
             recorder.attempt("save a checkpoint", lambda: checkpoint.write(folder, model, optimizer, position))
 

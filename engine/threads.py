@@ -5,14 +5,18 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
 
+from engine.adam import Adam, flatten
+from engine.data.imageset import IMAGE_SIZE
 from engine.device import most_threads
+from engine.steps import step
 
-_WARM_UP_STEPS = 3
-_MEASURED_STEPS = 7
+_SECONDS = 0.8
+_FEWEST_STEPS, _MOST_STEPS = 2, 15
 
 
 def set_threads(wanted: int, model: nn.Module, batch_size: int) -> None:
@@ -25,22 +29,25 @@ def set_threads(wanted: int, model: nn.Module, batch_size: int) -> None:
         torch.set_num_threads(min(wanted, most_threads()))
         return
     with torch.random.fork_rng(devices=[]):
-        torch.set_num_threads(fastest(_candidates(most_threads()), _step(copy.deepcopy(model), batch_size)))
+        torch.set_num_threads(fastest(_candidates(most_threads()), _steps(copy.deepcopy(model), batch_size)))
 
 
 def fastest(counts: tuple[int, ...], step: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> int:
-    """The thread count of `counts` whose median step took least; a larger one must win clearly, by 3 %."""
+    """The thread count of `counts` whose median step took least; a larger one must win clearly, by 3 %.
+
+    Takes about `_SECONDS`, or three steps for each count where those take longer.
+    """
     best, best_time = counts[0], float("inf")
     for count in counts:
         torch.set_num_threads(count)
-        for _ in range(_WARM_UP_STEPS):
-            step()
-        times = []
-        for _ in range(_MEASURED_STEPS):
+        until = clock() + _SECONDS / len(counts)
+        step()  # makes ready what this count needs
+        times: list[float] = []
+        while len(times) < _FEWEST_STEPS or (len(times) < _MOST_STEPS and clock() < until):
             began = clock()
             step()
             times.append(clock() - began)
-        median = sorted(times)[_MEASURED_STEPS // 2]
+        median = sorted(times)[len(times) // 2]
         if median < 0.97 * best_time:
             best, best_time = count, median
     return best
@@ -52,16 +59,10 @@ def _candidates(most: int) -> tuple[int, ...]:
     return tuple(doubled) if most > 32 else (*doubled, most)
 
 
-def _step(model: nn.Module, batch_size: int) -> Callable[[], None]:
-    optimizer = torch.optim.Adam(model.parameters())
-    criterion = nn.CrossEntropyLoss()
+def _steps(model: nn.Module, batch_size: int) -> Callable[[], object]:
+    """What does one training step of `model` on made-up images."""
     size = min(batch_size, 256)  # enough to tell the counts apart, and quick for a batch of the whole set
-    images = torch.zeros(size, 3, 32, 32)
-    labels = torch.zeros(size, dtype=torch.int64)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        criterion(model(images), labels).backward()
-        optimizer.step()
-
-    return step
+    inputs, labels = torch.zeros(size, 3, IMAGE_SIZE, IMAGE_SIZE), torch.zeros(size, dtype=torch.int64)
+    optimizer = Adam(flatten(model), learning_rate=0.001)
+    model.train()
+    return partial(step, model, nn.CrossEntropyLoss(), optimizer, inputs, labels, "float32")

@@ -1,10 +1,10 @@
 """The notebook's training loop, on images that are in memory as a whole.
 
 Read it beside the notebook: the device, the network, the loss, the optimizer, the epochs, the batches and the
-evaluation stand in the same order under the same names, and with the same seed they give the same numbers: on a
-processor, with the same number of threads, bit for bit. That holds because every operation here is the notebook's own
-or rounds like it; another memory layout or a fused Adam rounds otherwise, and Adam turns a last bit into another run
-within 100 iterations. What was added watches the run: events, pause and stop.
+evaluation stand in the same order under the same names; the body of the inner loop is `engine.steps.step`. With the
+same seed they give the same numbers: on a processor, with the same number of threads, bit for bit. That holds because
+every operation is the notebook's own or rounds like it; channels-last layout or a fused Adam round otherwise, and Adam
+turns a last bit into another run within 100 iterations. What was added watches the run: events, pause and stop.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ from engine.checkpoint import Position, Save
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.course import Course
-from engine.data.imageset import IMAGE_SIZE, ImageSet, Split
+from engine.data.imageset import IMAGE_SIZE, ImageSet
 from engine.errors import TrainingError
 from engine.events import Report
+from engine.graphed import GraphedSteps
+from engine.resident import ResidentImages
+from engine.steps import EagerSteps, Steps, computing_in
+from engine.text import clean
 from engine.threads import set_threads
 
 EVALUATION_BATCH = 500
@@ -57,7 +61,7 @@ def train(
     run began. Raises `ConstantError` for a device that is not there, before anything is reported, and `TrainingError`
     after reporting `Failed` where the training cannot go on.
     """
-    device = devices.choose(config.device)
+    device = devices.choose(config.device, config.precision)
     devices.keep_freed_memory()
     torch.manual_seed(config.seed)
     model = models.build(config.model, len(images.classes))
@@ -67,7 +71,8 @@ def train(
     run = Course(config, images, report, control, seconds or stopwatch())
     run.started(count_parameters(model), devices.describe(device))
     try:
-        return _train(config, images, run, model, device, save)
+        with devices.multiplying_in(config.precision):
+            return _train(config, images, run, model, device, save)
     except (RuntimeError, MemoryError) as error:
         failure = TrainingError(_explained(error, config))
         run.failed(failure)
@@ -82,57 +87,42 @@ def _train(
 ) -> Trained:
     model = model.to(device)
     training_images, test_images = ResidentImages(images.train, device), ResidentImages(images.test, device)
-    criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    steps = _steps(config, model, training_images, run)
     predictions = None
     evaluated_at = -1
 
     for epoch in range(1, config.epochs + 1):
         run.epoch_started(epoch)
         model.train()
+        steps.begin(shuffled(len(training_images)))
         with run.training():
-            for batch, indices in enumerate(torch.split(shuffled(len(training_images)), config.batch_size), start=1):
-                if not run.goes_on():
-                    break
-                inputs, labels = training_images.batch(indices.to(device))
-                optimizer.zero_grad()
-                loss = criterion(model(inputs), labels)
-                loss.backward()
-                optimizer.step()
-                run.batch_done(epoch, batch, loss.item())
+            while steps.left and run.goes_on():
+                losses = steps.advance()
+                run.batches_done(epoch, run.batches - steps.left, losses)
         if config.evaluate_each_epoch and not run.stopping:
-            predictions = evaluate(model, test_images, run)
+            predictions = evaluate(model, test_images, run, config.precision)
             evaluated_at = run.iteration
         if save is not None:
-            save(model, optimizer, Position(epoch, run.iteration))
+            save(model, steps.optimizer_state(), Position(epoch, run.iteration))
         if run.stopping:
             break
 
     if evaluated_at != run.iteration:
-        predictions = evaluate(model, test_images, run)
+        predictions = evaluate(model, test_images, run, config.precision)
     run.finished(evaluated=predictions is not None)
     return Trained(model, predictions)
 
 
-class ResidentImages:
-    """A split on the device as bytes; a batch becomes float32 the way the notebook's transforms do it."""
-
-    def __init__(self, split: Split, device: torch.device) -> None:
-        self._images = torch.from_numpy(split.images).permute(0, 3, 1, 2).contiguous().to(device)
-        self._labels = torch.from_numpy(split.labels).to(device)
-        self.labels = split.labels
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def batch(self, indices: Tensor | slice) -> tuple[Tensor, Tensor]:
-        """Images (n, 3, 32, 32) float32 from -1 to 1, and labels (n,) int64.
-
-        `ToTensor` divides by 255, `Normalize((0.5,)*3, (0.5,)*3)` takes 0.5 off and divides by 0.5: the same
-        operations in the same order, so the same bits.
-        """
-        pixels = self._images[indices].to(torch.float32)
-        return pixels.div_(255).sub_(0.5).div_(0.5), self._labels[indices]
+def _steps(config: TrainingConfig, model: nn.Module, images: ResidentImages, run: Course) -> Steps:
+    """On a CUDA GPU the steps are recorded and replayed, where that can be had."""
+    constants = (model, images, config.batch_size, config.learning_rate, config.precision)
+    if images.device.type == "cuda":
+        try:
+            return GraphedSteps(*constants)
+        except RuntimeError as error:
+            reason = clean(" ".join(str(error).split())[:200])
+            run.notice(f"This training cannot be recorded as a CUDA graph, so it is slower: {reason}")
+    return EagerSteps(*constants)
 
 
 def shuffled(length: int) -> Tensor:
@@ -146,14 +136,16 @@ def shuffled(length: int) -> Tensor:
     return torch.randperm(length, generator=torch.Generator().manual_seed(seed))
 
 
-def evaluate(model: nn.Module, images: ResidentImages, run: Course) -> NDArray[np.int64] | None:
+def evaluate(
+    model: nn.Module, images: ResidentImages, run: Course, precision: str = "float32"
+) -> NDArray[np.int64] | None:
     """The predicted class of every image, shape (n,); None where a second stop cut the evaluation short.
 
     Takes no random numbers: a run goes on the same whether it was evaluated in between or not.
     """
     model.eval()
     predicted = []
-    with run.evaluating(len(images)) as evaluated, torch.inference_mode():
+    with run.evaluating(len(images)) as evaluated, torch.inference_mode(), computing_in(precision, images.device):
         for start in range(0, len(images), EVALUATION_BATCH):
             if not run.evaluation_goes_on():
                 return None

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.layout import blocked
+
 
 class Model(nn.Module):
     """conv 3→16→32→64 (3×3, stride 1, padding 1), each pooled 2×2; 1024→64→classes: 89,834 parameters on ten."""
@@ -23,9 +25,10 @@ class Model(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         # The notebook pools what ReLU gives. Both only compare, so they commute, gradients included; pooling first
         # leaves ReLU a quarter of the work.
-        x = functional.relu(self.pool(self.conv1(images)))
+        x = blocked(images)
+        x = functional.relu(self.pool(self.conv1(x)))
         x = functional.relu(self.pool(self.conv2(x)))
         x = functional.relu(self.pool(self.conv3(x)))
-        x = functional.relu(self.fc1(torch.flatten(x, 1)))
+        x = functional.relu(self.fc1(torch.flatten(x.to_dense(), 1)))
         logits: Tensor = self.fc2(x)
         return logits

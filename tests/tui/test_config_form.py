@@ -27,6 +27,7 @@ EVERY_OTHER: dict[str, object] = {
     "seed": 42,
     "model": "deeper",
     "evaluate_each_epoch": False,
+    "precision": "bfloat16",
     "device": "cuda:1",
     "threads": 3,
     "runs_dir": Path("elsewhere"),
