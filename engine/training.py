@@ -87,7 +87,7 @@ def _train(
 ) -> Trained:
     model = model.to(device)
     training_images, test_images = ResidentImages(images.train, device), ResidentImages(images.test, device)
-    steps = _steps(config, model, training_images, run)
+    steps = make_steps(config, model, training_images, run)
     predictions = None
     evaluated_at = -1
 
@@ -113,7 +113,7 @@ def _train(
     return Trained(model, predictions)
 
 
-def _steps(config: TrainingConfig, model: nn.Module, images: ResidentImages, run: Course) -> Steps:
+def make_steps(config: TrainingConfig, model: nn.Module, images: ResidentImages, run: Course) -> Steps:
     """On a CUDA GPU the steps are recorded and replayed, where that can be had."""
     constants = (model, images, config.batch_size, config.learning_rate, config.precision)
     if images.device.type == "cuda":

@@ -142,5 +142,18 @@ def export(
     print("\n".join(str(path) for path in written))
 
 
+@app.command
+def bench(
+    *,
+    json: Annotated[Path | None, Parameter(help="Also write every single measurement to this file.")] = None,
+    screen: Annotated[bool, Parameter(help="Also measure what the screen costs, on the real app.")] = True,
+    config: Constants = TrainingConfig(),  # noqa: B008 - frozen
+) -> int:
+    """Measure the speed here and now against the notebook's own loop; takes some minutes."""
+    from tui.bench import bench
+
+    return bench(config, json, screen=screen)
+
+
 def _print_json(content: object) -> None:
     print(dumps(content, indent=2, ensure_ascii=False, allow_nan=False))

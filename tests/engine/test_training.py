@@ -10,13 +10,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
+from torch.utils.data import DataLoader
 
 from engine import models
+from engine.bench.notebook import Notebook
 from engine.config import TrainingConfig
 from engine.control import Control
-from engine.data.imageset import ImageSet, Split
+from engine.data.imageset import ImageSet
 from engine.errors import ConstantError, TrainingError
 from engine.events import (
     EvaluationStarted,
@@ -33,67 +33,17 @@ from engine.training import EVALUATION_BATCH, check_shape, shuffled, train
 from tests.images import made_up_images
 
 
-class NotebookDataset(Dataset[tuple[torch.Tensor, int]]):
-    """Images as torchvision hands them out: one at a time, through the notebook's transforms."""
-
-    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))])
-
-    def __init__(self, split: Split) -> None:
-        self.split = split
-
-    def __len__(self) -> int:
-        return len(self.split)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        return self.transform(self.split.images[index]), int(self.split.labels[index])
-
-
-class NotebookCNN(nn.Module):
-    """The network as the notebook writes it: pooling after ReLU, default memory layout."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, stride=1, padding=1)
-        self.conv2 = nn.Conv2d(16, 32, 3, stride=1, padding=1)
-        self.conv3 = nn.Conv2d(32, 64, 3, stride=1, padding=1)
-        self.pool = nn.MaxPool2d(2, 2)
-        self.fc1 = nn.Linear(64 * 4 * 4, 64)
-        self.fc2 = nn.Linear(64, classes)
-        self.relu = nn.ReLU()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.pool(self.relu(self.conv1(x)))
-        x = self.pool(self.relu(self.conv2(x)))
-        x = self.pool(self.relu(self.conv3(x)))
-        x = self.relu(self.fc1(x.view(-1, 64 * 4 * 4)))
-        logits: torch.Tensor = self.fc2(x)
-        return logits
-
-
 def notebook(images: ImageSet, config: TrainingConfig) -> tuple[list[float], NDArray[np.int64]]:
-    """The notebook's own loop, as it stands there; returns every iteration's loss and the test predictions."""
-    torch.manual_seed(config.seed)
-    train_loader = DataLoader(NotebookDataset(images.train), batch_size=config.batch_size, shuffle=True)
-    test_loader = DataLoader(NotebookDataset(images.test), batch_size=config.batch_size, shuffle=False)
-    model = NotebookCNN(len(images.classes))
-    criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-    losses = []
-    for _ in range(config.epochs):
-        model.train()
-        for inputs, labels in train_loader:
-            outputs = model(inputs)
-            loss = criterion(outputs, labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-    model.eval()
-    predictions = []
-    with torch.no_grad():
-        for inputs, _ in test_loader:
-            predictions.append(model(inputs).argmax(1))
-    return losses, torch.cat(predictions).numpy()
+    """What the notebook's own loop gives: every iteration's loss, and the test predictions."""
+    loop = Notebook(
+        images,
+        torch.device("cpu"),
+        seed=config.seed,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        epochs=config.epochs,
+    )
+    return list(loop.train()), loop.evaluate()
 
 
 class Told(RunLog):

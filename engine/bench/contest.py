@@ -1,0 +1,177 @@
+"""The contest: the engine against the notebook's loop, in short windows that take turns.
+
+Absolute times on a shared machine drift by half within a minute. So every figure is a ratio of two windows that follow
+each other, and what is told is the median of such ratios, with the least and the greatest.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from engine.config import TrainingConfig
+from engine.errors import EngineError
+
+COMPARED = 200
+"""Iterations whose losses must agree."""
+
+AGREEMENT = 1e-3
+"""How far two losses of the same iteration may be apart."""
+
+_WINDOW = 40
+_EVALUATIONS = 3
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One promise, what was measured of it, and whether it holds."""
+
+    what: str
+    unit: str
+    measured: tuple[float, ...]
+    """Every single measurement; the claim is about their median unless it says otherwise."""
+    promised: str
+    holds: bool
+
+    @property
+    def median(self) -> float:
+        return median(self.measured)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What came out, and under which conditions."""
+
+    images: str
+    threads: int
+    iterations_per_second: float
+    """The engine's, in the median window; for planning, not for comparing."""
+    claims: tuple[Claim, ...]
+
+
+class Asked:
+    """A contestant that answers; see `engine.bench.contestant`."""
+
+    def __init__(self, process: subprocess.Popen[str], name: str) -> None:
+        self._process, self._name = process, name
+        self.about = self._answer()
+
+    def train(self, iterations: int) -> tuple[float, list[float]]:
+        """Seconds, and the losses of at least so many iterations."""
+        answer = self._ask(f"train {iterations}")
+        return answer["seconds"], answer["losses"]
+
+    def evaluate(self) -> tuple[float, list[int]]:
+        """Seconds, and the predicted classes."""
+        answer = self._ask("evaluate")
+        return answer["seconds"], answer["predictions"]
+
+    def _ask(self, what: str) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(what + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise EngineError(f"The measurement of the {self._name} broke off; what it said stands above.")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def contest(config: TrainingConfig, *, stand_in: bool, say: Callable[[str], None]) -> Contest:
+    """One epoch of both, window by window, and what they make of the test images. `say` is told what is going on."""
+    with _contestant("notebook", config, stand_in) as notebook, _contestant("engine", config, stand_in) as engine:
+        iterations = int(engine.about["iterations"])
+        labels = np.array(engine.about["labels"])
+        ratios, speeds, apart, done = [], [], [], 0
+        while done < iterations:
+            wanted = min(_WINDOW, iterations - done)
+            seconds, losses = engine.train(wanted)
+            notebook_seconds, notebook_losses = notebook.train(len(losses))
+            if done:  # the first window warms up
+                ratios.append(notebook_seconds / seconds)
+                speeds.append(len(losses) / seconds)
+            apart += np.abs(np.subtract(losses, notebook_losses)).tolist()
+            done += len(losses)
+            say(f"training, {done:,} of {iterations:,} iterations of each")
+        evaluations, same, accuracies = [], 0.0, [0.0, 0.0]
+        for turn in range(_EVALUATIONS):
+            say(f"evaluating, {turn + 1} of {_EVALUATIONS}")
+            seconds, predictions = engine.evaluate()
+            notebook_seconds, notebook_predictions = notebook.evaluate()
+            evaluations.append(notebook_seconds / seconds)
+            same = 100 * float(np.mean(np.equal(predictions, notebook_predictions)))
+            accuracies = [100 * float(np.mean(labels == each)) for each in (predictions, notebook_predictions)]
+        speed = 20.0 if config.device.startswith("cuda") else 3.0
+        worst = max(apart[:COMPARED])
+        # Two standard errors of a difference of two such accuracies.
+        noise = 2 * 100 * (2 * 0.25 / len(labels)) ** 0.5
+        return Contest(
+            images=str(engine.about["images"]),
+            threads=int(engine.about["threads"]),
+            iterations_per_second=median(speeds),
+            claims=(
+                Claim(
+                    "training: iterations per second against the notebook's loop",
+                    "×",
+                    tuple(ratios),
+                    f"at least {speed:g}",
+                    median(ratios) >= speed,
+                ),
+                Claim(
+                    "evaluation: images per second against the notebook's loop",
+                    "×",
+                    tuple(evaluations),
+                    "at least 5",
+                    median(evaluations) >= 5,
+                ),
+                Claim(
+                    f"largest difference of a loss in the first {COMPARED} iterations",
+                    "",
+                    (worst,),
+                    f"at most {AGREEMENT:g}",
+                    worst <= AGREEMENT,
+                ),
+                Claim(
+                    "difference of the accuracies after one epoch",
+                    "points",
+                    (abs(accuracies[0] - accuracies[1]),),
+                    f"at most {noise:.1f}",
+                    abs(accuracies[0] - accuracies[1]) <= noise,
+                ),
+                Claim("test images that both put into the same class", "%", (same,), "", True),
+            ),
+        )
+
+
+@contextmanager
+def _contestant(name: str, config: TrainingConfig, stand_in: bool) -> Iterator[Asked]:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "engine.bench.contestant",
+            name,
+            config.model_dump_json(),
+            "stand-in" if stand_in else "as configured",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Asked(process, name)
+    finally:
+        process.kill()
+        process.communicate()

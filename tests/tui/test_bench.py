@@ -1,0 +1,46 @@
+"""`cifar-tui bench` on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.bench.contest import Claim, Contest
+from tui import bench, cli, terminal_bench
+from tui.exit_codes import ExitCode
+
+
+@pytest.mark.parametrize(("holds", "code"), [(True, ExitCode.DONE), (False, ExitCode.FAILED)])
+def test_table_and_json(
+    holds: bool, code: ExitCode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every figure stands in the table with what was promised, and in the JSON with each measurement behind it."""
+    claim = Claim("training speed", "×", (2.0, 4.0, 3.0), "at least 3", holds)
+    monkeypatch.setattr(bench, "contest", lambda *_, **__: Contest("some images", 2, 100.0, (claim,)))
+    monkeypatch.setattr(bench, "terminal_bench", None)  # must not be asked
+    to = tmp_path / "bench.json"
+    assert cli.execute(["bench", "--json", str(to), "--no-screen", "--data-dir", str(tmp_path)]) == code
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("training speed", "3", "2", "4", "at least 3", "yes" if holds else "no"))
+    assert "some images (no CIFAR-10 at hand)" in printed
+    written = json.loads(to.read_text())
+    assert written["claims"][0]["measured"] == [2.0, 4.0, 3.0]
+    assert written["claims"][0]["median"] == 3.0
+    assert written["conditions"]["threads"] == "2"
+    assert "torch" in written["conditions"]["versions"]
+
+
+def test_program_in_its_terminal(tmp_path: Path) -> None:
+    """The bench starts the real app, sees its form, presses keys, and counts what comes down the link."""
+    os.environ.pop("NO_COLOR", None)
+    with terminal_bench.Program(["--data", "demo", "--runs-dir", str(tmp_path)]) as app:
+        painted = app.wait_for("seed", "Start")
+        assert painted > app.began
+        sent = app.bytes
+        assert sent > 1000
+        app.press("\x1bOP")
+        app.wait_for("esc closes")
+        assert app.bytes > sent
