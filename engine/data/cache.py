@@ -36,8 +36,12 @@ def is_cached(path: Path, key: str) -> bool:
         return False
 
 
-def read_cache(path: Path, key: str) -> ImageSet | None:
-    """The images in `path`, or None where there are none for `key` or the file is damaged."""
+def read_cache(path: Path, key: str | None) -> tuple[str, ImageSet] | None:
+    """The images in `path` with their key, or None where they are not for `key` or the file is damaged.
+
+    Without a `key` they are read whatever they are for: the caller finds that out meanwhile. Most of the time goes into
+    reading and hashing, which lets other threads work.
+    """
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata()
@@ -57,7 +61,7 @@ def read_cache(path: Path, key: str) -> ImageSet | None:
             fingerprint=about["fingerprint"],
             notes=tuple(about["notes"]),
         )
-        return image_set if _is_sound(image_set) else None
+        return (metadata["key"], image_set) if _is_sound(image_set) else None
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
 
@@ -94,8 +98,8 @@ def write_cache(path: Path, key: str, image_set: ImageSet) -> str | None:
     return None
 
 
-def _is_for(metadata: dict[str, str] | None, key: str) -> bool:
-    return metadata is not None and metadata.get("format") == FORMAT and metadata.get("key") == key
+def _is_for(metadata: dict[str, str] | None, key: str | None) -> bool:
+    return metadata is not None and metadata.get("format") == FORMAT and key in (None, metadata.get("key"))
 
 
 def _is_sound(image_set: ImageSet) -> bool:

@@ -90,7 +90,7 @@ def load_cifar10(data_dir: Path, progress: Progress, source: Source | None = Non
     source = source or official()
     cached = read_cache(_cache(data_dir), _key(data_dir, source))
     if cached:
-        return cached
+        return cached[1]
     images = _from_folder(data_dir / FOLDER, source, progress)
     if images is None:
         archive = data_dir / source.archive.name
