@@ -199,8 +199,8 @@ def test_many_small_frames_give_the_same_picture_as_one(iterations: int, log: bo
     assert watched.parts.tolist() == late.parts.tolist()
 
 
-async def test_only_rows_that_changed_are_repainted() -> None:
-    """Little goes down a slow link: a frame repaints the rows that look different, and a frame without news none."""
+async def test_only_cells_that_changed_are_repainted() -> None:
+    """Little goes down a slow link: a frame repaints what looks different, and one without news nothing."""
     async with shown() as (chart, pilot):
         chart.start(6_000, 1_500)
         losses = falling(6_000)
@@ -210,9 +210,17 @@ async def test_only_rows_that_changed_are_repainted() -> None:
         before = rows_of(chart)
         chart.repainted.clear()
         chart.show(losses[:4_010], [])
-        changed = [row for row, (old, new) in enumerate(zip(before, rows_of(chart), strict=True)) if old != new]
-        assert 0 < len(changed) < 25
-        assert [region.y for region in chart.repainted if region] == changed
+        changed = {
+            (row, column)
+            for row, (old, new) in enumerate(zip(before, rows_of(chart), strict=True))
+            for column, (one, other) in enumerate(zip(old, new, strict=True))
+            if one != other
+        }
+        repainted = [region for region in chart.repainted if region]
+        assert {row for row, _ in changed} <= {region.y for region in repainted}
+        assert changed <= {(region.y, x) for region in repainted for x in region.column_range}
+        assert all(region.height == 1 for region in repainted)
+        assert 0 < sum(region.width for region in repainted) < chart.size.width * chart.size.height / 10
         assert None not in chart.repainted
         await pilot.pause()
         chart.repainted.clear()

@@ -27,8 +27,11 @@ from tui.widgets.run_progress import Bar, RunProgress
 from tui.widgets.title_bar import TitleBar
 from tui.wording import count, duration, rate
 
-LOOKS_EVERY = 0.25
-"""Seconds between two looks at the run: a curve grows by a column now and then, four frames show it."""
+LOOKS_EVERY = 0.5
+"""Seconds between two looks at the run: a curve grows by a column now and then, and a slow link carries two frames."""
+
+ANSWERS_WITHIN = 0.04
+"""Seconds in which a run has done what a key asks of it: some iterations."""
 
 WIDE = 110
 """Columns from which on the side panel has room beside the chart."""
@@ -90,6 +93,7 @@ class TrainingScreen(Screen[None]):
     }
     TrainingScreen #folded { height: 1; padding: 0 1; color: $text-muted; }
     TrainingScreen #log { height: 2; padding: 0 1; background: $background; color: $text-muted; scrollbar-size: 0 0; }
+    TrainingScreen #speed { height: 4; }
     TrainingScreen #facts { height: 1fr; }
     TrainingScreen.-wide #side { display: block; }
     TrainingScreen.-preparing #side { display: none; }
@@ -113,6 +117,7 @@ class TrainingScreen(Screen[None]):
         self._pace = Pace()
         self._marks: list[EpochAccuracy] = []
         self._printed = 0
+        self._written: dict[str, Text] = {}
         self._over = False
 
     @property
@@ -127,6 +132,7 @@ class TrainingScreen(Screen[None]):
                 yield LossChart()
             with Vertical(id="side") as side:
                 side.border_title = "run"
+                yield Static("", id="speed", markup=False)
                 yield Static("", id="facts", markup=False)
         yield Static("", id="folded", markup=False)
         yield RunProgress()
@@ -189,8 +195,15 @@ class TrainingScreen(Screen[None]):
         )
         left = self._pace.seconds_left(now, record)
         progress.note = f"left {duration(left)}" if left is not None else ""
-        self.query_one("#folded", Static).update(self._folded(), layout=False)
-        self.query_one("#facts", Static).update(self._facts(), layout=False)
+        self._write("#folded", self._folded())
+        self._write("#speed", _section("speed", self._speed()))
+        self._write("#facts", self._facts())
+
+    def _write(self, selector: str, text: Text) -> None:
+        """Show `text` there, and send nothing down the link where it is what stands there."""
+        if self._written.get(selector) != text:
+            self._written[selector] = text
+            self.query_one(selector, Static).update(text, layout=False)
 
     def _state(self) -> str:
         record, control = self.record, self.run.control
@@ -238,31 +251,21 @@ class TrainingScreen(Screen[None]):
     def _facts(self) -> Text:
         started = self.record.started
         assert started is not None
-        text = Text(no_wrap=True, overflow="ellipsis")
-
-        def section(title: str, rows: list[tuple[str, str]]) -> None:
-            text.append(f"{title}\n", "bold")
-            for name, value in rows:
-                text.append(f"{name:<19}", "dim").append(f"{value:>7}\n")
-            text.append("\n")
-
+        accuracies = [
+            (f"epoch {done.epoch}", f"{mark.accuracy:.2f} %")
+            for done, mark in zip(self.record.evaluations[-8:], self._marks[-8:], strict=True)
+        ]
+        awaited = "after epoch 1" if started.config.get("evaluate_each_epoch") else "at the end"
         trained = [constant for constant in CONSTANTS if constant.group == "training"]
-        section("speed", self._speed())
-        section(
-            "test accuracy",
-            [
-                (f"epoch {done.epoch}", f"{mark.accuracy:.2f} %")
-                for done, mark in zip(self.record.evaluations[-8:], self._marks[-8:], strict=True)
-            ]
-            or [("after epoch 1" if started.config.get("evaluate_each_epoch") else "at the end", "")],
+        return Text.assemble(
+            _section("test accuracy", accuracies or [(awaited, "")]),
+            _section("constants", [(c.label[:19], _shown(started.config.get(c.name))) for c in trained]),
+            _section("network", [("parameters", f"{started.parameters:,}")]),
+            ("data\n", "bold"),
+            clean(started.dataset.name),
+            no_wrap=True,
+            overflow="ellipsis",
         )
-        section(
-            "constants",
-            [(constant.label[:19], _shown(started.config.get(constant.name))) for constant in trained],
-        )
-        section("network", [("parameters", f"{started.parameters:,}")])
-        text.append("data\n", "bold").append(clean(started.dataset.name))
-        return text
 
     def action_pause(self) -> None:
         control = self.run.control
@@ -270,11 +273,16 @@ class TrainingScreen(Screen[None]):
             control.resume()
         else:
             control.pause()
-        self.look()
+        self._look_at_the_effect()
 
     def action_stop(self) -> None:
         self.run.control.stop()
+        self._look_at_the_effect()
+
+    def _look_at_the_effect(self) -> None:
+        """Show that a key was heard, and soon what the run made of it, ahead of the next look."""
         self.look()
+        self.set_timer(ANSWERS_WITHIN, self.look)
 
     def action_recent(self) -> None:
         self.query_one(LossChart).action_toggle_recent()
@@ -299,6 +307,15 @@ class TrainingScreen(Screen[None]):
         else:
             self.set_focus(None)
             log.scroll_end(animate=False)
+
+
+def _section(title: str, rows: list[tuple[str, str]]) -> Text:
+    """A heading, its rows, and an empty line."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f"{title}\n", "bold")
+    for name, value in rows:
+        text.append(f"{name:<19}", "dim").append(f"{value:>7}\n")
+    return text.append("\n")
 
 
 def _shown(value: object) -> str:

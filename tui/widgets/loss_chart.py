@@ -93,12 +93,11 @@ class LossChart(Widget):
             self._draw_anew(summary=restarted)
             return
         self._numbers.extend(losses)
-        width = self.size.width
-        rows = self._plot.update(losses, accuracies)
-        for row in rows:
-            self._strips.pop(row, None)
-        if rows:
-            self.refresh(*(Region(0, row, width, 1) for row in rows))
+        changes = self._plot.update(losses, accuracies)
+        for changed in changes:
+            self._strips.pop(changed.row, None)
+        if changes:
+            self.refresh(*(Region(first, row, end - first, 1) for row, first, end in changes))
         self._entitle()
 
     @property

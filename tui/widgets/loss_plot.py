@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,14 @@ class Part(IntEnum):
     ACCURACY = 4
 
 
+class Changed(NamedTuple):
+    """The part of a row that looks different: cells from `first` to before `end`."""
+
+    row: int
+    first: int
+    end: int
+
+
 class LossPlot:
     """The iterations from `first` up to `end` on `rows` by `columns` characters; at least one of each.
 
@@ -84,8 +93,8 @@ class LossPlot:
         self._frame = blank(*self._size)
         self._hairlines, self._band, self._line, self._marks = (blank(rows, columns) for _ in range(4))
 
-    def update(self, losses: NDArray[np.float32], accuracies: Sequence[EpochAccuracy]) -> list[int]:
-        """Take in what is new among all losses and accuracies so far; returns the rows that look different now."""
+    def update(self, losses: NDArray[np.float32], accuracies: Sequence[EpochAccuracy]) -> list[Changed]:
+        """Take in what is new among all losses and accuracies so far; returns what looks different now."""
         accuracies = tuple(accuracies)
         changed = self.bins.extend(losses)
         axis = self._loss_axis()
@@ -197,7 +206,7 @@ class LossPlot:
 
     # The whole
 
-    def _compose(self, left: int) -> list[int]:
+    def _compose(self, left: int) -> list[Changed]:
         glyphs = self._frame.copy()
         parts = np.full(self._size, Part.AXIS, dtype=np.uint8)
         rows, columns = self._canvas
@@ -213,7 +222,7 @@ class LossPlot:
             parts[inside][drawn] = part
         return self._show(glyphs, parts)
 
-    def _hint(self, text: str) -> list[int]:
+    def _hint(self, text: str) -> list[Changed]:
         glyphs = blank(*self._size)
         rows, columns = self._size
         if len(text) <= columns:
@@ -221,10 +230,13 @@ class LossPlot:
             glyphs[rows // 2, start : start + len(text)] = list(text)
         return self._show(glyphs, np.full(self._size, Part.AXIS, dtype=np.uint8))
 
-    def _show(self, glyphs: Glyphs, parts: NDArray[np.uint8]) -> list[int]:
-        different = ((glyphs != self.glyphs) | (parts != self.parts)).any(axis=1)
+    def _show(self, glyphs: Glyphs, parts: NDArray[np.uint8]) -> list[Changed]:
+        different = (glyphs != self.glyphs) | (parts != self.parts)
         self.glyphs, self.parts = glyphs, parts
-        return [int(row) for row in np.flatnonzero(different)]
+        rows = np.flatnonzero(different.any(axis=1))
+        first = different[rows].argmax(axis=1)
+        end = different.shape[1] - different[rows, ::-1].argmax(axis=1)
+        return [Changed(*changed) for changed in zip(rows.tolist(), first.tolist(), end.tolist(), strict=True)]
 
 
 def _placed(axis: Axis) -> list[tuple[float, str]]:
