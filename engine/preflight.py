@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from engine import data, models, rundir
+from engine import data, models
 from engine.config import TrainingConfig
 from engine.errors import ConstantError, EngineError
 
@@ -117,5 +117,7 @@ def _work_lines(config: TrainingConfig, found: data.Found) -> tuple[str, ...]:
 
 
 def _run_lines(config: TrainingConfig) -> tuple[str, ...]:
+    from engine import rundir
+
     rundir.check_new(config)
     return (f"saved in {config.runs_dir / (config.name or '<a name chosen at the start>')}",)

@@ -49,6 +49,13 @@ def test_nobody_waits_for_torch_to_see_the_form(statement: str) -> None:
     assert not loaded_by(statement) & {"torch", "torchvision"}
 
 
+def test_nobody_waits_for_the_chart_to_see_the_form() -> None:
+    """What comes after the form, and what computes, is loaded behind it."""
+    loaded = loaded_by("import tui.cli, tui.app, tui.screens.setup")
+    assert "textual" in loaded
+    assert not loaded & {"torch", "torchvision", "plotext", "numpy", "requests", "safetensors", "PIL"}
+
+
 def test_help_loads_neither_torch_nor_the_app() -> None:
     """--help comes at once."""
     loaded = loaded_by("from tui.cli import execute\nassert execute(['train', '--help']) == 0")

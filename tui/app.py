@@ -1,4 +1,7 @@
-"""The app: which screen stands when, what the keys that work everywhere do, and what becomes of a run on leaving."""
+"""The app: which screen stands when, what the keys that work everywhere do, and what becomes of a run on leaving.
+
+Only what the form needs is imported on top, so that it is painted at once; the rest comes while it is being read.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +11,35 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from engine import rundir
 from engine.config import TrainingConfig
 from engine.errors import ConstantError, EngineError
 from engine.events import Failed
 from engine.preflight import Preflight, preflight
-from engine.record import RunRecord
-from engine.run import Run
 from engine.text import clean
 from tui.screens.dialogs import ExportTo, images_missing, leaving
 from tui.screens.help import HelpScreen
-from tui.screens.runs import RunsScreen
 from tui.screens.setup import SetupScreen
-from tui.screens.training import TrainingScreen
 from tui.theme import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from engine.record import RunRecord
+    from engine.run import Run
+    from tui.screens.training import TrainingScreen
+
+
+def _look_and_make_ready(look: Callable[[TrainingConfig], Preflight], config: TrainingConfig) -> Preflight:
+    """`look`, and then the import of what comes after the form. Called off the event loop."""
+    found = look(config)
+    import tui.screens.training  # noqa: F401
+
+    return found
 
 
 class CifarApp(App[None]):
@@ -46,7 +57,7 @@ class CifarApp(App[None]):
         """`values` fill the form, by constant name; `look` is the pre-flight."""
         super().__init__()
         self._values = dict(values)
-        self._look = look
+        self._look = partial(_look_and_make_ready, look)
         self.training: Run | None = None
         """The run that was started last; it may outlive the app."""
 
@@ -67,6 +78,9 @@ class CifarApp(App[None]):
         if self._is_training():
             self.notify("A run is still training here.", severity="warning")
             return
+        from engine.run import Run
+        from tui.screens.training import TrainingScreen
+
         try:
             self.training = Run(config).start()
         except ConstantError as error:
@@ -103,6 +117,7 @@ class CifarApp(App[None]):
 
     def _show_results(self, record: RunRecord, folder: Path) -> None:
         from tui.screens.results import ResultsScreen
+        from tui.screens.training import TrainingScreen
 
         results = ResultsScreen(record, folder)
         if isinstance(self.screen, TrainingScreen):
@@ -119,6 +134,9 @@ class CifarApp(App[None]):
 
     def action_runs(self) -> None:
         """Choose among the runs on disk."""
+        from engine import rundir
+        from tui.screens.runs import RunsScreen
+
         runs_dir = self._runs_dir()
 
         def opened(folder: Path | None) -> None:
@@ -139,6 +157,7 @@ class CifarApp(App[None]):
     def action_export(self) -> None:
         """Write the bundle of the run that is shown."""
         from engine.export import write_bundle
+        from engine.record import RunRecord
 
         screen = self.screen
         record, folder = getattr(screen, "record", None), getattr(screen, "folder", None)
