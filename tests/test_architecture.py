@@ -50,10 +50,21 @@ def test_nobody_waits_for_torch_to_see_the_form(statement: str) -> None:
 
 
 def test_nobody_waits_for_the_chart_to_see_the_form() -> None:
-    """What comes after the form, and what computes, is loaded behind it."""
-    loaded = loaded_by("import tui.cli, tui.app, tui.screens.setup")
-    assert "textual" in loaded
+    """When the command hands over to the app, what comes after the form, and what computes, is not loaded yet."""
+    code = """
+import os, sys
+from tui.cli import execute
+import tui.app
+os.environ["TERM"] = "xterm"
+sys.stdin.isatty = sys.stdout.isatty = lambda: True
+tui.app.CifarApp.run = lambda app: print(*sys.modules)
+assert execute([]) == 0
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "tui.screens.setup" in loaded
     assert not loaded & {"torch", "torchvision", "plotext", "numpy", "requests", "safetensors", "PIL"}
+    assert not loaded & {"tui.screens.training", "tui.screens.results", "tui.screens.runs", "tui.headless"}
 
 
 def test_help_loads_neither_torch_nor_the_app() -> None:

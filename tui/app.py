@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 def _look_and_make_ready(look: Callable[[TrainingConfig], Preflight], config: TrainingConfig) -> Preflight:
     """`look`, and then the import of what comes after the form. Called off the event loop."""
-    found = look(config)
-    import tui.screens.training  # noqa: F401
-
-    return found
+    try:
+        return look(config)
+    finally:
+        import tui.screens.training  # noqa: F401
 
 
 class CifarApp(App[None]):

@@ -64,10 +64,12 @@ def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> ExitCode:
 
 def _print(conditions: dict[str, str], claims: tuple[Claim, ...]) -> None:
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 132  # a file has room for each claim on one line
     for name, value in conditions.items():
         console.print(f"{name:<9} {value}", soft_wrap=True, markup=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("what", max_width=48)
+    table.add_column("what")
     for heading in ("median", "least", "most"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("unit")

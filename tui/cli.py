@@ -83,12 +83,13 @@ def start_app(*, config: Constants = TrainingConfig()) -> int:  # noqa: B008 - f
         )
         return ExitCode.WRONG
     from tui.app import CifarApp
-    from tui.headless import follow, on_terminal
 
     screen = CifarApp(config.model_dump(mode="json"))
     screen.run()
     code: int = ExitCode.FAILED if screen.return_code else ExitCode.DONE
     if screen.training is not None:
+        from tui.headless import follow, on_terminal  # only now: it brings numpy, which the form does without
+
         code = follow(screen.training, on_terminal())
     return code
 
