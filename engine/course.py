@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.checkpoint import State
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data.imageset import ImageSet
@@ -31,7 +32,11 @@ from engine.events import (
     Report,
     Resumed,
     RunStarted,
+    TakenUp,
 )
+
+KEPT_EVERY = 30.0
+"""Seconds of training between two checkpoints: what a run can lose with its machine."""
 
 LINE_EVERY = 500
 """Batches between two lines of the notebook's log."""
@@ -41,14 +46,25 @@ class Course:
     """What the training loop tells and asks while it runs; everything goes to `report` and comes from `control`."""
 
     def __init__(
-        self, config: TrainingConfig, images: ImageSet, report: Report, control: Control, seconds: Callable[[], float]
+        self,
+        config: TrainingConfig,
+        images: ImageSet,
+        report: Report,
+        control: Control,
+        seconds: Callable[[], float],
+        start: State | None = None,
     ) -> None:
+        """`start` is where a run that is taken up again goes on."""
         self._config, self._images, self._report, self._control = config, images, report, control
         self._seconds = seconds
         self.batches = math.ceil(len(images.train) / config.batch_size)
-        self._epoch = 0
-        self._train_seconds = self._evaluation_seconds = self._paused_seconds = 0.0
-        self.iteration = 0
+        self._epoch = start.position.epoch if start else 0
+        self._train_seconds = start.train_seconds if start else 0.0
+        self.evaluation_seconds = start.evaluation_seconds if start else 0.0
+        self._paused_seconds = 0.0
+        self._kept_at = -math.inf
+        self._training_since: float | None = None
+        self.iteration = start.position.iteration if start else 0
         """Iterations done."""
 
     @property
@@ -60,7 +76,7 @@ class Course:
         self._report.event(
             RunStarted(
                 seconds=self._seconds(),
-                at=datetime.now().astimezone().isoformat(timespec="seconds"),
+                at=_now(),
                 name=self._config.name,
                 config=self._config.model_dump(mode="json"),
                 dataset=self._images.info,
@@ -72,13 +88,31 @@ class Course:
             )
         )
 
+    def taken_up(self, device: DeviceInfo) -> None:
+        self._report.event(
+            TakenUp(
+                seconds=self._seconds(),
+                at=_now(),
+                epoch=self._epoch,
+                iteration=self.iteration,
+                device=device,
+                versions=versions(),
+            )
+        )
+
     def epoch_started(self, epoch: int) -> None:
         self._epoch = epoch
         self._report.event(EpochStarted(seconds=self._seconds(), epoch=epoch))
 
-    def goes_on(self) -> bool:
-        """Wait while the run is paused; False once a stop was asked for."""
-        self._wait_while_paused()
+    def goes_on(self, keep: Callable[[], None]) -> bool:
+        """`keep` the run's state every 30 seconds and before a pause, and wait while it is paused; False once a stop
+        was asked for."""
+        paused = self._control.paused
+        if paused or self._seconds() - self._kept_at >= KEPT_EVERY:
+            keep()
+            self._kept_at = self._seconds()
+        if paused:
+            self._wait_while_paused()
         return not self.stopping
 
     def evaluation_goes_on(self) -> bool:
@@ -125,13 +159,19 @@ class Course:
         """Something that a person should know and that does not end the run."""
         self._report.event(Notice(seconds=self._seconds(), text=text))
 
+    @property
+    def train_seconds(self) -> float:
+        """Time spent in training steps so far, without pauses and evaluations."""
+        since = self._training_since
+        return self._train_seconds + (0.0 if since is None else self._working_seconds() - since)
+
     @contextmanager
     def training(self) -> Iterator[None]:
-        began = self._working_seconds()
+        self._training_since = self._working_seconds()
         try:
             yield
         finally:
-            self._train_seconds += self._working_seconds() - began
+            self._train_seconds, self._training_since = self.train_seconds, None
 
     @contextmanager
     def evaluating(self, images: int) -> Iterator[Callable[[NDArray[np.int64], NDArray[np.int64]], None]]:
@@ -153,7 +193,7 @@ class Course:
         try:
             yield evaluated
         finally:
-            self._evaluation_seconds += self._working_seconds() - began
+            self.evaluation_seconds += self._working_seconds() - began
 
     def _working_seconds(self) -> float:
         return self._seconds() - self._paused_seconds
@@ -163,10 +203,10 @@ class Course:
         self._report.event(
             Finished(
                 seconds=self._seconds(),
-                status="completed" if complete else "stopped",
+                status="completed" if complete else "interrupted" if self._control.leaving else "stopped",
                 iterations=self.iteration,
-                train_seconds=self._train_seconds,
-                evaluation_seconds=self._evaluation_seconds,
+                train_seconds=self.train_seconds,
+                evaluation_seconds=self.evaluation_seconds,
             )
         )
 
@@ -176,10 +216,14 @@ class Course:
                 seconds=self._seconds(),
                 reason=failure.message,
                 iterations=self.iteration,
-                train_seconds=self._train_seconds,
-                evaluation_seconds=self._evaluation_seconds,
+                train_seconds=self.train_seconds,
+                evaluation_seconds=self.evaluation_seconds,
             )
         )
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ events, through `Report.losses`. Exactly one closing event, `Finished` or `Faile
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_EVENT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+# A journal may be damaged, or made by somebody who wishes us ill: what no run can have said is refused on reading.
+_Count = Annotated[int, Field(ge=0, le=2**62)]
+_Seconds = Annotated[float, Field(ge=0, le=1e12)]
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """The images of a run, as its record keeps them."""
@@ -27,8 +34,8 @@ class DatasetInfo:
     source: str
     fingerprint: str
     """SHA-256 over the class names, labels and pixels, as hexadecimal digits."""
-    train_images: int
-    test_images: int
+    train_images: _Count
+    test_images: _Count
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
     """What somebody who compares numbers should know: that the images were resized, that it is the demo set."""
@@ -45,20 +52,16 @@ class DeviceInfo:
     """Processor threads that compute; only told for a processor."""
 
 
-_EVENT = ConfigDict(ser_json_inf_nan="null", extra="forbid")
-
-
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class DataProgress:
-    """Images are being downloaded, read or drawn. Told before the run has a folder, so no journal keeps it."""
+    """Images are being downloaded, read or drawn. A journal keeps one a second, for whoever watches."""
 
     event: Literal["data_progress"] = "data_progress"
-    kept: ClassVar[bool] = False
-    seconds: float
+    seconds: _Seconds
     activity: str
     """What is being done, such as `downloading CIFAR-10`."""
-    done: int
-    total: int | None
+    done: _Count
+    total: _Count | None
     """None where nobody knows."""
     unit: Literal["bytes", "images"]
 
@@ -68,8 +71,7 @@ class RunStarted:
     """The images are read, the network is built and its shape checked; training begins."""
 
     event: Literal["run_started"] = "run_started"
-    kept: ClassVar[bool] = True
-    seconds: float
+    seconds: _Seconds
     at: str
     """Local time with its offset from UTC, in ISO 8601."""
     name: str
@@ -78,10 +80,10 @@ class RunStarted:
     dataset: DatasetInfo
     device: DeviceInfo
     versions: dict[str, str]
-    parameters: int
-    batches: int
+    parameters: _Count
+    batches: Annotated[int, Field(ge=1, le=2**40)]
     """Iterations an epoch."""
-    epochs: int
+    epochs: Annotated[int, Field(ge=1, le=2**20)]
 
     @property
     def iterations(self) -> int:
@@ -90,11 +92,24 @@ class RunStarted:
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
+class TakenUp:
+    """A run that was interrupted goes on from its newest checkpoint; what it had done after that is done again."""
+
+    event: Literal["taken_up"] = "taken_up"
+    seconds: _Seconds
+    at: str
+    """As in `RunStarted`; the time while nobody trained does not count in `seconds`."""
+    epoch: _Count
+    iteration: _Count
+    device: DeviceInfo
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, config=_EVENT)
 class EpochStarted:
     event: Literal["epoch_started"] = "epoch_started"
-    kept: ClassVar[bool] = True
-    seconds: float
-    epoch: int
+    seconds: _Seconds
+    epoch: _Count
     """From 1."""
 
 
@@ -103,12 +118,11 @@ class BatchDone:
     """Told at every 500th batch of an epoch: the notebook's own line."""
 
     event: Literal["batch_done"] = "batch_done"
-    kept: ClassVar[bool] = True
-    seconds: float
-    epoch: int
-    epochs: int
-    batch: int
-    batches: int
+    seconds: _Seconds
+    epoch: _Count
+    epochs: Annotated[int, Field(ge=1, le=2**20)]
+    batch: _Count
+    batches: Annotated[int, Field(ge=1, le=2**40)]
     loss: float
 
     @property
@@ -119,11 +133,10 @@ class BatchDone:
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class EvaluationStarted:
     event: Literal["evaluation_started"] = "evaluation_started"
-    kept: ClassVar[bool] = True
-    seconds: float
-    epoch: int
-    iteration: int
-    images: int
+    seconds: _Seconds
+    epoch: _Count
+    iteration: _Count
+    images: _Count
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
@@ -131,29 +144,26 @@ class Evaluated:
     """The test images were classified by the network as it was after `iteration` iterations."""
 
     event: Literal["evaluated"] = "evaluated"
-    kept: ClassVar[bool] = True
-    seconds: float
-    duration: float
+    seconds: _Seconds
+    duration: _Seconds
     """Seconds that the evaluation took."""
-    epoch: int
-    iteration: int
+    epoch: _Count
+    iteration: _Count
     matrix: ConfusionMatrix
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Paused:
     event: Literal["paused"] = "paused"
-    kept: ClassVar[bool] = True
-    seconds: float
-    iteration: int
+    seconds: _Seconds
+    iteration: _Count
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Resumed:
     event: Literal["resumed"] = "resumed"
-    kept: ClassVar[bool] = True
-    seconds: float
-    iteration: int
+    seconds: _Seconds
+    iteration: _Count
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
@@ -161,23 +171,22 @@ class Notice:
     """Something that a person should know and that does not end the run."""
 
     event: Literal["notice"] = "notice"
-    kept: ClassVar[bool] = True
-    seconds: float
+    seconds: _Seconds
     text: str
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Finished:
-    """The run ended as it should: all epochs done, or stopped because somebody asked for it."""
+    """The run ended as it should: all epochs done, stopped with its results because somebody asked for it, or
+    interrupted, left with its checkpoint alone because there was no time for more."""
 
     event: Literal["finished"] = "finished"
-    kept: ClassVar[bool] = True
-    seconds: float
-    status: Literal["completed", "stopped"]
-    iterations: int
-    train_seconds: float
+    seconds: _Seconds
+    status: Literal["completed", "stopped", "interrupted"]
+    iterations: _Count
+    train_seconds: _Seconds
     """Time spent in training steps, without pauses and evaluations."""
-    evaluation_seconds: float
+    evaluation_seconds: _Seconds
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
@@ -185,18 +194,18 @@ class Failed:
     """The run ended because it could not go on."""
 
     event: Literal["failed"] = "failed"
-    kept: ClassVar[bool] = True
-    seconds: float
+    seconds: _Seconds
     reason: str
     """For a person: what was wrong and what to do."""
-    iterations: int = 0
-    train_seconds: float = 0.0
-    evaluation_seconds: float = 0.0
+    iterations: _Count = 0
+    train_seconds: _Seconds = 0.0
+    evaluation_seconds: _Seconds = 0.0
 
 
 Event = (
     DataProgress
     | RunStarted
+    | TakenUp
     | EpochStarted
     | BatchDone
     | EvaluationStarted

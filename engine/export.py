@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.config import CONSTANTS
+from engine.durable import read_bounded, replace_synced
 from engine.errors import RunFolderError
 from engine.events import Failed, RunStarted
 from engine.loss_svg import loss_svg
@@ -19,6 +19,10 @@ from engine.record import RunRecord
 from engine.text import clean
 
 SCHEMA_VERSION = 1
+SUMMARY = "summary.json"
+
+_LARGEST_SUMMARY = 1 << 24
+"""Bytes; the confusion matrix of a thousand classes fits."""
 
 _ROWS = 1 << 16
 """Rows of loss.csv made at a time."""
@@ -177,7 +181,7 @@ def _plain(text: object) -> str:
 
 
 BUNDLE: dict[str, Callable[[RunRecord], str]] = {
-    "summary.json": _summary_json,
+    SUMMARY: _summary_json,
     "loss.csv": loss_csv,
     "report.md": report_markdown,
     "loss.svg": loss_svg,
@@ -191,35 +195,36 @@ def write_bundle(record: RunRecord, folder: Path) -> tuple[Path, ...]:
     Each file is written under a temporary name and renamed when whole. Raises `RunFolderError` where that fails, and
     where the folder holds the bundle of another run.
     """
-    contents = {name: write(record) for name, write in BUNDLE.items()}
+    return _write(record, folder, tuple(BUNDLE))
+
+
+def write_summary(record: RunRecord, folder: Path) -> Path:
+    """Write summary.json alone, likewise: it takes no time, however long the run was."""
+    return _write(record, folder, (SUMMARY,))[0]
+
+
+def _write(record: RunRecord, folder: Path, names: Sequence[str]) -> tuple[Path, ...]:
+    contents = {name: BUNDLE[name](record) for name in names}
     assert record.started is not None
     _refuse_other_run(folder, record.started)
-    written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
-            temporary = folder / f".{name}.{os.getpid()}"
-            try:
-                temporary.write_text(content, encoding="utf-8")
-                temporary.replace(folder / name)
-            except OSError:
-                temporary.unlink(missing_ok=True)
-                raise
-            written.append(folder / name)
+            replace_synced(folder / name, content.encode())
     except OSError as error:
         raise RunFolderError(
             f"The bundle could not be written to {folder}: {error.strerror or error}. Choose another folder."
         ) from None
-    return tuple(written)
+    return tuple(folder / name for name in contents)
 
 
 def _refuse_other_run(folder: Path, started: RunStarted) -> None:
     try:
-        other = json.loads((folder / "summary.json").read_bytes())
+        other = json.loads(read_bounded(folder / SUMMARY, _LARGEST_SUMMARY))
         same = (other["name"], other["config"]) == (started.name, started.config)
     except FileNotFoundError:
         return
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         same = False
     if not same:
         raise RunFolderError(f"{folder} holds another summary.json already. Choose another folder for this run.")

@@ -24,6 +24,11 @@ class Losses:
         self._values[self._length : end] = added
         self._length = end  # last: a reader that sees the length finds the values in place
 
+    @property
+    def capacity(self) -> int:
+        """Iterations of the whole run."""
+        return len(self._values)
+
     def __len__(self) -> int:
         return self._length
 

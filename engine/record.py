@@ -25,6 +25,7 @@ from engine.events import (
     Paused,
     Resumed,
     RunStarted,
+    TakenUp,
 )
 from engine.losses import Losses
 
@@ -37,6 +38,8 @@ class RunLog:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.loss_buffer: Losses = Losses(0)
+        self.interrupted = False
+        """Set by who reads a run from disk: the process that trained it is gone, and never said how the run ended."""
 
     def event(self, event: Event) -> None:
         if isinstance(event, RunStarted):
@@ -45,6 +48,11 @@ class RunLog:
 
     def losses(self, values: NDArray[np.float32]) -> None:
         self.loss_buffer.append(values)
+
+    def take_over(self, earlier: RunLog) -> None:
+        """Begin with what the run said before it was interrupted."""
+        self.loss_buffer = earlier.loss_buffer
+        self.events.extend(earlier.events)
 
 
 class RunRecord:
@@ -67,8 +75,6 @@ class RunRecord:
         self.closing: Finished | Failed | None = None
         self.reached = (0.0, 0)
         """Seconds and iteration of the newest event that tells where the training was."""
-        self.interrupted = False
-        """Set by the reader of a folder whose run ended without saying so."""
 
     def catch_up(self) -> list[Event]:
         """Apply what the run has said since the last call, and return it."""
@@ -92,6 +98,11 @@ class RunRecord:
                     f"Training {event.config.get('model')} with {event.parameters:,} parameters on"
                     f" {event.dataset.train_images:,} images ({event.dataset.name}), on {event.device.name}"
                 )
+            case TakenUp():
+                self.paused = self.evaluating = None  # whatever it was in when it was interrupted
+                self.data_progress = None
+                self.epoch = event.epoch
+                self.lines.append(f"Taken up again after iteration {event.iteration:,}, on {event.device.name}")
             case EpochStarted():
                 self.epoch = event.epoch
             case BatchDone():
@@ -128,7 +139,7 @@ class RunRecord:
                 self.reached = event.seconds, self.started.batches * (event.epoch - 1)
             case BatchDone():
                 self.reached = event.seconds, event.batches * (event.epoch - 1) + event.batch
-            case EvaluationStarted() | Evaluated() | Paused() | Resumed():
+            case EvaluationStarted() | Evaluated() | Paused() | Resumed() | TakenUp():
                 self.reached = event.seconds, event.iteration
             case Finished() | Failed():
                 self.reached = event.seconds, event.iterations
@@ -146,6 +157,13 @@ class RunRecord:
         if self.started is None:
             return "preparing"
         return "evaluating" if self.evaluating else "training"
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run ended without results: its process is gone, or left in a hurry."""
+        if isinstance(self.closing, Finished):
+            return self.closing.status == "interrupted"
+        return self.closing is None and self._log.interrupted
 
     @property
     def ended(self) -> bool:

@@ -3,36 +3,49 @@
 config.json     the constants as validated, plus versions, device, dataset
 events.jsonl    the journal: one event a line
 losses.f32      one little-endian float32 an iteration
-checkpoints/    the newest two
+checkpoints/    the newest two, and the final one
 lock            held (flock) by the process that trains; says who and where
+requests        what other processes ask of the one that trains
 summary.json loss.csv report.md loss.svg    written when the run ends
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
+import math
 import os
 import secrets
-import socket
+import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.config import TrainingConfig
+from engine import lock as locks
+from engine.config import DATA_SOURCES, TrainingConfig
+from engine.durable import GrowingFile, read_bounded, replace_synced, sync_folder, write_synced
 from engine.errors import ConstantError, NoSuchRunError, RunFolderError
-from engine.events import Event, RunStarted, from_json, to_json
-from engine.record import RunLog, RunRecord, Status
+from engine.events import DataProgress, Event, RunStarted, to_json
+from engine.record import RunRecord, Status
+from engine.tail import JOURNAL, LOSSES, Tail
 
-JOURNAL, LOSSES, LOCK, CONFIG, CHECKPOINTS = "events.jsonl", "losses.f32", "lock", "config.json", "checkpoints"
+CONFIG, CHECKPOINTS = "config.json", "checkpoints"
 
 _LOSSES_EVERY = 0.25
 """Seconds between two writes of the losses: often enough for somebody who watches, and no cost to the training."""
+
+_PROGRESS_EVERY = 1.0
+"""Seconds between two lines of the journal about the images that are being made ready."""
+
+_LARGEST_CONFIG = 1 << 20
+"""Bytes."""
 
 _ADJECTIVES = (
     "amber brisk calm clear deft eager fair fleet glad keen lucid mellow nimble plain quiet rapid sharp steady"
@@ -53,8 +66,11 @@ def new_name(runs_dir: Path) -> str:
 
 
 def check_new(config: TrainingConfig) -> None:
-    """Raise `ConstantError` where a run of this config could not have its folder. Writes nothing."""
+    """Raise `ConstantError` where a run of this config could not have its folder, and `RunFolderError` where a process
+    trains a run of this name. Writes nothing."""
     if config.name and os.path.lexists(config.runs_dir / config.name):
+        if locks.is_live(config.runs_dir / config.name):
+            raise RunFolderError(locks.held(config.runs_dir / config.name))
         raise ConstantError(
             {"name": f"{config.runs_dir / config.name} exists already; choose another name, or none to be given one"}
         )
@@ -68,103 +84,158 @@ def check_new(config: TrainingConfig) -> None:
 class RunFolder:
     """The folder of a run that this process trains. The run's thread alone writes through it.
 
-    Every method that writes may raise `OSError`; `engine.run` decides what that means for the training.
+    Every method that writes may raise `OSError`; `engine.run` decides what that means for the training. What the disk
+    did not take is written with the next write that succeeds.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Create the folder and lock it. Raises `ConstantError` where it exists or cannot be made."""
+    def __init__(self, path: Path, lock: IO[bytes]) -> None:
+        """`lock` is held by this process; `create` and `take_up` take it."""
         self.path = path
+        self._lock = lock
+        self._journal = GrowingFile(path / JOURNAL)
+        self._losses = GrowingFile(path / LOSSES)
+        self._told_progress = -math.inf
+        self._written_at = time.monotonic()
+
+    @classmethod
+    def create(cls, path: Path, config: TrainingConfig) -> Self:
+        """Make the folder of a new run, whole or not at all. Raises `ConstantError` and `RunFolderError`."""
+        making = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.mkdir()
-        except FileExistsError:
-            raise ConstantError({"name": f"{path} exists already; choose another name"}) from None
+            shutil.rmtree(making, ignore_errors=True)
+            making.mkdir()
+            lock = locks.take(making)
+            try:
+                write_synced(making / CONFIG, _config_json(config))
+                for name in (JOURNAL, LOSSES):
+                    (making / name).touch()
+                if os.path.lexists(path):  # rename would put it in the place of an empty folder
+                    raise FileExistsError
+                making.rename(path)
+                sync_folder(path.parent)
+                return cls(path, lock)
+            except BaseException:
+                lock.close()
+                raise
         except OSError as error:
+            shutil.rmtree(making, ignore_errors=True)
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR) or isinstance(error, FileExistsError):
+                raise ConstantError({"name": f"{path} exists already; choose another name"}) from None
             raise ConstantError(
                 {"runs_dir": f"{path} cannot be made: {error.strerror}; choose another folder"}
             ) from None
-        self._lock = _locked(path)
-        self._journal = (path / JOURNAL).open("ab", buffering=0)
-        self._losses = (path / LOSSES).open("ab", buffering=0)
-        self._unwritten: list[bytes] = []
-        self._written_at = time.monotonic()
+
+    @classmethod
+    def take_up(cls, path: Path) -> Self:
+        """Hold the folder of a run that nobody trains any more. Raises `RunFolderError`; changes nothing else."""
+        try:
+            lock = locks.take(path)
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be trained in: {error.strerror}.") from None
+        try:
+            return cls(path, lock)
+        except OSError as error:
+            lock.close()
+            raise RunFolderError(f"{path} cannot be written to: {error.strerror}.") from None
+
+    def cut(self, journal_bytes: int, iterations: int) -> None:
+        """Go back to when the journal was so long and so many iterations were done."""
+        self._journal.cut(journal_bytes)
+        self._losses.cut(4 * iterations)
+
+    def holds(self, journal_bytes: int, iterations: int) -> bool:
+        """Whether `cut` can go back so far: what was told until then is still here."""
+        return self._journal.length >= journal_bytes and self._losses.length >= 4 * iterations
 
     def event(self, event: Event) -> None:
         """Add `event` to the journal, after the losses that came before it."""
-        if not event.kept:
-            return
+        if isinstance(event, DataProgress):
+            if event.done != event.total and event.seconds - self._told_progress < _PROGRESS_EVERY:
+                return
+            self._told_progress = event.seconds
+        self._journal.add(to_json(event) + b"\n")
+        self._write()
         if isinstance(event, RunStarted):
-            self._write_config(event)
-        self._write_losses()
-        self._journal.write(to_json(event) + b"\n")
+            content = json.loads(to_json(event))
+            kept = {
+                key: content[key] for key in ("name", "at", "config", "dataset", "device", "versions", "parameters")
+            }
+            replace_synced(self.path / CONFIG, _json({"schema_version": 1, **kept, **_directory()}))
 
     def losses(self, values: NDArray[np.float32]) -> None:
         """Take the losses of the next iterations, shape (n,); they reach the disk a moment later."""
-        self._unwritten.append(values.astype("<f4", copy=False).tobytes())
+        self._losses.add(values.astype("<f4", copy=False).tobytes())
         if time.monotonic() - self._written_at >= _LOSSES_EVERY:
-            self._write_losses()
+            self._write()
 
-    def _write_losses(self) -> None:
-        if self._unwritten:
-            waiting, self._unwritten = b"".join(self._unwritten), []
-            self._losses.write(waiting)
+    def _write(self) -> None:
         self._written_at = time.monotonic()
+        self._losses.write()
+        self._journal.write()
 
-    def _write_config(self, started: RunStarted) -> None:
-        content = json.loads(to_json(started))
-        kept = {key: content[key] for key in ("name", "at", "config", "dataset", "device", "versions", "parameters")}
-        (self.path / CONFIG).write_text(json.dumps({"schema_version": 1, **kept}, indent=2, ensure_ascii=False) + "\n")
+    def sync(self) -> int:
+        """Wait until the disk has all that was told so far; how many bytes of journal that is."""
+        self._losses.sync()
+        self._journal.sync()
+        return self._journal.length
 
     def close(self) -> None:
-        """Let go of the files and the lock."""
-        for file in (self._journal, self._losses, self._lock):
-            file.close()
+        """Let go of the files and the lock; what still waits gets a last chance."""
+        try:
+            self._write()
+        finally:
+            self._journal.close()
+            self._losses.close()
+            self._lock.close()
+
+    def discard(self) -> None:
+        """Remove the folder of a run that never began, and the folder of runs where this was to be the first."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):
+            self.path.parent.rmdir()
+        with suppress(OSError):
+            self.close()
 
 
-def _locked(path: Path) -> IO[str]:
-    lock = (path / LOCK).open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    lock.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}))
-    lock.flush()
-    return lock
+def _config_json(config: TrainingConfig) -> bytes:
+    return _json({"schema_version": 1, "name": config.name, "config": config.model_dump(mode="json"), **_directory()})
 
 
-def is_live(path: Path) -> bool:
-    """Whether a process holds the run in `path` right now."""
+def _directory() -> dict[str, str]:
+    """Where the run was started: what its constants name without a leading slash is there."""
+    return {"directory": str(Path.cwd())}
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
+
+
+def read_config(path: Path) -> tuple[TrainingConfig, dict[str, Any]]:
+    """The constants of the run in `path` as its next process needs them, and as they were recorded.
+
+    The first name this very folder, wherever it is now, and their other paths from where the run was started. Raises
+    `RunFolderError`.
+    """
     try:
-        with (path / LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+        content = json.loads(read_bounded(path / CONFIG, _LARGEST_CONFIG))
+        config = TrainingConfig.checked(content["config"])
+        directory = Path(str(content["directory"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, ConstantError) as error:
+        reason = error.message if isinstance(error, ConstantError) else getattr(error, "strerror", None) or "damaged"
+        raise RunFolderError(f"{path / CONFIG} does not tell the constants of the run: {reason}.") from None
+    places: dict[str, object] = {"data_dir": directory / config.data_dir.expanduser()}
+    if config.data not in DATA_SOURCES:
+        places["data"] = str(directory / Path(config.data).expanduser())
+    here = {"name": path.absolute().name, "runs_dir": path.absolute().parent}
+    return config.model_copy(update={**places, **here}), dict(content["config"])
 
 
 def read(path: Path, *, losses: bool = True) -> RunRecord:
     """The record of the run in `path`, as far as it is on disk. Raises `RunFolderError` where it is none or damaged."""
-    log = RunLog()
-    live = is_live(path)  # looked at first: what ends in between has then written all of its journal
-    try:
-        with (path / JOURNAL).open("rb") as journal:
-            for number, line in enumerate(journal, start=1):
-                if not line.endswith(b"\n"):
-                    break  # being written, or cut off by a crash
-                try:
-                    log.event(from_json(line))
-                except (ValueError, MemoryError):  # ValidationError is a ValueError; a huge run is a damaged line
-                    raise RunFolderError(f"{path / JOURNAL}, line {number}: not an event of this version.") from None
-        if losses:
-            with (path / LOSSES).open("rb") as file:
-                known = log.events[0].iterations if log.events and isinstance(log.events[0], RunStarted) else 0
-                content = file.read(4 * known)
-            log.losses(np.frombuffer(content[: len(content) // 4 * 4], dtype="<f4"))
-    except OSError as error:
-        raise RunFolderError(f"{path} is not the folder of a run: {error.strerror} ({error.filename}).") from None
-    record = RunRecord(log)
-    record.catch_up()
-    record.interrupted = record.closing is None and not live
-    return record
+    with Tail(path) as tail:
+        tail.catch_up(losses=losses)
+        return tail.record()
 
 
 @dataclass(frozen=True)
@@ -193,7 +264,7 @@ def list_runs(runs_dir: Path) -> tuple[RunEntry, ...]:
 
 def _entries(runs_dir: Path) -> Iterator[RunEntry]:
     try:
-        folders = [folder for folder in runs_dir.iterdir() if (folder / JOURNAL).is_file()]
+        folders = [f for f in runs_dir.iterdir() if not f.name.startswith(".") and (f / JOURNAL).is_file()]
     except OSError:
         return
     for folder in folders:
@@ -206,22 +277,44 @@ def _entries(runs_dir: Path) -> Iterator[RunEntry]:
             name=folder.name,
             path=folder,
             status=record.status,
-            at=started.at if started else "",
+            at=started.at if started else _began(folder),
             dataset=started.dataset.name if started else "",
             model=str(started.config.get("model", "")) if started else "",
             accuracy=evaluation.accuracy if evaluation else None,
         )
 
 
-def find(runs_dir: Path, run: str | None) -> Path:
-    """The folder that RUN means: a folder, a name below `runs_dir`, or the latest run. Raises `NoSuchRunError`."""
+def _began(folder: Path) -> str:
+    """When a run that is still preparing its images, or never got further, took its folder."""
+    who = locks.holder(folder)
+    try:
+        return datetime.fromtimestamp(who.since).astimezone().isoformat(timespec="seconds") if who else ""
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+LIVE = ("preparing", "training", "evaluating", "paused")
+"""What a run can be while a process trains it."""
+
+UNFINISHED = ("interrupted", "failed", "stopped")
+"""What a run can be that may be taken up again."""
+
+
+def find(runs_dir: Path, run: str | None, among: tuple[str, ...] = ()) -> Path:
+    """The folder that RUN means: a folder, a name below `runs_dir`, or the latest run, where `among` names statuses the
+    latest of these. Raises `NoSuchRunError`."""
     if run is None:
         runs = list_runs(runs_dir)
         if not runs:
             raise NoSuchRunError(
                 f"There is no run in {runs_dir} yet. cifar-tui train starts one; --runs-dir looks elsewhere."
             )
-        return runs[0].path
+        fitting = [entry for entry in runs if not among or entry.status in among]
+        if not fitting:
+            raise NoSuchRunError(
+                f"None of the {len(runs)} runs in {runs_dir} is {' or '.join(among)}; cifar-tui runs lists them."
+            )
+        return fitting[0].path
     for folder in (Path(run), runs_dir / run):
         if (folder / JOURNAL).is_file():
             return folder

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from engine import device as devices
 from engine import models
-from engine.checkpoint import Position, Save
+from engine.checkpoint import Checkpoint, Position, Save, Snapshot
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.course import Course
@@ -54,12 +55,16 @@ def train(
     *,
     save: Save | None = None,
     seconds: Callable[[], float] | None = None,
+    start: Checkpoint | None = None,
 ) -> Trained:
     """Train the network that `config` names on `images`, telling `report` what happens, until done or stopped.
 
-    `save` is handed the network and the optimizer after every epoch and at the end. `seconds` tells the time since the
-    run began. Raises `ConstantError` for a device that is not there, before anything is reported, and `TrainingError`
-    after reporting `Failed` where the training cannot go on.
+    `save` is handed what the next iteration depends on: at the start, after every epoch, every 30 seconds, before a
+    pause and at the end. `seconds` tells the time since the run began. From `start` an interrupted run goes on as if
+    it had never been interrupted.
+
+    Raises `ConstantError` for a device that is not there, before anything is reported, and `TrainingError` after
+    reporting `Failed` where the training cannot go on.
     """
     device = devices.choose(config.device, config.precision)
     devices.keep_freed_memory()
@@ -68,11 +73,15 @@ def train(
     check_shape(model, len(images.classes))
     if device.type == "cpu":
         set_threads(config.threads, model, config.batch_size)
-    run = Course(config, images, report, control, seconds or stopwatch())
-    run.started(count_parameters(model), devices.describe(device))
+    run = Course(config, images, report, control, seconds or stopwatch(), start.state if start else None)
+    if start is None:
+        run.started(count_parameters(model), devices.describe(device))
+    else:
+        model.load_state_dict(start.model(model.state_dict()))
+        run.taken_up(devices.describe(device))
     try:
         with devices.multiplying_in(config.precision):
-            return _train(config, images, run, model, device, save)
+            return _train(config, images, run, model, device, save, start)
     except (RuntimeError, MemoryError) as error:
         failure = TrainingError(_explained(error, config))
         run.failed(failure)
@@ -83,27 +92,56 @@ def train(
 
 
 def _train(
-    config: TrainingConfig, images: ImageSet, run: Course, model: nn.Module, device: torch.device, save: Save | None
+    config: TrainingConfig,
+    images: ImageSet,
+    run: Course,
+    model: nn.Module,
+    device: torch.device,
+    save: Save | None,
+    start: Checkpoint | None,
 ) -> Trained:
     model = model.to(device)
     training_images, test_images = ResidentImages(images.train, device), ResidentImages(images.test, device)
     steps = make_steps(config, model, training_images, run)
     predictions = None
     evaluated_at = -1
+    first_epoch = 1
+    done = 0
+    if start is not None:
+        first_epoch, done = start.state.position.epoch, start.state.position.batch
+        optimizer_state = steps.optimizer_state()
+        steps.restore_optimizer(start.optimizer(optimizer_state))
+        torch.set_rng_state(start.random(optimizer_state))
 
-    for epoch in range(1, config.epochs + 1):
-        run.epoch_started(epoch)
+    def keep(epoch: int, random: Tensor) -> None:
+        if save is not None:
+            save(
+                Snapshot(
+                    position=Position(epoch, run.batches - steps.left, run.iteration),
+                    model=model.state_dict(),
+                    optimizer=steps.optimizer_state(),
+                    random=random,
+                    device=devices.describe(device),
+                    train_seconds=run.train_seconds,
+                    evaluation_seconds=run.evaluation_seconds,
+                )
+            )
+
+    for epoch in range(first_epoch, config.epochs + 1):
+        if start is None or epoch > first_epoch:
+            run.epoch_started(epoch)
         model.train()
-        steps.begin(shuffled(len(training_images)))
+        keep_here = partial(keep, epoch, torch.get_rng_state())
+        steps.begin(shuffled(len(training_images)), done)
+        done = 0
         with run.training():
-            while steps.left and run.goes_on():
+            while steps.left and run.goes_on(keep_here):
                 losses = steps.advance()
                 run.batches_done(epoch, run.batches - steps.left, losses)
+        keep_here()
         if config.evaluate_each_epoch and not run.stopping:
             predictions = evaluate(model, test_images, run, config.precision)
             evaluated_at = run.iteration
-        if save is not None:
-            save(model, steps.optimizer_state(), Position(epoch, run.iteration))
         if run.stopping:
             break
 

@@ -168,8 +168,10 @@ def failed_record(reason: str, iterations: int = 700, **changes: Any) -> RunReco
 
 def interrupted_record(iterations: int = 3_000, **changes: Any) -> RunRecord:
     """A run whose process went away without a word."""
-    record = live_record(iterations, **changes)
-    record.interrupted = True
+    log = live_log(iterations, **changes)
+    log.interrupted = True
+    record = RunRecord(log)
+    record.catch_up()
     return record
 
 

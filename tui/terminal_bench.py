@@ -21,7 +21,7 @@ from typing import Self
 from engine.bench.contest import Claim
 from engine.config import CONSTANTS, TrainingConfig
 from engine.errors import EngineError
-from engine.rundir import LOSSES
+from engine.tail import LOSSES
 
 COLUMNS, ROWS = 120, 40
 _PATIENCE = 120.0

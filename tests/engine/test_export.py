@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -382,12 +383,12 @@ def test_disk_full_leaves_the_old_bundle(tmp_path: Path, monkeypatch: pytest.Mon
     """When the disk is full the files that were there stay whole."""
     before = written(finished_record(), tmp_path)
 
-    def full(self: Path, *arguments: Any, **named: Any) -> int:
-        with self.open("w") as file:
-            file.write("{")
+    def full(descriptor: int, content: bytes) -> int:
+        write(descriptor, content[:1])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    write = os.write
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(RunFolderError, match="No space left on device"):
         export.write_bundle(finished_record(), tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before

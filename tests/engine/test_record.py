@@ -76,10 +76,13 @@ def test_what_is_no_event_is_refused(line: str) -> None:
 
 
 def test_loss_that_is_not_finite_is_strict_json() -> None:
-    """A loss of NaN or infinity becomes null, never a word that JSON does not have."""
+    """A journal never holds NaN or infinity, words that JSON does not have, and none is read from one."""
     for loss in (float("nan"), float("inf")):
-        line = to_json(BatchDone(seconds=0, epoch=1, epochs=1, batch=500, batches=500, loss=loss))
-        assert line.endswith(b'"loss":null}')
+        with pytest.raises(ValidationError):
+            BatchDone(seconds=0, epoch=1, epochs=1, batch=500, batches=500, loss=loss)
+    line = to_json(BatchDone(seconds=0, epoch=1, epochs=1, batch=500, batches=500, loss=1.5))
+    with pytest.raises(ValidationError):
+        from_json(line.replace(b"1.5", b"NaN"))
 
 
 def test_losses_are_read_while_they_are_written() -> None:

@@ -19,6 +19,7 @@ from engine.config import TrainingConfig
 from engine.data.imageset import ImageSet
 from engine.errors import ConstantError, DataError, NoSuchRunError, RunFolderError, Stopped, TrainingError
 from engine.events import Failed, Finished, Notice
+from engine.lock import is_live
 from engine.run import Run
 from tests.images import made_up_images
 
@@ -106,17 +107,17 @@ def test_checkpoints_are_tensors_without_pickle(config: TrainingConfig) -> None:
     """The newest two checkpoints stay, each whole: the network, Adam's state, and where the run was."""
     run = finished(Run(config.model_copy(update={"epochs": 3})))
     folders = sorted((run.folder / "checkpoints").iterdir())
-    assert [folder.name for folder in folders] == ["iteration-000000010", "iteration-000000015"]
+    assert [folder.name for folder in folders] == ["iteration-000000000010", "iteration-000000000015"]
     model = load_file(folders[-1] / "model.safetensors")
     assert sum(tensor.size for tensor in model.values()) == 89_834
-    optimizer = load_file(folders[-1] / "optimizer.safetensors")
-    assert {name: tensor.size for name, tensor in optimizer.items()} == {
-        "step": 1,
-        "exp_avg": 89_834,
-        "exp_avg_sq": 89_834,
+    training = load_file(folders[-1] / "training.safetensors")
+    assert {name: tensor.size for name, tensor in training.items() if name != "random"} == {
+        "optimizer.step": 1,
+        "optimizer.exp_avg": 89_834,
+        "optimizer.exp_avg_sq": 89_834,
     }
     state = json.loads((folders[-1] / "state.json").read_text())
-    assert (state["epoch"], state["iteration"]) == (3, 15)
+    assert state["position"] == {"epoch": 3, "batch": 5, "iteration": 15}
 
 
 def test_name_is_chosen_where_none_is_given(config: TrainingConfig) -> None:
@@ -214,9 +215,10 @@ def test_run_that_fails_keeps_what_it_has(config: TrainingConfig, monkeypatch: p
 
 
 def test_disk_that_fails_does_not_stop_the_training(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing can be saved any more the run still trains to its end, and says once what is missing."""
+    """Where nothing can be saved any more the run still trains to its end, and says what is missing when it
+    happens and again at the end."""
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(rundir.RunFolder, "losses", full)
@@ -227,18 +229,20 @@ def test_disk_that_fails_does_not_stop_the_training(config: TrainingConfig, monk
     assert len(record.losses) == 10
     notices = [event.text for event in run.log.events if isinstance(event, Notice)]
     assert notices == [
-        "Could not write the losses: No space left on device. Training goes on.",
-        "Could not save a checkpoint: No space left on device. Training goes on.",
+        "Could not save a checkpoint: No space left on device. Training goes on, and it is tried again.",
+        "Could not write the losses: No space left on device. Training goes on, and it is tried again.",
+        "At the end it still could not save a checkpoint: No space left on device.",
+        "At the end it still could not write the losses: No space left on device.",
     ]
 
 
 def test_run_that_is_trained_now_is_live(config: TrainingConfig) -> None:
     """A run is live exactly while its process holds it; one that ended without saying so is interrupted."""
-    folder = rundir.RunFolder(config.runs_dir / "first")
-    assert rundir.is_live(folder.path)
+    folder = rundir.RunFolder.create(config.runs_dir / "first", config)
+    assert is_live(folder.path)
     assert rundir.read(folder.path).status == "preparing"
     folder.close()
-    assert not rundir.is_live(folder.path)
+    assert not is_live(folder.path)
     assert rundir.read(folder.path).status == "interrupted"
 
 

@@ -165,7 +165,7 @@ async def test_problem_found_at_the_start_stands_beside_its_field(
         await start(pilot)
         await until(pilot, lambda: app.training is None and isinstance(app.screen, SetupScreen))
         await until(pilot, lambda: not app.screen.query_one(Button).disabled)  # it has looked again
-        assert "cannot be read: a.png" in shown_text(app)
+        await until(pilot, lambda: "cannot be read: a.png" in shown_text(app))
 
 
 async def test_images_that_fail_under_a_dialog(make_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ async def test_images_that_cannot_be_had(
     async with app.run_test(size=(80, 24)) as pilot:
         await start(pilot)
         await until(pilot, lambda: isinstance(app.screen, Choice))
-        assert "The host cannot be reached." in shown_text(app)
+        await until(pilot, lambda: "The host cannot be reached." in shown_text(app))
         await pilot.press("home", *["shift+tab"] * (3 - answer), "enter")
         await pilot.pause()
         if leads_to == "again":

@@ -1,0 +1,270 @@
+"""A run that was interrupted goes on as if it had not been, or says why it cannot."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from engine import data, rundir
+from engine.config import TrainingConfig
+from engine.errors import RunFolderError
+from engine.events import TakenUp
+from engine.run import Run
+from tests.images import made_up_images
+
+BATCHES = 5
+"""Iterations of an epoch of the runs here."""
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
+    """Constants of a quick run of 15 iterations below `tmp_path`."""
+    monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(160, 40))
+    return TrainingConfig(
+        data="demo", epochs=3, device="cpu", threads=1, runs_dir=tmp_path / "runs", data_dir=tmp_path, name="first"
+    )
+
+
+def ended(run: Run) -> Run:
+    run.start()
+    assert run.join(60)
+    return run
+
+
+def left_after(run: Run, iteration: int) -> Run:
+    """`run`, left with a checkpoint once so many iterations were done."""
+    at(run, iteration, run.control.leave)
+    return ended(run)
+
+
+def at(run: Run, iteration: int, act: Callable[[], object]) -> None:
+    """Let `act` happen in `run` right after `iteration`."""
+    take = run.log.losses
+
+    def losses(values: NDArray[np.float32]) -> None:
+        take(values)
+        if len(run.log.loss_buffer) == iteration:
+            act()
+
+    run.log.losses = losses  # type: ignore[method-assign]
+
+
+def final_state(run: Run) -> dict[str, NDArray[np.float32]]:
+    """The tensors of a run's last checkpoint."""
+    last = max((run.folder / "checkpoints").glob("iteration-*"))
+    return {**load_file(last / "model.safetensors"), **load_file(last / "training.safetensors")}
+
+
+def assert_same_run(run: Run, straight: Run) -> None:
+    """`run` ended with the very numbers of `straight`, in memory and on disk."""
+    assert run.error is None
+    for one in (run.record(), rundir.read(run.folder)):
+        assert one.status == "completed"
+        np.testing.assert_array_equal(one.losses, straight.record().losses)
+        assert [done.matrix for done in one.evaluations] == [done.matrix for done in straight.record().evaluations]
+        assert [done.iteration for done in one.evaluations] == [5, 10, 15]
+    expected, found = final_state(straight), final_state(run)
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        np.testing.assert_array_equal(found[name], tensor, err_msg=name)
+
+
+@pytest.mark.parametrize("iteration", [1, 4, 5, 7, 10, 14, 15])
+def test_resumed_run_is_the_uninterrupted_one(config: TrainingConfig, iteration: int) -> None:
+    """Wherever a run was interrupted, going on gives the same losses, weights, Adam state and accuracies."""
+    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    left = left_after(Run(config), iteration)
+    assert rundir.read(left.folder).status == "interrupted"
+    assert json.loads((left.folder / "summary.json").read_text())["status"] == "interrupted"
+    again = ended(Run.taking_up(left.folder))
+    assert_same_run(again, straight)
+    assert [event.iteration for event in again.log.events if isinstance(event, TakenUp)] == [iteration]
+
+
+def test_run_that_is_interrupted_again_and_again(config: TrainingConfig) -> None:
+    """A run may be interrupted as often as it likes."""
+    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    run = left_after(Run(config), 2)
+    for iteration in (3, 6, 11):
+        run = left_after(Run.taking_up(run.folder), iteration)
+        assert len(run.record().losses) == iteration
+    assert_same_run(ended(Run.taking_up(run.folder)), straight)
+
+
+def test_stopped_run_can_go_on(config: TrainingConfig) -> None:
+    """A run that was stopped and evaluated goes on where it was stopped, as if nobody had."""
+    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    run = Run(config)
+    at(run, 8, run.control.stop)
+    assert ended(run).record().status == "stopped"
+    assert_same_run(ended(Run.taking_up(run.folder)), straight)
+
+
+def test_what_was_done_after_the_checkpoint_is_done_again(config: TrainingConfig, tmp_path: Path) -> None:
+    """A process that is killed leaves losses and events newer than its checkpoint; they are dropped and made anew."""
+    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    run = Run(config)
+    killed = tmp_path / "runs" / "killed"
+    at(run, 13, lambda: shutil.copytree(run.folder, killed))
+    ended(run)
+    with (killed / "losses.f32").open("ab") as losses, (killed / "events.jsonl").open("ab") as journal:
+        losses.write(b"\0\0\x80\x3f" * 3 + b"\0")
+        journal.write(b'{"event":"epo')
+    assert rundir.read(killed).status == "interrupted"
+    again = ended(Run.taking_up(killed))
+    assert_same_run(again, straight)
+    assert [event.iteration for event in again.log.events if isinstance(event, TakenUp)] == [10]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "training.safetensors", "state.json", "manifest.json"])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "link"])
+def test_damaged_checkpoint_is_passed_over(config: TrainingConfig, name: str, damage: str) -> None:
+    """Where the newest checkpoint is not whole the one before it serves, and its place is taken anew."""
+    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    left = left_after(Run(config), 8)
+    file = left.folder / "checkpoints" / "iteration-000000000008" / name
+    content = bytearray(file.read_bytes())
+    file.unlink()
+    if damage == "flipped":
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    elif damage == "cut":
+        file.write_bytes(content[:-9])
+    elif damage == "link":
+        file.symlink_to("/dev/zero")
+    again = ended(Run.taking_up(left.folder))
+    assert_same_run(again, straight)
+    assert [event.iteration for event in again.log.events if isinstance(event, TakenUp)] == [5]
+
+
+def test_leftovers_beside_the_checkpoints_do_no_harm(config: TrainingConfig) -> None:
+    """A half-written checkpoint, a stray file and a folder of another kind are no reason to go back further."""
+    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    left = left_after(Run(config), 8)
+    checkpoints = left.folder / "checkpoints"
+    (checkpoints / ".iteration-000000000009.77").mkdir()
+    (checkpoints / ".iteration-000000000009.77" / "model.safetensors").write_bytes(b"half")
+    (checkpoints / "iteration-000000000011").mkdir()
+    (checkpoints / "iteration-000000000012").write_text("a file")
+    (checkpoints / "best").mkdir()
+    again = ended(Run.taking_up(left.folder))
+    assert_same_run(again, straight)
+    assert [event.iteration for event in again.log.events if isinstance(event, TakenUp)] == [8]
+    assert sorted(path.name for path in checkpoints.iterdir()) == [
+        *("best", "iteration-000000000010", "iteration-000000000015")
+    ]
+
+
+def test_run_without_any_checkpoint_begins_anew(config: TrainingConfig) -> None:
+    """A run whose process was killed before its first checkpoint is trained from the start."""
+    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    left = left_after(Run(config), 8)
+    shutil.rmtree(left.folder / "checkpoints")
+    assert_same_run(ended(Run.taking_up(left.folder)), straight)
+    rundir.RunFolder.create(config.runs_dir / "second", config).close()
+    assert_same_run(ended(Run.taking_up(config.runs_dir / "second")), straight)
+
+
+def test_checkpoint_whose_losses_are_gone_is_passed_over(config: TrainingConfig) -> None:
+    """A checkpoint is only gone back to where the losses and the journal until there are still on disk."""
+    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    left = left_after(Run(config), 8)
+    with (left.folder / "losses.f32").open("r+b") as losses:
+        losses.truncate(4 * 7)
+    assert_same_run(ended(Run.taking_up(left.folder)), straight)
+
+
+def test_pause_keeps_a_checkpoint(config: TrainingConfig) -> None:
+    """A paused run has a checkpoint of the very iteration at which it was paused."""
+    run = Run(config)
+    at(run, 7, run.control.pause)
+    run.start()
+    folder = run.folder / "checkpoints" / "iteration-000000000007"
+    try:
+        while run.record().paused is None:
+            assert not run.join(0.01)
+        assert (folder / "manifest.json").is_file()
+    finally:
+        run.control.resume()
+        assert run.join(60)
+
+
+def test_changed_constant_is_refused(config: TrainingConfig) -> None:
+    """A run whose config.json was edited is not gone on with; the difference is told and nothing is changed."""
+    left = left_after(Run(config), 8)
+    path = left.folder / "config.json"
+    path.write_text(path.read_text().replace('"learning_rate": 0.001', '"learning_rate": 0.002'))
+    before = contents(left.folder)
+    again = ended(Run.taking_up(left.folder))
+    assert isinstance(again.error, RunFolderError)
+    assert "learning_rate was 0.001, is 0.002" in again.error.message
+    assert contents(left.folder) == before
+
+
+def test_changed_images_are_refused(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images that are not those of the run are refused with the difference, and nothing is changed."""
+    left = left_after(Run(config), 8)
+    before = contents(left.folder)
+    monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(192, 40))
+    again = ended(Run.taking_up(left.folder))
+    assert isinstance(again.error, RunFolderError)
+    assert "train_images was 160, is 192" in again.error.message
+    assert "fingerprint was " in again.error.message
+    assert contents(left.folder) == before
+
+
+def test_complete_run_is_refused(config: TrainingConfig) -> None:
+    """There is nothing to go on with in a run that is complete."""
+    run = ended(Run(config))
+    with pytest.raises(RunFolderError, match="is complete"):
+        Run.taking_up(run.folder)
+
+
+def test_run_of_another_process_is_refused(config: TrainingConfig) -> None:
+    """Two can never train one run: the second is told who holds it, and since when."""
+    left = left_after(Run(config), 8)
+    first = Run.taking_up(left.folder)
+    with pytest.raises(RunFolderError, match=r"is being trained by process \d+ on .+ since \d{4}-"):
+        Run.taking_up(left.folder)
+    with pytest.raises(RunFolderError, match=r"is being trained by process \d+ on .+ since \d{4}-"):
+        Run(config)
+    ended(first)
+
+
+def test_resumed_run_keeps_its_thread_count(config: TrainingConfig) -> None:
+    """A run that measured its thread count goes on with that count, since its numbers follow it."""
+    left = left_after(Run(config.model_copy(update={"threads": 0})), 8)
+    again = ended(Run.taking_up(left.folder))
+    started, taken_up = again.record().started, next(e for e in again.log.events if isinstance(e, TakenUp))
+    assert started is not None
+    assert taken_up.device.threads == started.device.threads
+    assert again.config.threads == 0
+
+
+def test_folder_can_be_moved_and_is_found_from_anywhere(
+    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupted run goes on from another directory, and under another name if its folder was renamed."""
+    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    left = left_after(Run(config), 8)
+    moved = left.folder.rename(tmp_path / "moved")
+    monkeypatch.chdir("/")
+    again = Run.taking_up(moved)
+    assert again.folder == moved
+    assert_same_run(ended(again), straight)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below `folder`, but for the lock, which says who held it last."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "lock"
+    }
