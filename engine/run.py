@@ -48,6 +48,11 @@ class Run:
         config = config if config.name else config.model_copy(update={"name": rundir.new_name(config.runs_dir)})
         self._set_up(config, config.model_dump(mode="json"))
 
+    @property
+    def taken_up(self) -> bool:
+        """Whether this goes on with an earlier run, rather than being a new one."""
+        return self._takes_up
+
     @classmethod
     def taking_up(cls, path: Path) -> Self:
         """The run in `path`, to go on from its newest whole checkpoint. Its folder is held from here on.
@@ -64,7 +69,7 @@ class Run:
             raise
         run = cls.__new__(cls)
         run._set_up(config, recorded)
-        run._held = held
+        run._held, run._takes_up = held, True
         return run
 
     def _set_up(self, config: TrainingConfig, recorded: dict[str, Any]) -> None:
@@ -77,6 +82,7 @@ class Run:
         """Why the run failed, once it did."""
         self._recorded = recorded
         self._held: rundir.RunFolder | None = None
+        self._takes_up = False
         self._began = time.monotonic()
         # Not a daemon: a run is not lost because the interpreter wants to leave.
         self._thread = threading.Thread(target=self._main, name=f"run {config.name}", daemon=False)

@@ -284,6 +284,14 @@ def _entries(runs_dir: Path) -> Iterator[RunEntry]:
         )
 
 
+def waiting(runs_dir: Path) -> RunEntry | None:
+    """The run that somebody who comes back most likely wants: the latest that is live, or else the latest of all where
+    it was interrupted."""
+    runs = list_runs(runs_dir)
+    live = next((entry for entry in runs if entry.status in LIVE), None)
+    return live or next((entry for entry in runs[:1] if entry.status == "interrupted"), None)
+
+
 def _began(folder: Path) -> str:
     """When a run that is still preparing its images, or never got further, took its folder."""
     who = locks.holder(folder)

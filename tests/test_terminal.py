@@ -81,26 +81,26 @@ def test_without_the_app_in_a_terminal(tmp_path: Path) -> None:
         assert "The run is in runs/first" in terminal.text
 
 
-@pytest.mark.parametrize(("presses", "evaluated"), [(1, True), (2, False)])
-def test_ctrl_c(tmp_path: Path, presses: int, evaluated: bool) -> None:
-    """Ctrl-C ends `cifar-tui train` with its results saved, a second one without waiting for the evaluation."""
+@pytest.mark.parametrize(("presses", "status", "evaluated"), [(1, "stopped", True), (2, "interrupted", False)])
+def test_ctrl_c(tmp_path: Path, presses: int, status: str, evaluated: bool) -> None:
+    """Ctrl-C ends `cifar-tui train` with its results saved, a second one at once with a checkpoint to go on from."""
     with Terminal("train", *LONG, cwd=tmp_path) as terminal:
         terminal.wait_for("training, epoch 1 of 50", "it/s")
         terminal.press(*["\x03"] * presses)
         assert terminal.wait_for_end() == 130
     summary = json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())
-    assert summary["status"] == "stopped"
+    assert summary["status"] == status
     assert (summary["evaluation"] is not None) == evaluated
 
 
 def test_terminate(tmp_path: Path) -> None:
-    """SIGTERM ends `cifar-tui train` without waiting for an evaluation; what was trained is saved."""
+    """SIGTERM ends `cifar-tui train` without waiting for an evaluation; the run can go on from where it was."""
     with Terminal("train", *LONG, cwd=tmp_path) as terminal:
         terminal.wait_for("training, epoch 1 of 50", "it/s")
         terminal.terminate()
         assert terminal.wait_for_end() == 143
     summary = json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())
-    assert (summary["status"], summary["evaluation"]) == ("stopped", None)
+    assert (summary["status"], summary["evaluation"]) == ("interrupted", None)
 
 
 def test_terminal_that_goes_away(tmp_path: Path) -> None:

@@ -5,10 +5,13 @@ Only what the form needs is imported on top, so that it is painted at once; the 
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,7 +26,10 @@ from engine.errors import ConstantError, EngineError
 from engine.events import Failed
 from engine.preflight import Preflight, preflight
 from engine.text import clean
-from tui.screens.dialogs import ExportTo, images_missing, leaving
+from tui.deadline import Deadline
+from tui.driver import SteadyDriver
+from tui.exit_codes import ExitCode
+from tui.screens.dialogs import ExportTo, coming_back, images_missing, leaving, unfinished
 from tui.screens.help import HelpScreen
 from tui.screens.setup import SetupScreen
 from tui.theme import DARK, LIGHT
@@ -31,7 +37,13 @@ from tui.theme import DARK, LIGHT
 if TYPE_CHECKING:
     from engine.record import RunRecord
     from engine.run import Run
+    from engine.rundir import RunEntry
+    from engine.watched import WatchedRun
     from tui.screens.training import TrainingScreen
+
+
+LOOKS_FOR_RUNS_AFTER = 1.0
+"""Seconds after which the app looks for runs to come back to: the form is painted by then."""
 
 
 def _look_and_make_ready(look: Callable[[TrainingConfig], Preflight], config: TrainingConfig) -> Preflight:
@@ -52,41 +64,133 @@ class CifarApp(App[None]):
     ]
 
     def __init__(
-        self, values: Mapping[str, object], *, look: Callable[[TrainingConfig], Preflight] = preflight
+        self,
+        values: Mapping[str, object],
+        *,
+        look: Callable[[TrainingConfig], Preflight] = preflight,
+        watch: Path | None = None,
     ) -> None:
-        """`values` fill the form, by constant name; `look` is the pre-flight."""
-        super().__init__()
+        """`values` fill the form, by constant name; `look` is the pre-flight. With `watch`, the folder of a run, the
+        app begins with that run."""
+        super().__init__(driver_class=SteadyDriver)
         self._values = dict(values)
         self._look = partial(_look_and_make_ready, look)
+        self._watch = watch
+        self._deadline = Deadline(full_screen=True)
         self.training: Run | None = None
         """The run that was started last; it may outlive the app."""
+        self.watched: WatchedRun | None = None
+        """The run of another process that was shown last."""
+        self.received: list[int] = []
+        """The signals that came."""
+        self.is_cut_off = False
+        """Whether the terminal has gone."""
 
     def on_mount(self) -> None:
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         self.theme = DARK.name
-        self.push_screen(self.first_screen())
+        if self._watch is None:
+            self.push_screen(self.first_screen())
+            self.set_timer(LOOKS_FOR_RUNS_AFTER, self._look_for_runs)
+        else:
+            self.show_run(self._watch)
 
     def first_screen(self) -> Screen[Any]:
         """Where the app begins: the form."""
         return SetupScreen(self._values, self._look)
 
+    # Coming back
+
+    def _look_for_runs(self) -> None:
+        # In a thread of its own: the folder of runs may be large, or on a slow disk.
+        threading.Thread(target=self._find_runs, args=(self._runs_dir(),), name="runs", daemon=True).start()
+
+    def _find_runs(self, runs_dir: Path) -> None:
+        from engine import rundir
+
+        entry = rundir.waiting(runs_dir)
+        if entry is not None:
+            with suppress(RuntimeError):  # the app has ended meanwhile
+                self.call_from_thread(self._offer, entry)
+
+    def _offer(self, entry: RunEntry) -> None:
+        from engine.rundir import LIVE
+
+        def chosen(answer: str | None) -> None:
+            if answer == "resume":
+                self.resume_run(entry.path)
+            elif answer in ("watch", "show"):
+                self.show_run(entry.path)
+
+        if isinstance(self.screen, SetupScreen) and self.training is None:  # nothing was started meanwhile
+            self.push_screen(coming_back(entry.name, live=entry.status in LIVE), chosen)
+
+    def show_run(self, folder: Path) -> None:
+        """Show a run that is on disk: live as it goes on, or its results."""
+        from engine.watched import WatchedRun
+
+        try:
+            watched = WatchedRun(folder)
+        except EngineError as error:
+            self._tell(error)
+            return
+        if watched.ended:
+            watched.close()
+            self._show_results(watched.record(), folder)
+        else:
+            self._watch_live(watched)
+
+    def _watch_live(self, watched: WatchedRun) -> None:
+        from tui.screens.training import TrainingScreen
+
+        if self.watched is not None:
+            self.watched.close()
+        self.watched = watched.start()
+        self.push_screen(TrainingScreen(watched))
+
+    def resume_run(self, folder: Path) -> None:
+        """Go on with an interrupted run, and show it."""
+        from engine.run import Run
+
+        self._start(lambda: Run.taking_up(folder))
+
+    def start_in_background(self, config: TrainingConfig) -> None:
+        """Start a run of `config` as a process of its own, and watch it."""
+        from engine import background
+
+        try:
+            self._watch_live(background.start(config))
+        except ConstantError as error:
+            self._show_problems(error.problems)
+        except EngineError as error:
+            self._tell(error)
+
+    def _tell(self, error: EngineError) -> None:
+        self.notify(error.message, severity="error", markup=False, timeout=10)
+
     # From the form to the results
 
     def start_run(self, config: TrainingConfig) -> None:
         """Start a run of `config` and show it."""
+        from engine.run import Run
+
+        self._start(lambda: Run(config))
+
+    def _start(self, make: Callable[[], Run]) -> None:
+        from tui.screens.training import TrainingScreen
+
         if self._is_training():
             self.notify("A run is still training here.", severity="warning")
             return
-        from engine.run import Run
-        from tui.screens.training import TrainingScreen
-
         try:
-            self.training = Run(config).start()
+            self.training = make().start()
         except ConstantError as error:
             self._show_problems(error.problems)
-            return
-        self.push_screen(TrainingScreen(self.training))
+        except EngineError as error:
+            self._tell(error)
+        else:
+            self.push_screen(TrainingScreen(self.training))
 
     def _is_training(self) -> bool:
         return self.training is not None and not self.training.join(0)
@@ -95,11 +199,17 @@ class CifarApp(App[None]):
         if ended.record.started is not None:
             self._show_results(ended.record, ended.folder)
             return
-        assert self.training is not None
         run, self.training = self.training, None
         self.action_new_run()  # a dialog may stand over the training screen: it has nothing to ask any more
+        if run is None or ended.folder != run.folder:
+            self.training = run
+            why = self.watched.error if self.watched is not None else None
+            self._tell(why or EngineError("The run ended before its training began."))
+            return
         if isinstance(run.error, ConstantError):
             self._show_problems(run.error.problems)
+        elif run.taken_up and run.error is not None:
+            self._tell(run.error)
         elif isinstance(ended.record.closing, Failed):
             self.push_screen(images_missing(ended.record.closing.reason), partial(self._without_images, run.config))
         else:
@@ -129,8 +239,10 @@ class CifarApp(App[None]):
 
     def action_new_run(self) -> None:
         """Back to the form."""
-        while not isinstance(self.screen, SetupScreen):
+        while len(self.screen_stack) > 2 and not isinstance(self.screen, SetupScreen):
             self.pop_screen()
+        if not isinstance(self.screen, SetupScreen):  # the app began with a run
+            self.switch_screen(self.first_screen())
 
     def action_runs(self) -> None:
         """Choose among the runs on disk."""
@@ -143,11 +255,22 @@ class CifarApp(App[None]):
             if folder is None:
                 return
             try:
-                self._show_results(rundir.read(folder), folder)
+                status = rundir.read(folder, losses=False).status
             except EngineError as error:
-                self.notify(error.message, severity="error", markup=False)
+                self._tell(error)
+                return
+            if status in rundir.UNFINISHED:
+                self.push_screen(unfinished(folder.name, status), partial(self._resume_or_show, folder))
+            else:
+                self.show_run(folder)
 
         self.push_screen(RunsScreen(runs_dir, lambda: rundir.list_runs(runs_dir)), opened)
+
+    def _resume_or_show(self, folder: Path, answer: str | None) -> None:
+        if answer == "resume":
+            self.resume_run(folder)
+        elif answer == "show":
+            self.show_run(folder)
 
     def _runs_dir(self) -> Path:
         if isinstance(self.screen, SetupScreen):
@@ -194,6 +317,35 @@ class CifarApp(App[None]):
         else:
             return
         self.exit()
+
+    # Signals, and a terminal that goes
+
+    def heard(self, number: int) -> None:
+        """A signal came. Called between any two steps of the main thread, so only what is asked for is noted here."""
+        self.received.append(number)
+        training = self.training if self._is_training() else None
+        if number == signal.SIGTERM:
+            self._deadline.set(ExitCode.TERMINATED)
+            if training is not None:
+                training.control.leave()
+        elif number == signal.SIGINT and training is not None:
+            training.control.stop()
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.terminal_gone if number == signal.SIGHUP else self.exit)
+
+    def terminal_gone(self) -> None:
+        """Nobody sees the screen any more: the run goes on without it."""
+        if self.is_cut_off:
+            return
+        self.is_cut_off = True
+        if self._is_training():
+            assert self.training is not None
+            self.training.control.resume()  # paused without a screen would be paused for ever
+        self.exit()
+
+    def terminal_caught_up(self) -> None:
+        """The terminal reads again after frames were left out."""
+        self.refresh(layout=True)
 
     def action_help(self) -> None:
         """What the screen shows, and its keys."""

@@ -7,11 +7,12 @@ command that wants them, so that `--help` and the first paint come at once.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib.metadata import version
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import pydantic
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
@@ -20,6 +21,9 @@ from engine.config import TrainingConfig, reasons
 from engine.errors import ConstantError, EngineError, NoSuchRunError
 from engine.text import clean
 from tui.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from tui.app import CifarApp
 
 Constants = Annotated[TrainingConfig, Parameter(name="*")]
 RunsDir = Annotated[Path, Parameter(help="Where the runs are.")]
@@ -73,25 +77,53 @@ def _explained(error: CycloptsError) -> str:
     return f"{clean(error)} See --help."
 
 
+def _can_draw() -> bool:
+    if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown"):
+        return True
+    print(
+        "cifar-tui: the app needs a terminal that can draw a full screen, and this is none;"
+        " 'cifar-tui train' trains without it.",
+        file=sys.stderr,
+    )
+    return False
+
+
 @app.default
 def start_app(*, config: Constants = TrainingConfig()) -> int:  # noqa: B008 - frozen
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
-        print(
-            "cifar-tui: the app needs a terminal that can draw a full screen, and this is none;"
-            " 'cifar-tui train' trains without it.",
-            file=sys.stderr,
-        )
+    if not _can_draw():
         return ExitCode.WRONG
     from tui.app import CifarApp
 
-    screen = CifarApp(config.model_dump(mode="json"))
+    return _on_screen(CifarApp(config.model_dump(mode="json")))
+
+
+def _on_screen(screen: CifarApp) -> int:
+    """Run the app, and after it whatever run it leaves behind; the exit code."""
+    # Python's own handlers, not the event loop's: between the app and what follows it there is no loop.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: screen.heard(number))
     screen.run()
     code: int = ExitCode.FAILED if screen.return_code else ExitCode.DONE
     if screen.training is not None:
-        from tui.headless import follow, on_terminal  # only now: it brings numpy, which the form does without
+        from tui.headless import follow, nowhere, on_terminal  # only now: it brings numpy, which the form does without
 
-        code = follow(screen.training, on_terminal())
-    return code
+        code = follow(screen.training, nowhere() if screen.is_cut_off else on_terminal())
+    if signal.SIGTERM in screen.received:
+        return ExitCode.TERMINATED
+    return ExitCode.INTERRUPTED if signal.SIGINT in screen.received else code
+
+
+@app.command
+def watch(run: RunArgument = None, /, *, runs_dir: RunsDir = Path("runs")) -> int:
+    """Show a run of another process as it goes on, or the results of one that ended."""
+    from engine.rundir import find
+
+    folder = find(runs_dir, run)
+    if not _can_draw():
+        return ExitCode.WRONG
+    from tui.app import CifarApp
+
+    return _on_screen(CifarApp({"runs_dir": str(runs_dir)}, watch=folder))
 
 
 @app.command
@@ -107,6 +139,41 @@ def train(
     from tui.headless import JsonLines, follow, on_terminal
 
     return follow(Run(config).start(), JsonLines() if json else on_terminal())
+
+
+@app.command
+def resume(
+    run: Annotated[
+        str | None, Parameter(help="A run's name or folder; left out, the latest run that did not complete.")
+    ] = None,
+    /,
+    *,
+    json: Annotated[
+        bool, Parameter(negative="", help="One event a line on stdout, as JSON, and nothing else.")
+    ] = False,
+    runs_dir: RunsDir = Path("runs"),
+) -> int:
+    """Go on with an interrupted run from its newest checkpoint, with the constants and images it had."""
+    from engine.run import Run
+    from engine.rundir import UNFINISHED, find
+    from tui.headless import JsonLines, follow, on_terminal
+
+    taken_up = Run.taking_up(find(runs_dir, run, UNFINISHED))
+    return follow(taken_up.start(), JsonLines() if json else on_terminal())
+
+
+@app.command
+def stop(
+    run: Annotated[str | None, Parameter(help="A run's name or folder; left out, the latest live run.")] = None,
+    /,
+    *,
+    runs_dir: RunsDir = Path("runs"),
+) -> int:
+    """Ask a live run to stop, evaluate and save, and wait until it has."""
+    from engine.rundir import LIVE, find
+    from tui.stop import stop_run
+
+    return stop_run(find(runs_dir, run, LIVE))
 
 
 @app.command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -19,6 +20,7 @@ from engine.events import DataProgress, Event, Failed, to_json
 from engine.pace import Pace
 from engine.record import RunRecord
 from engine.run import Run
+from tui.deadline import Deadline
 from tui.exit_codes import ExitCode
 from tui.printed import PlainConsole, print_outcome
 from tui.wording import count, duration, rate
@@ -36,7 +38,11 @@ class Display(Protocol):
 
 
 def follow(run: Run, display: Display) -> int:
-    """Show `run` until it ends; the exit code. Ctrl-C stops it with its results saved, a second one without them."""
+    """Show `run` until it ends; the exit code.
+
+    Ctrl-C stops it with its results saved; a second one, and SIGTERM, leave at once with a checkpoint to go on from.
+    A hang-up takes the display away, nothing else.
+    """
     record, pace = RunRecord(run.log), Pace()
     with _signals(run) as received:
         ended = False
@@ -66,23 +72,35 @@ def _signals(run: Run) -> Iterator[list[int]]:
     """Turn signals into requests to the run while the block lasts; gives the list of those received."""
     received: list[int] = []
 
-    def request_stop(number: int, _: FrameType | None) -> None:
+    deadline = Deadline()
+
+    def heard(number: int, _: FrameType | None) -> None:
         received.append(number)
-        run.control.stop()
-        if number == signal.SIGTERM:
-            run.control.stop()  # whoever terminates a job waits seconds, not for an evaluation
+        if number == signal.SIGINT and received.count(signal.SIGINT) == 1:
+            run.control.stop()
+        else:  # whoever terminates a job waits seconds, not for an evaluation
+            run.control.leave()
+            deadline.set(ExitCode.TERMINATED if number == signal.SIGTERM else ExitCode.INTERRUPTED)
 
     if threading.current_thread() is not threading.main_thread():
         yield received  # only the main thread may handle signals
         return
     # A hang-up takes the terminal away, nothing else: the run goes on.
-    before = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
     before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def nowhere() -> Display:
+    """For a run whose terminal has gone. What is printed from here on goes nowhere, instead of failing."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    return _Nothing()
 
 
 def on_terminal() -> Display:

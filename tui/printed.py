@@ -63,9 +63,12 @@ def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
     if closing is not None:
         trained = f"{closing.iterations:,} iterations in {duration(closing.train_seconds)}"
         console.print(Text(f"{trained}, evaluation {closing.evaluation_seconds:.1f} s"))
+    if record.interrupted:
+        console.print(Text(f"cifar-tui resume {clean(folder.name)} goes on with it."), soft_wrap=True)
     for note in record.notices:
         console.print(Text(clean(note)), soft_wrap=True)
-    console.print(Text(f"The run is in {clean(folder)}: summary.json, loss.csv, report.md, loss.svg"), soft_wrap=True)
+    files = "" if record.interrupted else ": summary.json, loss.csv, report.md, loss.svg"
+    console.print(Text(f"The run is in {clean(folder)}{files}"), soft_wrap=True)
 
 
 def print_runs(entries: Sequence[RunEntry], runs_dir: Path) -> None:

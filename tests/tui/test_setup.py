@@ -242,12 +242,14 @@ async def test_the_foot_names_the_keys_that_work() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: not app.button.disabled)
         foot = app.setup.query_one(Keys)
-        await until(pilot, lambda: shown(foot).startswith("^r Start ^y Copy command ^o Runs f1 Help q Leave"))
+        await until(
+            pilot, lambda: shown(foot).startswith("^r Start ^b Background ^y Copy command ^o Runs f1 Help q Leave")
+        )
         assert not app.setup.query(".-disabled")
         app.line("epochs").focus()
         await until(pilot, lambda: "f1 Help ^q Leave" in shown(foot))
         await pilot.press("0")
-        await until(pilot, lambda: len(app.setup.query("FooterKey.-disabled")) == 2)
+        await until(pilot, lambda: len(app.setup.query("FooterKey.-disabled")) == 3)
 
 
 async def test_q_leaves_unless_it_is_typed() -> None:

@@ -67,6 +67,30 @@ def leaving() -> Choice:
     )
 
 
+def coming_back(name: str, *, live: bool) -> Choice:
+    """What somebody wants who starts the program where a run trains, or was interrupted."""
+    if live:
+        return Choice(
+            f"The run {clean(name)} is training here.",
+            "Watching shows it as it goes on in its own process; leaving it again does not end it.",
+            {"new": "New run", "watch": "Watch it"},
+        )
+    return Choice(
+        f"The run {clean(name)} was interrupted.",
+        "It can go on from its newest checkpoint, with the constants and images it had, as if it had never stopped.",
+        {"new": "New run", "show": "Look at it", "resume": "Go on with it"},
+    )
+
+
+def unfinished(name: str, status: str) -> Choice:
+    """What to do with a run that did not complete."""
+    return Choice(
+        f"The run {clean(name)} is {status}.",
+        "It can go on from its newest checkpoint, with the constants and images it had.",
+        {"resume": "Go on with it", "show": "Look at it"},
+    )
+
+
 def images_missing(reason: str) -> Choice:
     """What to do where the images could not be had."""
     return Choice(

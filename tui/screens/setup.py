@@ -36,6 +36,8 @@ class StartsRuns(Protocol):
 
     def start_run(self, config: TrainingConfig) -> None: ...
 
+    def start_in_background(self, config: TrainingConfig) -> None: ...
+
 
 class SetupScreen(Screen[None]):
     """The form, the look before the start, and Start.
@@ -47,6 +49,11 @@ class SetupScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "start", "Start", priority=True),
+        Binding(
+            *("ctrl+b", "start_in_background", "Background"),
+            priority=True,
+            tooltip="Start as a process of its own, which goes on whatever becomes of this one, and watch it",
+        ),
         Binding("ctrl+y", "copy_command", "Copy command", priority=True),
         Binding("ctrl+o", "app.runs", "Runs", priority=True),
         Binding("f1", "app.help", "Help"),
@@ -243,7 +250,7 @@ class SetupScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None shows a key as not working now."""
-        if action == "start":
+        if action in ("start", "start_in_background"):
             return self._ready or None
         if action == "copy_command":
             return self._config is not None or None
@@ -252,6 +259,10 @@ class SetupScreen(Screen[None]):
     def action_start(self) -> None:
         if self._config is not None and self._ready:
             cast(StartsRuns, self.app).start_run(self._config)
+
+    def action_start_in_background(self) -> None:
+        if self._config is not None and self._ready:
+            cast(StartsRuns, self.app).start_in_background(self._config)
 
     def action_copy_command(self) -> None:
         command = self._panel.command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -16,6 +17,7 @@ from textual.widgets import Log, Static
 
 from engine.config import CONSTANTS
 from engine.control import Control
+from engine.errors import EngineError
 from engine.evaluation import Evaluation
 from engine.events import Evaluated, RunStarted
 from engine.pace import Pace
@@ -269,14 +271,16 @@ class TrainingScreen(Screen[None]):
 
     def action_pause(self) -> None:
         control = self.run.control
-        if control.paused:
-            control.resume()
-        else:
-            control.pause()
-        self._look_at_the_effect()
+        self._ask(control.resume if control.paused else control.pause)
 
     def action_stop(self) -> None:
-        self.run.control.stop()
+        self._ask(self.run.control.stop)
+
+    def _ask(self, request: Callable[[], None]) -> None:
+        try:
+            request()
+        except EngineError as error:  # a run of another process may be out of reach
+            self.notify(error.message, severity="error", markup=False)
         self._look_at_the_effect()
 
     def _look_at_the_effect(self) -> None:

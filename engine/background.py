@@ -1,0 +1,35 @@
+"""A run as a process of its own, which no terminal and no screen can take down with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from engine import rundir
+from engine.config import CONSTANTS, TrainingConfig
+from engine.errors import RunFolderError
+from engine.watched import WatchedRun
+
+
+def start(config: TrainingConfig) -> WatchedRun:
+    """Start `cifar-tui train` with these constants in the background, to be watched.
+
+    Raises `ConstantError` where the run could not have its folder, and `RunFolderError` where no process can be had.
+    """
+    rundir.check_new(config)
+    name = config.name or rundir.new_name(config.runs_dir)
+    chosen = config.model_copy(update={"name": name})
+    words = [word for constant in CONSTANTS for word in constant.arguments(getattr(chosen, constant.name))]
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tui", "train", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # a hang-up of this terminal is none of its business
+        )
+    except OSError as error:
+        raise RunFolderError(f"No process could be started: {error.strerror}.") from None
+    return WatchedRun(config.runs_dir / name, process)
