@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,16 +28,26 @@ class Terminal:
     """`cifar-tui` with these arguments in a terminal of `columns` × `rows`; used in a with block, which ends it."""
 
     def __init__(
-        self, *arguments: str, cwd: Path, columns: int = 80, rows: int = 24, patience: float = PATIENCE
+        self,
+        *arguments: str,
+        cwd: Path,
+        columns: int = 80,
+        rows: int = 24,
+        patience: float = PATIENCE,
+        before: tuple[str, ...] = (),
     ) -> None:
+        """`before` are the words of another program that starts this one."""
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._rest = b""
+        self._other_screen = False
         self._patience = patience
         variables = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        variables["PYTHONPATH"] = str(Path(__file__).parents[1])
         variables.pop("NO_COLOR", None)
+        words = [*before, sys.executable, "-m", "tui", *arguments]
         self._program: pexpect.spawn[bytes] = pexpect.spawn(
-            sys.executable, ["-m", "tui", *arguments], cwd=cwd, env=variables, dimensions=(rows, columns), timeout=None
+            *(words[0], words[1:]), cwd=cwd, env=variables, dimensions=(rows, columns), timeout=None
         )
 
     def __enter__(self) -> Self:
@@ -67,6 +78,24 @@ class Terminal:
         process.fileobj.close()
         process.closed = True  # or pexpect would close it once more
 
+    def modes(self) -> object:
+        """How the terminal is set: echo, signals, line by line."""
+        return termios.tcgetattr(self._program.child_fd)
+
+    @property
+    def on_other_screen(self) -> bool:
+        """Whether the program has switched to the full screen, and not back."""
+        return self._other_screen
+
+    @property
+    def pid(self) -> int:
+        assert self._program.pid is not None
+        return self._program.pid
+
+    def has_ended(self) -> bool:
+        """Whether the program has ended; reads nothing."""
+        return not self._program.isalive()
+
     def terminate(self) -> None:
         """Send SIGTERM."""
         self._program.kill(signal.SIGTERM)
@@ -77,6 +106,11 @@ class Terminal:
             lambda: all(text in self.text for text in texts) and (without is None or without not in self.text)
         )
         return self.text
+
+    def read_for(self, seconds: float) -> None:
+        """Read what comes for so long."""
+        until = time.monotonic() + seconds
+        self._read_until(lambda: time.monotonic() > until)
 
     def wait_for_end(self) -> int:
         """Read until the program has ended; its exit code."""
@@ -101,6 +135,8 @@ class Terminal:
 
     def _feed(self, content: bytes) -> None:
         content = self._rest + content
+        for switch in re.findall(rb"\x1b\[\?1049([hl])", content):
+            self._other_screen = switch == b"h"
         cut = content.rfind(b"\x1b")
         unfinished = cut >= 0 and len(content) - cut < 32 and not re.search(rb"[a-zA-Z\\~]", content[cut + 2 :])
         content, self._rest = (content[:cut], content[cut:]) if unfinished else (content, b"")

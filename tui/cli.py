@@ -42,6 +42,7 @@ app = App(
 def main() -> None:
     """What the console script runs."""
     code = execute(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and told: Ctrl-C has nothing left to stop
     try:
         sys.stdout.flush()
     except OSError:  # the reader has gone: the interpreter would complain of what is left to be written

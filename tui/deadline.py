@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-LEAVES_WITHIN = 1.7
+LEAVES_WITHIN = 1.4
 """Seconds from SIGTERM to the end of the process at the latest; batch systems kill for good soon after."""
 
 _SHOW_CURSOR = b"\x1b[?25h"
