@@ -62,11 +62,12 @@ def is_live(folder: Path) -> bool:
         descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
-    with open(descriptor, "rb") as lock:
-        try:
-            return not _locked(lock, fcntl.LOCK_SH)
-        except OSError:
-            return False
+    try:
+        return not _locked(descriptor, fcntl.LOCK_SH)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def holder(folder: Path) -> Holder | None:
@@ -94,7 +95,7 @@ def _moment(since: float) -> time.struct_time:
         return time.localtime(0)
 
 
-def _locked(file: IO[bytes], how: int) -> bool:
+def _locked(file: IO[bytes] | int, how: int) -> bool:
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:

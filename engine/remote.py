@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -52,7 +53,8 @@ class Listener:
             b"leave": control.leave,
         }
         self._taken = 0
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # whatever is in its place that is no file is not read either
+            self._path.unlink(missing_ok=True)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="requests", daemon=True)
         self._thread.start()

@@ -62,7 +62,7 @@ def read_cache(path: Path, key: str | None) -> tuple[str, ImageSet] | None:
             notes=tuple(about["notes"]),
         )
         return (metadata["key"], image_set) if _is_sound(image_set) else None
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

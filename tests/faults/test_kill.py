@@ -56,7 +56,7 @@ def test_killed_at_random_moments(program: Program, straight: Path, often: Often
         TABLE.count("kill -9 at a random moment")
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(kill, range(often(4, 120))))
+        list(pool.map(kill, range(often(4, 80))))
 
 
 @pytest.mark.parametrize("call", SYSTEM_CALLS)
