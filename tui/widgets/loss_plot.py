@@ -104,18 +104,18 @@ class LossPlot:
         left, right = self._labels(axis)
         across, down = frame_size(left, right) if self._framed else (0, 0)
         canvas = self._size[0] - down, self._size[1] - across
-        anew = axis != self._axis
-        if canvas != self._canvas:
+        resized = canvas != self._canvas
+        if resized:
             self._use_canvas(canvas)
             self.bins.extend(losses)
-            anew = True
+        anew = resized or axis != self._axis
         self._axis = axis
         if anew:
             self._draw_around(left, right)
             self._draw_curves(axis, 0, canvas[1])
         elif changed:
             self._draw_curves(axis, *self._cells(*changed))
-        if anew or accuracies != self._accuracies:
+        if resized or accuracies != self._accuracies:
             self._draw_marks(accuracies)
         self._accuracies = accuracies
         return self._compose(len(left[0].text) + 1 if left else 0)
