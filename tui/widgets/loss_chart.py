@@ -20,7 +20,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from engine.loss_bins import SPANS, ChartSummary, RunningSummary, level_for, recent_window
+from engine.loss_bins import SPANS, ChartSummary, LossHistory, level_for, recent_window
 from tui.widgets.loss_axes import scientific
 from tui.widgets.loss_plot import EpochAccuracy, LossPlot, Part
 
@@ -66,7 +66,7 @@ class LossChart(Widget):
         self._batches = 1
         self._losses: NDArray[np.float32] = np.empty(0, dtype=np.float32)
         self._accuracies: Sequence[EpochAccuracy] = ()
-        self._numbers = RunningSummary(SPANS[1])
+        self._history = LossHistory()
         self._plot: LossPlot | None = None
         self._plot_size = (0, 0)
         self._strips: dict[int, Strip] = {}
@@ -82,17 +82,20 @@ class LossChart(Widget):
         self._batches = max(1, batches)
         self._losses = self._losses[:0]
         self._accuracies = ()
+        self._history = LossHistory()
         self.set_reactive(LossChart.smoothing, level_for(self._iterations))
-        self._draw_anew(summary=True)
+        self._draw_anew()
 
     def show(self, losses: NDArray[np.float32], accuracies: Sequence[EpochAccuracy]) -> None:
         """Show all losses so far, shape (n,), and all accuracies so far. Only what is new is looked at."""
         restarted = len(losses) < len(self._losses)
+        if restarted:
+            self._history = LossHistory()
         self._losses, self._accuracies = losses, accuracies
+        self._history.extend(losses)
         if restarted or self._plot is None or self._plot.window != self._window or self._plot_size != self.size:
-            self._draw_anew(summary=restarted)
+            self._draw_anew()
             return
-        self._numbers.extend(losses)
         changes = self._plot.update(losses, accuracies)
         for changed in changes:
             self._strips.pop(changed.row, None)
@@ -102,7 +105,7 @@ class LossChart(Widget):
 
     @property
     def summary(self) -> ChartSummary:
-        return self._numbers.summary
+        return self._history.summary(SPANS[self.smoothing])
 
     # Modes
 
@@ -128,7 +131,7 @@ class LossChart(Widget):
         self._draw_anew()
 
     def watch_smoothing(self) -> None:
-        self._draw_anew(summary=True)
+        self._draw_anew()
 
     # Drawing
 
@@ -142,11 +145,7 @@ class LossChart(Widget):
     def on_resize(self, event: events.Resize) -> None:
         self._draw_anew()
 
-    def _draw_anew(self, *, summary: bool = False) -> None:
-        """One pass over everything in sight; with `summary`, over everything there is."""
-        if summary:
-            self._numbers = RunningSummary(SPANS[self.smoothing])
-        self._numbers.extend(self._losses)
+    def _draw_anew(self) -> None:
         width, height = self._plot_size = self.size
         self._strips.clear()
         self._plot = None
@@ -160,6 +159,7 @@ class LossChart(Widget):
                 batches=self._batches,
                 span=SPANS[self.smoothing],
                 log=self.log_scale,
+                history=self._history,
             )
             self._plot.update(self._losses, self._accuracies)
         self._entitle()
