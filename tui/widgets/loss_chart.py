@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import ClassVar, Self
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
+from textual.app import ComposeResult
 from textual.color import Color
 from textual.content import Content
 from textual.geometry import Region
@@ -27,8 +28,37 @@ from tui.widgets.loss_plot import EpochAccuracy, LossPlot, Part
 __all__ = ["ChartSummary", "EpochAccuracy", "LossChart"]
 
 
+_SLICES = 12
+"""Widgets side by side that show the picture: a few columns each where the terminal is as wide as most are."""
+
+
 def _component(part: Part) -> str:
     return f"loss-chart--{part.name.lower()}"
+
+
+class _Slice(Widget):
+    """Some columns of the chart.
+
+    Textual sends a changed part of a row from the left edge of its widget on. The curve grows at its right end, so that
+    a single widget would send the whole row with every new column.
+    """
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "_Slice { width: 1fr; height: 1fr; }"
+
+    def __init__(self, row: Callable[[int], Strip]) -> None:
+        super().__init__()
+        self._row = row
+
+    def render_line(self, y: int) -> Strip:
+        return self._row(y).crop(*self.virtual_region.column_span)
+
+    def repaint(self, row: int, first: int, end: int) -> None:
+        """Paint again what is here of the chart's `row`, from the column `first` to before `end`."""
+        here, stop = self.virtual_region.column_span
+        first, end = max(first, here), min(end, stop)
+        if first < end:
+            self.refresh(Region(first - here, row, end - first, 1))
 
 
 class LossChart(Widget):
@@ -39,10 +69,10 @@ class LossChart(Widget):
     range of the losses changes.
     """
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {_component(part) for part in Part}
     DEFAULT_CSS = """
     LossChart {
+        layout: horizontal;
         border: round $foreground 30%;
         border-title-color: $foreground;
         border-subtitle-color: $foreground 60%;
@@ -74,6 +104,10 @@ class LossChart(Widget):
         self._said: dict[str, Content | None] = {}
         self._title_row: Region | None = None
 
+    def compose(self) -> ComposeResult:
+        for _ in range(_SLICES):
+            yield _Slice(self._row)
+
     # What it is told
 
     def start(self, iterations: int, batches: int) -> None:
@@ -96,11 +130,10 @@ class LossChart(Widget):
         if restarted or self._plot is None or self._plot.window != self._window or self._plot_size != self.size:
             self._draw_anew()
             return
-        changes = self._plot.update(losses, accuracies)
-        for changed in changes:
+        for changed in self._plot.update(losses, accuracies):
             self._strips.pop(changed.row, None)
-        if changes:
-            self.refresh(*(Region(first, row, end - first, 1) for row, first, end in changes))
+            for part in self.query_children(_Slice):
+                part.repaint(*changed)
         self._entitle()
 
     @property
@@ -163,9 +196,10 @@ class LossChart(Widget):
             )
             self._plot.update(self._losses, self._accuracies)
         self._entitle()
-        self.refresh()
+        for part in self.query_children(_Slice):
+            part.refresh()
 
-    def render_line(self, y: int) -> Strip:
+    def _row(self, y: int) -> Strip:
         plot = self._plot
         if plot is None or self._plot_size != self.size or y >= len(plot.glyphs):
             return Strip.blank(self.size.width, self.rich_style)
@@ -205,9 +239,12 @@ class LossChart(Widget):
             said = self._said.get(place)
             if content is said or (content is not None and said is not None and content.is_same(said)):
                 continue
+            across = self.outer_size.width
+            if content is not None and said is not None and not row:
+                across = max(content.cell_length, said.cell_length) + 4  # the corner, and what is before the text
             self._said[place] = content
-            # Textual repaints a whole widget for a new title; its row is enough.
-            self._title_row = Region(0, row, self.outer_size.width, 1).translate(-self.content_offset)
+            # Textual repaints a whole widget for a new title; as much of its row as the text takes is enough.
+            self._title_row = Region(0, row, across, 1).translate(-self.content_offset)
             setattr(self, place, content)
             self._title_row = None
 

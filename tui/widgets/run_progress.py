@@ -43,8 +43,7 @@ class RunProgress(Widget):
         line = Text(no_wrap=True, overflow="crop")
         label = self.get_component_rich_style("run-progress--label", partial=True)
         for bar in self.bars:
-            line.append(bar.label, label)
-            line.append(" ")
+            line.append(f"{bar.label} ", label)
             self._draw(line, bar, cells)
             line.append(f" {bar.numbers}  ")
         return line.append(self.note, label)
