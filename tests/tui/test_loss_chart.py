@@ -1,23 +1,20 @@
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from textual._compositor import CompositorUpdate
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
-from textual.screen import Screen
 
 from engine.loss_bins import SPANS
+from tests.tui.recording import RecordingApp
 from tui.widgets.loss_canvas import Glyphs, draw_marks, draw_strokes
 from tui.widgets.loss_chart import EpochAccuracy, LossChart
 from tui.widgets.loss_plot import LossPlot, Part
@@ -33,29 +30,9 @@ def falling(iterations: int) -> Losses:
     return (0.7 + 1.6 * np.exp(-iteration / iterations * 8) + noise).astype(np.float32)
 
 
-class ChartApp(App[None]):
-    """Keeps what it sends to the terminal."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent = ""
-
+class ChartApp(RecordingApp):
     def compose(self) -> ComposeResult:
         yield LossChart()
-
-    def _display(self, screen: Screen[Any], renderable: Any) -> None:
-        if isinstance(renderable, CompositorUpdate):
-            self.sent += renderable.render_segments(self.console)
-        super()._display(screen, renderable)
-
-    def cells_sent(self) -> dict[tuple[int, int], str]:
-        """The characters sent since the last call, by row and column of the screen."""
-        cells = {}
-        for row, column, text in re.findall(r"\x1b\[(\d+);(\d+)H([^\n]*?)(?=\n|\x1b\[\d+;\d+H|$)", self.sent):
-            for place, glyph in enumerate(re.sub(r"\x1b\[[\d;]*m", "", text), start=int(column) - 1):
-                cells[int(row) - 1, place] = glyph
-        self.sent = ""
-        return cells
 
 
 @asynccontextmanager
@@ -65,13 +42,7 @@ async def shown(size: tuple[int, int] = (120, 40)) -> AsyncIterator[tuple[LossCh
 
 
 def rows_of(chart: LossChart) -> list[str]:
-    return [chart._row(row).text for row in range(chart.size.height)]
-
-
-def screen_of(pilot: Pilot[None]) -> dict[tuple[int, int], str]:
-    """The characters on the screen by row and column."""
-    strips = pilot.app.screen._compositor.render_strips()
-    return {(row, column): glyph for row, strip in enumerate(strips) for column, glyph in enumerate(strip.text)}
+    return [chart.row(row).text for row in range(chart.size.height)]
 
 
 def text_of(chart: LossChart) -> str:
@@ -220,27 +191,28 @@ def test_many_small_frames_give_the_same_picture_as_one(iterations: int, log: bo
 async def test_little_more_than_what_changed_is_sent(seen: int) -> None:
     """Little goes down a slow link, wherever the curve stands: what looks different, and without news nothing."""
     async with shown() as (chart, pilot):
-        assert isinstance(pilot.app, ChartApp)
+        assert isinstance(pilot.app, RecordingApp)
         chart.start(6_000, 1_500)
         losses = falling(6_000)
         losses[0], losses[1] = 0, 5
         chart.show(losses[:seen], [])
         await pilot.pause()
-        before = screen_of(pilot)
-        pilot.app.cells_sent()
-        chart.show(losses[: seen + 60], [])
-        await pilot.pause()
-        sent = pilot.app.cells_sent()
-        changed = {place: glyph for place, glyph in screen_of(pilot).items() if glyph != before[place]}
-        assert changed.items() <= sent.items()
-        rows = {row for row, _ in changed} - {0}
-        assert len(rows) >= 3
-        in_the_picture = [column for row, column in sent if row]
-        assert len(in_the_picture) <= len(rows) * 10
-        assert set(in_the_picture) <= {
-            column for row, column in changed if row for column in range(column - 10, column + 10)
-        }
-        chart.show(losses[: seen + 60], [])
+        changes = 0
+        for more in range(10, 101, 10):
+            before = pilot.app.cells()
+            pilot.app.cells_sent()
+            chart.show(losses[: seen + more], [])
+            await pilot.pause()
+            sent = pilot.app.cells_sent()
+            changed = {place: glyph for place, glyph in pilot.app.cells().items() if glyph != before[place]}
+            assert changed.items() <= sent.items()
+            rows = {row for row, _ in changed if row}
+            near = {column + away for row, column in changed if row for away in range(-10, 10)}
+            assert {row for row, _ in sent if row} == rows
+            assert {column for row, column in sent if row} <= near
+            changes += len(rows)
+        assert changes
+        chart.show(losses[: seen + 100], [])
         await pilot.pause()
         assert pilot.app.cells_sent() == {}
 
@@ -355,11 +327,11 @@ async def test_another_theme_changes_the_colours_alone(theme: str) -> None:
         chart.start(6_252, 1_563)
         chart.show(falling(5_000), ACCURACIES[:3])
         await pilot.pause()
-        before, text = [chart._row(row) for row in range(10)], text_of(chart)
+        before, text = [chart.row(row) for row in range(10)], text_of(chart)
         legend = chart.border_subtitle
         pilot.app.theme = theme
         await pilot.pause()
-        assert [chart._row(row) for row in range(10)] != before
+        assert [chart.row(row) for row in range(10)] != before
         assert text_of(chart) == text
         assert chart.border_subtitle != legend
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import ClassVar, Self
 
@@ -12,56 +12,26 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
-from textual.app import ComposeResult
 from textual.color import Color
 from textual.content import Content
 from textual.geometry import Region
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.style import Style
-from textual.widget import Widget
 
 from engine.loss_bins import SPANS, ChartSummary, LossHistory, level_for, recent_window
 from tui.widgets.loss_axes import scientific
 from tui.widgets.loss_plot import EpochAccuracy, LossPlot, Part
+from tui.widgets.sliced import Sliced
 
 __all__ = ["ChartSummary", "EpochAccuracy", "LossChart"]
-
-
-_SLICES = 12
-"""Widgets side by side that show the picture: a few columns each where the terminal is as wide as most are."""
 
 
 def _component(part: Part) -> str:
     return f"loss-chart--{part.name.lower()}"
 
 
-class _Slice(Widget):
-    """Some columns of the chart.
-
-    Textual sends a changed part of a row from the left edge of its widget on. The curve grows at its right end, so that
-    a single widget would send the whole row with every new column.
-    """
-
-    ALLOW_SELECT = False
-    DEFAULT_CSS = "_Slice { width: 1fr; height: 1fr; }"
-
-    def __init__(self, row: Callable[[int], Strip]) -> None:
-        super().__init__()
-        self._row = row
-
-    def render_line(self, y: int) -> Strip:
-        return self._row(y).crop(*self.virtual_region.column_span)
-
-    def repaint(self, row: int, first: int, end: int) -> None:
-        """Paint again what is here of the chart's `row`, from the column `first` to before `end`."""
-        here, stop = self.virtual_region.column_span
-        first, end = max(first, here), min(end, stop)
-        if first < end:
-            self.refresh(Region(first - here, row, end - first, 1))
-
-
-class LossChart(Widget):
+class LossChart(Sliced):
     """Loss over iterations, its axes and marks drawn by plotext.
 
     A frame costs what is new. Each loss is put into its bin when it arrives; only the columns whose bins changed are
@@ -72,7 +42,6 @@ class LossChart(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {_component(part) for part in Part}
     DEFAULT_CSS = """
     LossChart {
-        layout: horizontal;
         border: round $foreground 30%;
         border-title-color: $foreground;
         border-subtitle-color: $foreground 60%;
@@ -104,10 +73,6 @@ class LossChart(Widget):
         self._said: dict[str, Content | None] = {}
         self._title_row: Region | None = None
 
-    def compose(self) -> ComposeResult:
-        for _ in range(_SLICES):
-            yield _Slice(self._row)
-
     # What it is told
 
     def start(self, iterations: int, batches: int) -> None:
@@ -132,8 +97,7 @@ class LossChart(Widget):
             return
         for changed in self._plot.update(losses, accuracies):
             self._strips.pop(changed.row, None)
-            for part in self.query_children(_Slice):
-                part.repaint(*changed)
+            self.repaint(*changed)
         self._entitle()
 
     @property
@@ -196,10 +160,9 @@ class LossChart(Widget):
             )
             self._plot.update(self._losses, self._accuracies)
         self._entitle()
-        for part in self.query_children(_Slice):
-            part.refresh()
+        self.repaint_all()
 
-    def _row(self, y: int) -> Strip:
+    def row(self, y: int) -> Strip:
         plot = self._plot
         if plot is None or self._plot_size != self.size or y >= len(plot.glyphs):
             return Strip.blank(self.size.width, self.rich_style)
