@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.loss_bins import SPANS, ExponentialAverage, LossBins, RunningSummary, level_for, recent_window
+from engine.loss_bins import SPANS, STRIDE, ExponentialAverage, LossBins, LossHistory, level_for, recent_window
 
 
 def losses_of(iterations: int, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
@@ -107,33 +107,72 @@ def test_a_later_part_is_smoothed_with_what_came_before_it() -> None:
     assert part.taken < 2_000
 
 
+@given(
+    iterations=st.integers(2_000, 30_000),
+    columns=st.integers(1, 20),
+    seen=st.floats(0.1, 1),
+    first=st.integers(0, 1_500),
+    span=st.sampled_from(SPANS),
+    gaps=st.lists(st.tuples(st.integers(0, 30_000), st.integers(1, 2_000)), max_size=3),
+)
+def test_bins_of_a_run_that_was_not_watched_are_those_of_one_that_was(
+    iterations: int, columns: int, seen: float, first: int, span: int, gaps: list[tuple[int, int]]
+) -> None:
+    """A chart at another size, part or smoothing shows the curve that every single loss gives."""
+    losses = losses_of(iterations)
+    for start, length in gaps:
+        losses[start : start + length] = np.nan
+        losses[start : start + 1] = np.inf
+    losses = losses[: max(first + 1, int(seen * iterations))]
+    watched, anew = (LossBins(first, iterations, columns, span) for _ in range(2))
+    for until in range(first + 1, len(losses) + 700, 700):
+        watched.extend(losses[:until])
+    anew.extend(losses)
+    assert watched.low.tolist() == pytest.approx(anew.low.tolist(), nan_ok=True, rel=0)
+    assert watched.high.tolist() == pytest.approx(anew.high.tolist(), nan_ok=True, rel=0)
+    assert watched.smoothed.tolist() == pytest.approx(anew.smoothed.tolist(), nan_ok=True)
+
+
+@pytest.mark.parametrize("iterations", [6_000, 60_000, 600_000, 6_000_000])
+@pytest.mark.parametrize("part", [1, 10])
+def test_drawing_anew_costs_the_same_however_long_the_run(iterations: int, part: int) -> None:
+    """A key or a new size late in the longest run is answered as quickly as in the shortest."""
+    losses = np.ones(iterations, dtype=np.float32)
+    history = LossHistory()
+    history.extend(losses)
+    bins = LossBins(iterations - iterations // part, iterations, 176, span=100, history=history)
+    bins.extend(losses)
+    assert not np.isnan(bins.smoothed).any()
+    assert bins.taken <= 176 * 2 * STRIDE
+
+
 def test_the_summary_tells_the_lowest_loss_and_where() -> None:
     """The title's numbers are right whatever the frames, and losses that are not finite are counted, not compared."""
     losses = losses_of(1_000)
     losses[700], losses[10], losses[11], losses[12] = -3, np.nan, np.inf, -np.inf
-    running = RunningSummary(span=10)
+    history = LossHistory()
     for seen in (1, 5, 11, 12, 500, 999, 1_000):
-        running.extend(losses[:seen])
-    summary = running.summary
+        history.extend(losses[:seen])
+    summary = history.summary(10)
     assert (summary.lowest, summary.lowest_at, summary.not_finite) == (-3, 701, 3)
     assert summary.now == losses[-1]
 
 
 def test_the_summary_of_nothing_has_no_numbers() -> None:
     """Before the first loss nothing is claimed; with only a NaN, only that it is one."""
-    running = RunningSummary(span=10)
-    assert (running.summary.now, running.summary.smoothed, running.summary.falling) == (None, None, None)
-    running.extend(np.array([np.nan], dtype=np.float32))
-    assert math.isnan(running.summary.now or 0)
-    assert (running.summary.smoothed, running.summary.lowest, running.summary.not_finite) == (None, None, 1)
+    history = LossHistory()
+    assert (history.summary(10).now, history.summary(10).smoothed, history.summary(10).falling) == (None, None, None)
+    history.extend(np.array([np.nan], dtype=np.float32))
+    assert math.isnan(history.summary(10).now or 0)
+    assert (history.summary(10).smoothed, history.summary(10).lowest, history.summary(10).not_finite) == (None, None, 1)
 
 
 @pytest.mark.parametrize(("slope", "falling"), [(-0.01, True), (0.01, False), (0, None)])
 def test_the_arrow_tells_where_the_loss_is_going(slope: float, falling: bool | None) -> None:
     """Down, up, or no arrow where nothing moves."""
-    running = RunningSummary(span=10)
-    running.extend((3 + slope * np.arange(100)).astype(np.float32))
-    assert running.summary.falling is falling
+    history = LossHistory()
+    history.extend((3 + slope * np.arange(100)).astype(np.float32))
+    assert history.summary(10).falling is falling
 
 
 @given(iterations=st.integers(1, 10_000_000), seen=st.integers(0, 10_000_000))

@@ -6,16 +6,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from textual.app import App, ComposeResult
-from textual.geometry import Region
 from textual.pilot import Pilot
 
 from engine.loss_bins import SPANS
+from tests.tui.recording import RecordingApp
 from tui.widgets.loss_canvas import Glyphs, draw_marks, draw_strokes
 from tui.widgets.loss_chart import EpochAccuracy, LossChart
 from tui.widgets.loss_plot import LossPlot, Part
@@ -31,30 +30,19 @@ def falling(iterations: int) -> Losses:
     return (0.7 + 1.6 * np.exp(-iteration / iterations * 8) + noise).astype(np.float32)
 
 
-class RecordingChart(LossChart):
-    """Keeps what it asked the terminal to repaint."""
-
-    repainted: list[Region | None]
-
-    def refresh(self, *regions: Region, **options: Any) -> Self:
-        if self._title_row is None:
-            self.__dict__.setdefault("repainted", []).extend(regions or [None])
-        return super().refresh(*regions, **options)
-
-
-class ChartApp(App[None]):
+class ChartApp(RecordingApp):
     def compose(self) -> ComposeResult:
-        yield RecordingChart()
+        yield LossChart()
 
 
 @asynccontextmanager
-async def shown(size: tuple[int, int] = (120, 40)) -> AsyncIterator[tuple[RecordingChart, Pilot[None]]]:
+async def shown(size: tuple[int, int] = (120, 40)) -> AsyncIterator[tuple[LossChart, Pilot[None]]]:
     async with ChartApp().run_test(size=size) as pilot:
-        yield pilot.app.query_one(RecordingChart), pilot
+        yield pilot.app.query_one(LossChart), pilot
 
 
 def rows_of(chart: LossChart) -> list[str]:
-    return [chart.render_line(row).text for row in range(chart.size.height)]
+    return [chart.row(row).text for row in range(chart.size.height)]
 
 
 def text_of(chart: LossChart) -> str:
@@ -199,33 +187,34 @@ def test_many_small_frames_give_the_same_picture_as_one(iterations: int, log: bo
     assert watched.parts.tolist() == late.parts.tolist()
 
 
-async def test_only_cells_that_changed_are_repainted() -> None:
-    """Little goes down a slow link: a frame repaints what looks different, and one without news nothing."""
+@pytest.mark.parametrize("seen", [800, 4_000, 5_900])
+async def test_little_more_than_what_changed_is_sent(seen: int) -> None:
+    """Little goes down a slow link, wherever the curve stands: what looks different, and without news nothing."""
     async with shown() as (chart, pilot):
+        assert isinstance(pilot.app, RecordingApp)
         chart.start(6_000, 1_500)
         losses = falling(6_000)
         losses[0], losses[1] = 0, 5
-        chart.show(losses[:4_000], [])
+        chart.show(losses[:seen], [])
         await pilot.pause()
-        before = rows_of(chart)
-        chart.repainted.clear()
-        chart.show(losses[:4_010], [])
-        changed = {
-            (row, column)
-            for row, (old, new) in enumerate(zip(before, rows_of(chart), strict=True))
-            for column, (one, other) in enumerate(zip(old, new, strict=True))
-            if one != other
-        }
-        repainted = [region for region in chart.repainted if region]
-        assert {row for row, _ in changed} <= {region.y for region in repainted}
-        assert changed <= {(region.y, x) for region in repainted for x in region.column_range}
-        assert all(region.height == 1 for region in repainted)
-        assert 0 < sum(region.width for region in repainted) < chart.size.width * chart.size.height / 10
-        assert None not in chart.repainted
+        changes = 0
+        for more in range(10, 101, 10):
+            before = pilot.app.cells()
+            pilot.app.cells_sent()
+            chart.show(losses[: seen + more], [])
+            await pilot.pause()
+            sent = pilot.app.cells_sent()
+            changed = {place: glyph for place, glyph in pilot.app.cells().items() if glyph != before[place]}
+            assert changed.items() <= sent.items()
+            rows = {row for row, _ in changed if row}
+            near = {column + away for row, column in changed if row for away in range(-10, 10)}
+            assert {row for row, _ in sent if row} == rows
+            assert {column for row, column in sent if row} <= near
+            changes += len(rows)
+        assert changes
+        chart.show(losses[: seen + 100], [])
         await pilot.pause()
-        chart.repainted.clear()
-        chart.show(losses[:4_010], [])
-        assert chart.repainted == []
+        assert pilot.app.cells_sent() == {}
 
 
 async def test_a_new_number_in_the_title_repaints_one_row() -> None:
@@ -338,11 +327,11 @@ async def test_another_theme_changes_the_colours_alone(theme: str) -> None:
         chart.start(6_252, 1_563)
         chart.show(falling(5_000), ACCURACIES[:3])
         await pilot.pause()
-        before, text = [chart.render_line(row) for row in range(10)], text_of(chart)
+        before, text = [chart.row(row) for row in range(10)], text_of(chart)
         legend = chart.border_subtitle
         pilot.app.theme = theme
         await pilot.pause()
-        assert [chart.render_line(row) for row in range(10)] != before
+        assert [chart.row(row) for row in range(10)] != before
         assert text_of(chart) == text
         assert chart.border_subtitle != legend
 

@@ -95,7 +95,7 @@ class TrainingScreen(Screen[None]):
     }
     TrainingScreen #folded { height: 1; padding: 0 1; color: $text-muted; }
     TrainingScreen #log { height: 2; padding: 0 1; background: $background; color: $text-muted; scrollbar-size: 0 0; }
-    TrainingScreen #speed { height: 4; }
+    TrainingScreen #speed { height: 2; margin-bottom: 1; }
     TrainingScreen #facts { height: 1fr; }
     TrainingScreen.-wide #side { display: block; }
     TrainingScreen.-preparing #side { display: none; }
@@ -134,6 +134,7 @@ class TrainingScreen(Screen[None]):
                 yield LossChart()
             with Vertical(id="side") as side:
                 side.border_title = "run"
+                yield Static(Text("speed", "bold"))
                 yield Static("", id="speed", markup=False)
                 yield Static("", id="facts", markup=False)
         yield Static("", id="folded", markup=False)
@@ -198,7 +199,7 @@ class TrainingScreen(Screen[None]):
         left = self._pace.seconds_left(now, record)
         progress.note = f"left {duration(left)}" if left is not None else ""
         self._write("#folded", self._folded())
-        self._write("#speed", _section("speed", self._speed()))
+        self._write("#speed", _rows(self._speed()))
         self._write("#facts", self._facts())
 
     def _write(self, selector: str, text: Text) -> None:
@@ -315,11 +316,14 @@ class TrainingScreen(Screen[None]):
 
 def _section(title: str, rows: list[tuple[str, str]]) -> Text:
     """A heading, its rows, and an empty line."""
+    return Text.assemble((f"{title}\n", "bold"), _rows(rows), "\n")
+
+
+def _rows(rows: list[tuple[str, str]]) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{title}\n", "bold")
     for name, value in rows:
         text.append(f"{name:<19}", "dim").append(f"{value:>7}\n")
-    return text.append("\n")
+    return text
 
 
 def _shown(value: object) -> str:

@@ -18,11 +18,11 @@ from textual.geometry import Region
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.style import Style
-from textual.widget import Widget
 
-from engine.loss_bins import SPANS, ChartSummary, RunningSummary, level_for, recent_window
+from engine.loss_bins import SPANS, ChartSummary, LossHistory, level_for, recent_window
 from tui.widgets.loss_axes import scientific
 from tui.widgets.loss_plot import EpochAccuracy, LossPlot, Part
+from tui.widgets.sliced import Sliced
 
 __all__ = ["ChartSummary", "EpochAccuracy", "LossChart"]
 
@@ -31,15 +31,14 @@ def _component(part: Part) -> str:
     return f"loss-chart--{part.name.lower()}"
 
 
-class LossChart(Widget):
-    """Loss over iterations, drawn by plotext.
+class LossChart(Sliced):
+    """Loss over iterations, its axes drawn by plotext.
 
-    A frame costs what is new. Each loss is put into its bin when it arrives; plotext draws only the columns whose bins
-    changed; only rows that look different are painted again. Everything is drawn anew when the size, the mode or the
+    A frame costs what is new. Each loss is put into its bin when it arrives; only the columns whose bins changed are
+    drawn; only rows that look different are painted again. Everything is drawn anew when the size, the mode or the
     range of the losses changes.
     """
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {_component(part) for part in Part}
     DEFAULT_CSS = """
     LossChart {
@@ -66,7 +65,7 @@ class LossChart(Widget):
         self._batches = 1
         self._losses: NDArray[np.float32] = np.empty(0, dtype=np.float32)
         self._accuracies: Sequence[EpochAccuracy] = ()
-        self._numbers = RunningSummary(SPANS[1])
+        self._history = LossHistory()
         self._plot: LossPlot | None = None
         self._plot_size = (0, 0)
         self._strips: dict[int, Strip] = {}
@@ -82,27 +81,28 @@ class LossChart(Widget):
         self._batches = max(1, batches)
         self._losses = self._losses[:0]
         self._accuracies = ()
+        self._history = LossHistory()
         self.set_reactive(LossChart.smoothing, level_for(self._iterations))
-        self._draw_anew(summary=True)
+        self._draw_anew()
 
     def show(self, losses: NDArray[np.float32], accuracies: Sequence[EpochAccuracy]) -> None:
         """Show all losses so far, shape (n,), and all accuracies so far. Only what is new is looked at."""
         restarted = len(losses) < len(self._losses)
+        if restarted:
+            self._history = LossHistory()
         self._losses, self._accuracies = losses, accuracies
+        self._history.extend(losses)
         if restarted or self._plot is None or self._plot.window != self._window or self._plot_size != self.size:
-            self._draw_anew(summary=restarted)
+            self._draw_anew()
             return
-        self._numbers.extend(losses)
-        changes = self._plot.update(losses, accuracies)
-        for changed in changes:
+        for changed in self._plot.update(losses, accuracies):
             self._strips.pop(changed.row, None)
-        if changes:
-            self.refresh(*(Region(first, row, end - first, 1) for row, first, end in changes))
+            self.repaint(*changed)
         self._entitle()
 
     @property
     def summary(self) -> ChartSummary:
-        return self._numbers.summary
+        return self._history.summary(SPANS[self.smoothing])
 
     # Modes
 
@@ -128,7 +128,7 @@ class LossChart(Widget):
         self._draw_anew()
 
     def watch_smoothing(self) -> None:
-        self._draw_anew(summary=True)
+        self._draw_anew()
 
     # Drawing
 
@@ -142,11 +142,7 @@ class LossChart(Widget):
     def on_resize(self, event: events.Resize) -> None:
         self._draw_anew()
 
-    def _draw_anew(self, *, summary: bool = False) -> None:
-        """One pass over everything in sight; with `summary`, over everything there is."""
-        if summary:
-            self._numbers = RunningSummary(SPANS[self.smoothing])
-        self._numbers.extend(self._losses)
+    def _draw_anew(self) -> None:
         width, height = self._plot_size = self.size
         self._strips.clear()
         self._plot = None
@@ -160,12 +156,13 @@ class LossChart(Widget):
                 batches=self._batches,
                 span=SPANS[self.smoothing],
                 log=self.log_scale,
+                history=self._history,
             )
             self._plot.update(self._losses, self._accuracies)
         self._entitle()
-        self.refresh()
+        self.repaint_all()
 
-    def render_line(self, y: int) -> Strip:
+    def row(self, y: int) -> Strip:
         plot = self._plot
         if plot is None or self._plot_size != self.size or y >= len(plot.glyphs):
             return Strip.blank(self.size.width, self.rich_style)
@@ -205,9 +202,12 @@ class LossChart(Widget):
             said = self._said.get(place)
             if content is said or (content is not None and said is not None and content.is_same(said)):
                 continue
+            across = self.outer_size.width
+            if content is not None and said is not None and not row:
+                across = max(content.cell_length, said.cell_length) + 4  # the corner, and what is before the text
             self._said[place] = content
-            # Textual repaints a whole widget for a new title; its row is enough.
-            self._title_row = Region(0, row, self.outer_size.width, 1).translate(-self.content_offset)
+            # Textual repaints a whole widget for a new title; as much of its row as the text takes is enough.
+            self._title_row = Region(0, row, across, 1).translate(-self.content_offset)
             setattr(self, place, content)
             self._title_row = None
 

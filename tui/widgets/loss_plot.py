@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.loss_bins import LossBins
+from engine.loss_bins import LossBins, LossHistory
 from tui.widgets.loss_axes import Axis, epoch_limits, iteration_axis, loss_axis, percent_axis
 from tui.widgets.loss_canvas import (
     DOTS_ACROSS,
@@ -65,12 +65,23 @@ class LossPlot:
     """The iterations from `first` up to `end` on `rows` by `columns` characters; at least one of each.
 
     `glyphs` and `parts` (values of `Part`), both of shape (rows, columns), are the picture after the last `update`.
+    With a `history` of the same losses, the first picture needs no look at each of them.
     """
 
     def __init__(
-        self, rows: int, columns: int, *, first: int, end: int, batches: int, span: int, log: bool = False
+        self,
+        rows: int,
+        columns: int,
+        *,
+        first: int,
+        end: int,
+        batches: int,
+        span: int,
+        log: bool = False,
+        history: LossHistory | None = None,
     ) -> None:
         self.window = first, end
+        self._history = history
         self._batches = batches
         self._span = span
         self._log = log
@@ -85,37 +96,41 @@ class LossPlot:
         self._axis: Axis | None = None
         self._canvas = (0, 0)
         self._accuracies: tuple[EpochAccuracy, ...] = ()
-        self._use_canvas((rows, columns))
+        self._fit()
 
-    def _use_canvas(self, canvas: tuple[int, int]) -> None:
+    def _fit(self) -> bool:
+        """Take the canvas that the axes leave; whether it is another now, with nothing on it."""
+        canvas = self._inside()
+        if canvas == self._canvas:
+            return False
         rows, columns = self._canvas = canvas
-        self.bins = LossBins(*self.window, columns * DOTS_ACROSS, self._span)
+        self.bins = LossBins(*self.window, columns * DOTS_ACROSS, self._span, self._history)
         self._frame = blank(*self._size)
         self._hairlines, self._band, self._line, self._marks = (blank(rows, columns) for _ in range(4))
+        return True
 
     def update(self, losses: NDArray[np.float32], accuracies: Sequence[EpochAccuracy]) -> list[Changed]:
         """Take in what is new among all losses and accuracies so far; returns what looks different now."""
         accuracies = tuple(accuracies)
+        self.has_marks = any(self._holds(mark) for mark in accuracies)
+        if self._axis is None:
+            self._fit()  # for good, unless the labels turn out wider
         changed = self.bins.extend(losses)
         axis = self._loss_axis()
         if axis is None:
             return self._hint("waiting for the first iteration" if not len(losses) else "no loss to draw yet")
-        self.has_marks = any(self._holds(mark) for mark in accuracies)
         left, right = self._labels(axis)
-        across, down = frame_size(left, right) if self._framed else (0, 0)
-        canvas = self._size[0] - down, self._size[1] - across
-        anew = axis != self._axis
-        if canvas != self._canvas:
-            self._use_canvas(canvas)
+        resized = self._fit()
+        if resized:
             self.bins.extend(losses)
-            anew = True
+        anew = resized or axis != self._axis
         self._axis = axis
         if anew:
             self._draw_around(left, right)
-            self._draw_curves(axis, 0, canvas[1])
+            self._draw_curves(axis, 0, self._canvas[1])
         elif changed:
             self._draw_curves(axis, *self._cells(*changed))
-        if anew or accuracies != self._accuracies:
+        if resized or accuracies != self._accuracies:
             self._draw_marks(accuracies)
         self._accuracies = accuracies
         return self._compose(len(left[0].text) + 1 if left else 0)
@@ -139,8 +154,18 @@ class LossPlot:
             return [], []
         self._label_width = max([self._label_width, *(len(tick.label) for tick in axis.ticks)])
         left = [Label(fraction, text.rjust(self._label_width)) for fraction, text in _placed(axis)]
-        right = percent_axis(self._size[0] - 2) if self.has_marks else None
-        return left, [Label(*placed) for placed in _placed(right)] if right else []
+        return left, self._right_labels()
+
+    def _right_labels(self) -> list[Label]:
+        return [Label(*placed) for placed in _placed(percent_axis(self._size[0] - 2))] if self.has_marks else []
+
+    def _inside(self) -> tuple[int, int]:
+        """Rows and columns that the axes leave."""
+        rows, columns = self._size
+        if not self._framed:
+            return rows, columns
+        across, down = frame_size([Label(0, " " * self._label_width)], self._right_labels())
+        return rows - down, columns - across
 
     # Layers
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.text import Text
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
 from textual.reactive import reactive
-from textual.widget import Widget
+from textual.strip import Strip
+
+from tui.widgets.sliced import Sliced
 
 _FULL, _HALF = "━", "╸"
+_PARTS = ("done", "rest", "label")
 
 
 @dataclass(frozen=True)
@@ -22,10 +28,10 @@ class Bar:
     numbers: str
 
 
-class RunProgress(Widget):
+class RunProgress(Sliced):
     """Bars side by side, and what is left to say behind them."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"run-progress--done", "run-progress--rest", "run-progress--label"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"run-progress--{part}" for part in _PARTS}
     DEFAULT_CSS = """
     RunProgress { height: 1; padding: 0 1; }
     RunProgress > .run-progress--done { color: $primary; }
@@ -33,25 +39,57 @@ class RunProgress(Widget):
     RunProgress > .run-progress--label { color: $secondary; }
     """
 
-    bars: reactive[tuple[Bar, ...]] = reactive((), layout=False)
-    note = reactive("", layout=False)
+    bars: reactive[tuple[Bar, ...]] = reactive((), layout=False, repaint=False)
+    note = reactive("", layout=False, repaint=False)
 
-    def render(self) -> Text:
+    _line: Strip | None = None
+
+    def watch_bars(self) -> None:
+        self._look_again()
+
+    def watch_note(self) -> None:
+        self._look_again()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._draw_anew()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._draw_anew()
+
+    def _draw_anew(self) -> None:
+        self._line = None
+        self.repaint_all()
+
+    def _look_again(self) -> None:
+        """Paint what looks different."""
+        if self._line is not None:
+            before, self._line = _cells(self._line), None
+            for column, (old, new) in enumerate(zip(before, _cells(self.row(0)), strict=True)):
+                if old != new:
+                    self.repaint(0, column, column + 1)
+
+    def row(self, y: int) -> Strip:
+        if self._line is None:
+            self._line = Strip(self._segments()).adjust_cell_length(self.content_size.width, self.rich_style)
+        return self._line
+
+    def _segments(self) -> Iterator[Segment]:
         width = self.content_size.width
         fixed = sum(len(bar.label) + len(bar.numbers) + 4 for bar in self.bars) + len(self.note)
         cells = max(0, (width - fixed) // max(1, len(self.bars)))
-        line = Text(no_wrap=True, overflow="crop")
-        label = self.get_component_rich_style("run-progress--label", partial=True)
+        done, rest, label = (self.get_component_rich_style(f"run-progress--{part}") for part in _PARTS)
         for bar in self.bars:
-            line.append(bar.label, label)
-            line.append(" ")
-            self._draw(line, bar, cells)
-            line.append(f" {bar.numbers}  ")
-        return line.append(self.note, label)
+            halves = round(2 * cells * min(1.0, bar.done / bar.total)) if bar.total else 0
+            full = _FULL * (halves // 2) + _HALF * (halves % 2)
+            yield Segment(f"{bar.label} ", label)
+            yield Segment(full, done)
+            # Without colours the rest would look done: it is drawn as a lighter line as well.
+            yield Segment("─" * (cells - len(full)), rest)
+            yield Segment(f" {bar.numbers}  ", self.rich_style)
+        yield Segment(self.note, label)
 
-    def _draw(self, line: Text, bar: Bar, cells: int) -> None:
-        halves = round(2 * cells * min(1.0, bar.done / bar.total)) if bar.total else 0
-        done = _FULL * (halves // 2) + _HALF * (halves % 2)
-        line.append(done, self.get_component_rich_style("run-progress--done", partial=True))
-        # Without colours the rest would look done: it is drawn as a lighter line as well.
-        line.append("─" * (cells - len(done)), self.get_component_rich_style("run-progress--rest", partial=True))
+
+def _cells(line: Strip) -> list[tuple[str, Style | None]]:
+    """Each character with its style; all that stands here is one cell wide."""
+    return [(glyph, segment.style) for segment in line for glyph in segment.text]

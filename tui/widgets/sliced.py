@@ -1,0 +1,66 @@
+"""A widget whose rows reach the terminal in short pieces: a change sends a few columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+_SLICES = 12
+"""A few columns each where the terminal is as wide as most are."""
+
+
+class Slice(Widget):
+    """Some columns of a `Sliced`."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "Slice { width: 1fr; height: 1fr; }"
+
+    def __init__(self, row: Callable[[int], Strip]) -> None:
+        super().__init__()
+        self._row = row
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows as they are: there is no border or padding to put around each, which would cost more than all."""
+        here, background = self.virtual_region.x, self.background_colors[1]
+        strips = [self._row(y).crop(here + crop.x, here + crop.right) for y in crop.line_range]
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        return strips
+
+    def repaint(self, row: int, first: int, end: int) -> None:
+        here, stop = self.virtual_region.column_span
+        first, end = max(first, here), min(end, stop)
+        if first < end:
+            self.refresh(Region(first - here, row, end - first, 1))
+
+
+class Sliced(Widget):
+    """Shown by widgets side by side.
+
+    Textual sends a changed part of a row from the left edge of its widget on, so that a single widget would send most
+    of the row for a change near its right end, where a curve and a bar grow.
+    """
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "Sliced { layout: horizontal; }"
+
+    def compose(self) -> ComposeResult:
+        for _ in range(_SLICES):
+            yield Slice(self.row)
+
+    def row(self, y: int) -> Strip:
+        """What stands in the row `y`, as wide as the content."""
+        raise NotImplementedError
+
+    def repaint(self, row: int, first: int, end: int) -> None:
+        """Paint again the columns of `row` from `first` to before `end`."""
+        for part in self.query_children(Slice):
+            part.repaint(row, first, end)
+
+    def repaint_all(self) -> None:
+        for part in self.query_children(Slice):
+            part.refresh()
