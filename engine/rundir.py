@@ -108,13 +108,14 @@ class RunFolder:
             lock = locks.take(making)
             try:
                 write_synced(making / CONFIG, _config_json(config))
-                for name in (JOURNAL, LOSSES):
-                    (making / name).touch()
+                folder = cls(making, lock)
                 if os.path.lexists(path):  # rename would put it in the place of an empty folder
                     raise FileExistsError
                 making.rename(path)
-                sync_folder(path.parent)
-                return cls(path, lock)
+                folder.path = path
+                with suppress(OSError):  # it is there; the next checkpoint waits for the disk again
+                    sync_folder(path.parent)
+                return folder
             except BaseException:
                 lock.close()
                 raise

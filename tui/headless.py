@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Protocol
 
@@ -60,7 +60,8 @@ def follow(run: Run, display: Display) -> int:
         except OSError:
             display = _Nothing()
     if isinstance(record.closing, Failed):
-        print(f"cifar-tui: {record.closing.reason}", file=sys.stderr)
+        with suppress(OSError):  # nobody is left to be told
+            print(f"cifar-tui: {record.closing.reason}", file=sys.stderr)
         return ExitCode.WRONG if isinstance(run.error, ConstantError) else ExitCode.FAILED
     if signal.SIGTERM in received:
         return ExitCode.TERMINATED

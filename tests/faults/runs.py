@@ -57,12 +57,13 @@ class Program:
         return ended(self.start("resume", name, "--runs-dir", str(self.runs)))
 
 
-def struck(call: str, number: int, how: str) -> tuple[str, ...]:
-    """What to run the program behind, so that the first of its threads to come to its `number`th `call` is struck."""
+def struck(call: str, number: int, how: str, log: str = "/dev/null") -> tuple[str, ...]:
+    """What to run the program behind, so that each of its threads that comes to its `number`th `call` is struck; `log`
+    tells of it."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed: apt-get install strace")
-    return (strace, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{how}:when={number}")
+    return (strace, "-f", "-qq", "-o", log, "-e", f"trace={call}", "-e", f"inject={call}:{how}:when={number}")
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:

@@ -30,28 +30,33 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("call", FAILURES)
-def test_disk_that_fails_once(program: Program, straight: Path, often: Often, call: str) -> None:
+def test_disk_that_fails_once(program: Program, straight: Path, often: Often, tmp_path: Path, call: str) -> None:
     """Whichever step of saving fails, training completes with the same numbers, a whole checkpoint is there, and what
     failed is told."""
+    log = tmp_path / "strace"
+    told = 0
     for number in count(often(3, 1), often(17, 1)):
         name = f"{call}-fails-{number}"
         folder = program.runs / name
-        code, said = ended(program.train(name, before=struck(call, number, FAILURES[call])))
+        code, said = ended(program.train(name, before=struck(call, number, FAILURES[call], str(log))))
+        if "INJECTED" not in log.read_text():
+            assert code == 0, said
+            shutil.rmtree(folder)
+            break  # there is no such step any more
+        TABLE.count("a write, fsync, mkdir or rename that fails")
         if code == 2:
-            assert "cannot be made" in said or "exists already" in said
+            assert "cannot be made" in said or not said  # what it says may have been struck as well
             assert not folder.exists()
-            TABLE.count("a write, fsync, mkdir or rename that fails")
             continue
         assert code == 0, said
         record = rundir.read(folder)
         np.testing.assert_array_equal(record.losses, rundir.read(straight).losses)
         assert record.status == "completed"
         assert next(checkpoint.whole(folder / "checkpoints"))
-        told = any("ould not" in notice for notice in record.notices)
+        told += any("ould not" in notice for notice in record.notices)
         shutil.rmtree(folder)
-        if not told:  # nothing of the run was struck: another thread came first, or there is no such step any more
-            break
-        TABLE.count("a write, fsync, mkdir or rename that fails")
+    # A line on the screen, and waiting for the folder of the runs, may fail without anybody missing something.
+    assert told or number <= often(20, 5)
 
 
 @pytest.fixture
