@@ -1,4 +1,4 @@
-"""The layers of the chart as characters: axes and marks are drawn by plotext, the curves and hairlines dot by dot.
+"""The layers of the chart as characters: the axes are drawn by plotext, what lies between them cell by cell.
 
 What plotext is given is already a place on the canvas, finite and within its limits, never a loss: it aborts the
 process on a NaN among finite values, and raises on infinities and on numbers near a float's limits. Its state is one
@@ -61,10 +61,10 @@ def draw_hairlines(rows: int, columns: int, fractions: Sequence[float]) -> Glyph
 
 def draw_marks(rows: int, columns: int, marks: Sequence[tuple[float, float]], texts: Sequence[str]) -> Glyphs:
     """A diamond at each (across, up), 0 to 1, and over it its text where that hides no other; the latest come first."""
-    figure = _canvas(rows, columns)
+    glyphs = blank(rows, columns)
     places = [(_cell(across, columns), _cell(up, rows)) for across, up in marks]
-    if places:
-        figure.draw(figure.signal([x + 0.5 for x, _ in places], [y + 0.5 for _, y in places], marker="◆"))
+    for x, y in places:
+        glyphs[-1 - y, x] = "◆"
     taken = set(places)
     for (x, y), text in reversed(list(zip(places, texts, strict=True))):
         # No-break spaces: a space would let what lies below show through.
@@ -75,8 +75,8 @@ def draw_marks(rows: int, columns: int, marks: Sequence[tuple[float, float]], te
         if start >= 0 and row >= 0 and not cells & taken:
             # A label closes its columns to older ones, whatever their height: a row of them reads as one line.
             taken |= {(column, other) for column, _ in cells for other in range(rows)}
-            figure.draw(figure.text(start + 0.5, row + 0.5, shown))
-    return _built(rows, columns)
+            glyphs[-1 - row, start : start + len(shown)] = list(shown)
+    return glyphs
 
 
 def draw_frame(

@@ -32,7 +32,7 @@ def _component(part: Part) -> str:
 
 
 class LossChart(Sliced):
-    """Loss over iterations, its axes and marks drawn by plotext.
+    """Loss over iterations, its axes drawn by plotext.
 
     A frame costs what is new. Each loss is put into its bin when it arrives; only the columns whose bins changed are
     drawn; only rows that look different are painted again. Everything is drawn anew when the size, the mode or the

@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-_SLICES = 16
+_SLICES = 12
 """A few columns each where the terminal is as wide as most are."""
 
 
@@ -23,8 +23,13 @@ class Slice(Widget):
         super().__init__()
         self._row = row
 
-    def render_line(self, y: int) -> Strip:
-        return self._row(y).crop(*self.virtual_region.column_span)
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows as they are: there is no border or padding to put around each, which would cost more than all."""
+        here, background = self.virtual_region.x, self.background_colors[1]
+        strips = [self._row(y).crop(here + crop.x, here + crop.right) for y in crop.line_range]
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        return strips
 
     def repaint(self, row: int, first: int, end: int) -> None:
         here, stop = self.virtual_region.column_span
