@@ -102,7 +102,7 @@ def test_second_process_is_told_who_trains(program: Program) -> None:
     shutil.rmtree(folder)
 
 
-def test_nothing_left_running() -> None:
+def test_nothing_left_running(program: Program) -> None:
     """No process of these tests outlives them."""
-    found = subprocess.run(["pgrep", "-f", "tui train --data .*faults"], capture_output=True, text=True, check=False)
+    found = subprocess.run(["pgrep", "-f", f"tui .*{program.root}"], capture_output=True, text=True, check=False)
     assert found.stdout == ""
