@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -309,20 +309,19 @@ UNFINISHED = ("interrupted", "failed", "stopped")
 """What a run can be that may be taken up again."""
 
 
-def find(runs_dir: Path, run: str | None, among: tuple[str, ...] = ()) -> Path:
-    """The folder that RUN means: a folder, a name below `runs_dir`, or the latest run, where `among` names statuses the
-    latest of these. Raises `NoSuchRunError`."""
+def find(runs_dir: Path, run: str | None, only: Literal["live", "unfinished"] | None = None) -> Path:
+    """The folder that RUN means: a folder, a name below `runs_dir`, or the latest run, of `only` those. Raises
+    `NoSuchRunError`."""
     if run is None:
         runs = list_runs(runs_dir)
         if not runs:
             raise NoSuchRunError(
                 f"There is no run in {runs_dir} yet. cifar-tui train starts one; --runs-dir looks elsewhere."
             )
-        fitting = [entry for entry in runs if not among or entry.status in among]
+        statuses = {"live": LIVE, "unfinished": UNFINISHED}.get(only or "")
+        fitting = [entry for entry in runs if statuses is None or entry.status in statuses]
         if not fitting:
-            raise NoSuchRunError(
-                f"None of the {len(runs)} runs in {runs_dir} is {' or '.join(among)}; cifar-tui runs lists them."
-            )
+            raise NoSuchRunError(f"No run in {runs_dir} is {only}. cifar-tui runs lists them.")
         return fitting[0].path
     for folder in (Path(run), runs_dir / run):
         if (folder / JOURNAL).is_file():

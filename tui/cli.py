@@ -156,10 +156,10 @@ def resume(
 ) -> int:
     """Go on with an interrupted run from its newest checkpoint, with the constants and images it had."""
     from engine.run import Run
-    from engine.rundir import UNFINISHED, find
+    from engine.rundir import find
     from tui.headless import JsonLines, follow, on_terminal
 
-    taken_up = Run.taking_up(find(runs_dir, run, UNFINISHED))
+    taken_up = Run.taking_up(find(runs_dir, run, "unfinished"))
     return follow(taken_up.start(), JsonLines() if json else on_terminal())
 
 
@@ -171,10 +171,10 @@ def stop(
     runs_dir: RunsDir = Path("runs"),
 ) -> int:
     """Ask a live run to stop, evaluate and save, and wait until it has."""
-    from engine.rundir import LIVE, find
+    from engine.rundir import find
     from tui.stop import stop_run
 
-    return stop_run(find(runs_dir, run, LIVE))
+    return stop_run(find(runs_dir, run, "live"))
 
 
 @app.command

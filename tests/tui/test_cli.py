@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from engine import data
 from engine.config import CONSTANTS, TrainingConfig
 from engine.events import from_json
+from engine.run import Run
 from tests.images import made_up_images
 from tui import cli
 from tui.exit_codes import ExitCode
@@ -186,3 +187,17 @@ def test_reader_that_leaves(quick: list[str], tmp_path: Path, command: str) -> N
     assert (done.returncode, done.stderr) == (0, "")
     if "second" in command:
         assert (tmp_path / "runs" / "second" / "summary.json").exists()
+
+
+@pytest.mark.parametrize(("command", "kind"), [("stop", "live"), ("resume", "unfinished")])
+def test_no_run_to_stop_or_resume(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str, kind: str
+) -> None:
+    """Where there is nothing to stop or to go on with, that is told, with the command that lists the runs."""
+    monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(160, 40))
+    constants = {"epochs": 1, "device": "cpu", "threads": 1, "runs_dir": tmp_path, "data_dir": tmp_path}
+    assert Run(TrainingConfig.checked({"data": "demo", "name": "first", **constants})).start().join(120)
+    assert cli.execute([command, "--runs-dir", str(tmp_path)]) == 2
+    assert f"No run in {tmp_path} is {kind}. cifar-tui runs lists them" in capsys.readouterr().err
+    assert cli.execute([command, "first", "--runs-dir", str(tmp_path)]) == 1
+    assert "complete" in capsys.readouterr().err
