@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
@@ -289,3 +291,50 @@ async def test_broken_screen_leaves_the_run_alone(
     err = capsys.readouterr().err
     assert "The screen broke off: KeyError" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(("answer", "leads_to"), [("resume", "completed"), ("show", "interrupted"), ("new", "")])
+async def test_coming_back_to_an_interrupted_run(make_app: Make, answer: str, leads_to: str) -> None:
+    """Who starts the app where the latest run was interrupted may go on with it, look at it, or begin a new one."""
+    interrupted = Run(
+        TrainingConfig.checked({"data": "demo", "epochs": 2, "device": "cpu", "threads": 1, "name": "left"})
+    )
+    take = interrupted.log.losses
+
+    def losses(values: NDArray[np.float32]) -> None:
+        take(values)
+        interrupted.control.leave()
+
+    interrupted.log.losses = losses  # type: ignore[method-assign]
+    assert interrupted.start().join(60)
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, Choice))
+        await until(pilot, lambda: "The run left was interrupted." in shown_text(app))
+        app.screen.query_one(f"#{answer}", Button).press()
+        if leads_to:
+            await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+            await until(pilot, lambda: leads_to in shown_text(app))
+        else:
+            await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+
+
+async def test_run_that_trains_elsewhere_is_watched(make_app: Make) -> None:
+    """Who starts the app where a run trains already can watch it, and leaving it does not end it."""
+    elsewhere = Run(
+        TrainingConfig.checked({"data": "demo", "epochs": 10_000, "device": "cpu", "threads": 1, "name": "elsewhere"})
+    ).start()
+    app = make_app()
+    try:
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Choice))
+            app.screen.query_one("#watch", Button).press()
+            await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
+            await until(pilot, lambda: "training · epoch" in app.screen.query_one(TitleBar).middle)
+            app.exit()
+        assert not elsewhere.join(0.2)
+        assert app.watched is not None
+        app.watched.close()
+    finally:
+        elsewhere.control.leave()
+        assert elsewhere.join(60)
