@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from engine import models
 from engine.bench.notebook import Notebook
+from engine.checkpoint import Snapshot
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data.imageset import ImageSet
@@ -199,6 +200,24 @@ def test_pause_and_resume() -> None:
     assert waited == [3, 9]
     assert sum(isinstance(event, Resumed) for event in log.events) == 2
     np.testing.assert_array_equal(log.loss_buffer.values(), undisturbed.loss_buffer.values())
+
+
+def test_checkpoints_every_thirty_seconds() -> None:
+    """A run keeps its state at the start, every 30 seconds, and after each epoch, so that little is ever lost."""
+    now = 0.0
+
+    def act(said: Event | int) -> None:
+        nonlocal now
+        if isinstance(said, int):
+            now += 11  # seconds an iteration, seven iterations an epoch
+
+    kept: list[tuple[int, int, int]] = []
+
+    def save(snapshot: Snapshot) -> None:
+        kept.append((snapshot.position.epoch, snapshot.position.batch, snapshot.position.iteration))
+
+    train(QUICK, made_up_images(200, 40), Told(act), Control(), save=save, seconds=lambda: now)
+    assert kept == [(1, 0, 0), (1, 3, 3), (1, 6, 6), (1, 7, 7), (2, 2, 9), (2, 5, 12), (2, 7, 14)]
 
 
 def test_pause_in_evaluation() -> None:
