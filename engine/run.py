@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,17 +41,35 @@ if TYPE_CHECKING:
 class Run:
     """A run of `config`: `start` it, look at `log`, ask it things through `control`, and `join` it."""
 
-    def __init__(self, config: TrainingConfig) -> None:
-        """Raises `ConstantError` where the run could not have its folder, and `RunFolderError` where another process
-        trains a run of this name."""
-        rundir.check_new(config)
-        config = config if config.name else config.model_copy(update={"name": rundir.new_name(config.runs_dir)})
-        self._set_up(config, config.model_dump(mode="json"))
+    def __init__(
+        self,
+        config: TrainingConfig,
+        *,
+        held: rundir.RunFolder | None = None,
+        recorded: Mapping[str, str | int | float | bool] | None = None,
+    ) -> None:
+        """A new run; `taking_up` passes the folder of an earlier one, `held`, and its constants as `recorded`.
 
-    @property
-    def taken_up(self) -> bool:
+        Raises `ConstantError` where a new run could not have its folder, and `RunFolderError` where another process
+        trains a run of this name.
+        """
+        if held is None:
+            rundir.check_new(config)
+            config = config if config.name else config.model_copy(update={"name": rundir.new_name(config.runs_dir)})
+        self.config = config
+        self.folder: Path = config.runs_dir / config.name
+        """Where the run leaves its files."""
+        self.log = RunLog()
+        self.control = Control()
+        self.error: EngineError | None = None
+        """Why the run failed, once it did."""
+        self.taken_up = held is not None
         """Whether this goes on with an earlier run, rather than being a new one."""
-        return self._takes_up
+        self._held = held
+        self._recorded = dict(recorded or config.model_dump(mode="json"))
+        self._began = time.monotonic()
+        # Not a daemon: a run is not lost because the interpreter wants to leave.
+        self._thread = threading.Thread(target=self._main, name=f"run {config.name}", daemon=False)
 
     @classmethod
     def taking_up(cls, path: Path) -> Self:
@@ -61,31 +79,10 @@ class Run:
         """
         config, recorded = rundir.read_config(path)
         held = rundir.RunFolder.take_up(path)
-        try:
-            if rundir.read(path, losses=False).status == "completed":
-                raise RunFolderError(f"The run {path.name} is complete: there is nothing to go on with.")
-        except BaseException:
+        if _is_complete(path):
             held.close()
-            raise
-        run = cls.__new__(cls)
-        run._set_up(config, recorded)
-        run._held, run._takes_up = held, True
-        return run
-
-    def _set_up(self, config: TrainingConfig, recorded: dict[str, Any]) -> None:
-        self.config = config
-        self.folder: Path = config.runs_dir / config.name
-        """Where the run leaves its files."""
-        self.log = RunLog()
-        self.control = Control()
-        self.error: EngineError | None = None
-        """Why the run failed, once it did."""
-        self._recorded = recorded
-        self._held: rundir.RunFolder | None = None
-        self._takes_up = False
-        self._began = time.monotonic()
-        # Not a daemon: a run is not lost because the interpreter wants to leave.
-        self._thread = threading.Thread(target=self._main, name=f"run {config.name}", daemon=False)
+            raise RunFolderError(f"The run {path.name} is complete: there is nothing to go on with.")
+        return cls(config, held=held, recorded=recorded)
 
     def start(self) -> Self:
         self._began = time.monotonic()
@@ -204,6 +201,13 @@ class Run:
                 self.log.take_over(tail.log)
             self._began = time.monotonic() - kept.state.seconds
         recorder.folder, recorder.reserved = folder, None
+
+
+def _is_complete(path: Path) -> bool:
+    try:
+        return rundir.read(path, losses=False).status == "completed"
+    except RunFolderError:  # what is damaged may stand behind the checkpoint, where it is dropped
+        return False
 
 
 def same_constants(origin: checkpoint.Origin, recorded: Mapping[str, object]) -> None:
