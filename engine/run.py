@@ -254,11 +254,12 @@ class _Recorder:
         if closing:
             self._tell_again()
         folder = self.folder
-        if folder is not None:
-            self.attempt("write the journal", lambda: folder.event(event))
         try:
-            if folder is not None and isinstance(event, Finished | Failed):
-                self.attempt("write the summary", lambda: self._write_bundle(event, folder.path))
+            if folder is not None:
+                # The journal last: a run that says how it ended has all its files, and one that does not is resumed.
+                if isinstance(event, Finished | Failed):
+                    self.attempt("write the summary", lambda: self._write_bundle(event, folder.path))
+                self.attempt("write the journal", lambda: folder.event(event))
         finally:  # whatever becomes of the summary: whoever waits for the end must see it
             self.closed = closing
             if closing and folder is not None and not self._has_started():

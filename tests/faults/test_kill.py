@@ -28,12 +28,11 @@ def goes_on(program: Program, name: str, straight: Path) -> None:
     folder = program.runs / name
     if not folder.exists():
         finished(program, name)
-    elif (folder / "summary.json").exists() and "completed" in (folder / "events.jsonl").read_text():
-        pass  # it was done but for the end of the process
-    else:
+    elif '"status":"completed"' not in (folder / "events.jsonl").read_text():  # else only the process was still to end
         code, said = program.resume(name)
         assert code == 0, said
     assert_same(folder, straight)
+    assert all((folder / name).exists() for name in ("summary.json", "loss.csv", "report.md", "loss.svg"))
     shutil.rmtree(folder)
 
 
