@@ -92,6 +92,10 @@ class Terminal:
         assert self._program.pid is not None
         return self._program.pid
 
+    def threads(self) -> int:
+        """How many threads the program has; Linux only."""
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
     def has_ended(self) -> bool:
         """Whether the program has ended; reads nothing."""
         return not self._program.isalive()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -71,6 +73,49 @@ def test_terminal_as_small_as_it_gets(tmp_path: Path) -> None:
         terminal.press("q")
         assert terminal.wait_for_end() == 0
     assert json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())["iterations"] == 313
+
+
+def test_terminal_that_is_at_once_as_large_again(tmp_path: Path) -> None:
+    """A terminal that loses its content because it is small for a moment gets the whole screen again."""
+    with Terminal(*LONG, cwd=tmp_path) as terminal:
+        terminal.wait_for("ready")
+        terminal.press(CTRL_R)
+        terminal.wait_for("epoch 1 of 50")
+        for _ in range(10):
+            terminal.resize(1, 1)
+            terminal.resize(80, 24)
+            terminal.wait_for("training · epoch", "smoothed over", "p Pause s Stop", "q Leave")
+        terminal.terminate()
+        assert terminal.wait_for_end() == 143
+
+
+@pytest.mark.parametrize("stop", [signal.SIGSTOP, signal.SIGTSTP])
+def test_stopped_and_continued(tmp_path: Path, stop: signal.Signals) -> None:
+    """Stopped and continued from outside, the app shows its screen, hears keys and leaves the terminal as it was."""
+    with Terminal(*LONG, cwd=tmp_path) as terminal:
+        modes = terminal.modes()
+        terminal.wait_for("ready")
+        assert terminal.modes() != modes
+        terminal.press(CTRL_R)
+        terminal.wait_for("epoch 1 of 50")
+        threads = terminal.threads()
+        for _ in range(3):
+            os.kill(terminal.pid, stop)
+            while not os.waitid(os.P_PID, terminal.pid, os.WSTOPPED | os.WNOHANG):
+                terminal.read_for(0.01)
+            terminal.resize(1, 1)
+            terminal.resize(80, 24)
+            os.kill(terminal.pid, signal.SIGCONT)
+            terminal.wait_for("training · epoch", "smoothed over", "p Pause s Stop", "q Leave")
+        terminal.press("p")
+        terminal.wait_for("paused")
+        assert terminal.threads() < threads + 3  # one may read keys, not one for each time
+        terminal.press("p")
+        terminal.wait_for("training · epoch")
+        terminal.terminate()
+        assert terminal.wait_for_end() == 143
+        assert terminal.modes() == modes
+        assert not terminal.on_other_screen
 
 
 def test_without_the_app_in_a_terminal(tmp_path: Path) -> None:

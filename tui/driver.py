@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import sys
 from codecs import getincrementaldecoder
+from collections.abc import Callable
 from typing import Any, cast
 
+from textual import events
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 
 from tui.link import Link
 
@@ -20,6 +24,10 @@ class SteadyDriver(LinuxDriver):
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
+        self._open_link()
+        self._shown = False
+
+    def _open_link(self) -> None:
         assert sys.__stderr__ is not None
         self._link = Link(sys.__stderr__.fileno(), self._caught_up, self._gone)
         self._file = cast("Any", self._link)
@@ -47,25 +55,52 @@ class SteadyDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         self._link.keep_all(False)
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        # Textual reads the size inside the signal's handler. A second signal can interrupt the first there, and then
+        # the older size is heard of last and stays. On the event loop, one size is read after the other.
+        signal.signal(signal.SIGWINCH, lambda *_: self._on_the_loop(self._resized))
+        self._shown = True
 
     def stop_application_mode(self) -> None:
+        self._shown = False
         self._link.keep_all(True)
         super().stop_application_mode()
+
+    def resume_application_mode(self) -> None:
+        self._open_link()
+        super().resume_application_mode()
 
     def close(self) -> None:
         super().close()
         self._link.close()
 
+    def _sigcont_application(self, *signal_and_frame: Any) -> None:
+        """Go on after SIGSTOP. Textual takes the terminal once more without having given it back, as only SIGTSTP does:
+        two threads would read the keys, and the terminal be left in the app's own modes."""
+        if self._shown:
+            self._on_the_loop(self._take_the_terminal_again)
+        else:
+            super()._sigcont_application(*signal_and_frame)
+
+    def _take_the_terminal_again(self) -> None:
+        if self._shown:
+            self.suspend_application_mode()
+            self.resume_application_mode()
+
+    def _resized(self) -> None:
+        if not self._in_band_window_resize:
+            size = Size(*self._get_terminal_size())
+            self._app.post_message(events.Resize(size, size))
+
     def _caught_up(self) -> None:
-        self._on_the_loop("terminal_caught_up")
+        self._on_the_loop(getattr(self._app, "terminal_caught_up", _nothing))
 
     def _gone(self) -> None:
-        self._on_the_loop("terminal_gone")
+        self._on_the_loop(getattr(self._app, "terminal_gone", _nothing))
 
-    def _on_the_loop(self, method: str) -> None:
+    def _on_the_loop(self, call: Callable[[], None]) -> None:
         loop = self._app._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(getattr(self._app, method, _nothing))
+            loop.call_soon_threadsafe(call)
 
 
 def _nothing() -> None:

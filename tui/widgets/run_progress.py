@@ -63,11 +63,12 @@ class RunProgress(Sliced):
 
     def _look_again(self) -> None:
         """Paint what looks different."""
-        if self._line is not None:
-            before, self._line = _cells(self._line), None
-            for column, (old, new) in enumerate(zip(before, _cells(self.row(0)), strict=True)):
-                if old != new:
-                    self.repaint(0, column, column + 1)
+        before, self._line = self._line, None
+        if before is None or before.cell_length != self.content_size.width:
+            return  # it is painted anyway, at first and after a change of size
+        for column, (old, new) in enumerate(zip(_cells(before), _cells(self.row(0)), strict=True)):
+            if old != new:
+                self.repaint(0, column, column + 1)
 
     def row(self, y: int) -> Strip:
         if self._line is None:
