@@ -125,7 +125,7 @@ def test_no_processor_is_burnt_without_a_terminal(program: Program) -> None:
     with Terminal(*program.constants("idle", 10_000), cwd=program.root) as terminal:
         terminal.wait_for("ready")
         terminal.press(CTRL_R)
-        terminal.wait_for("epoch")
+        wait((program.runs / "idle" / "losses.f32").exists, "the first losses")
         pid = terminal.pid
         terminal.hang_up()
         time.sleep(2)
@@ -154,7 +154,7 @@ def test_stalled_terminal(program: Program, often: Often) -> None:
     with Terminal(*program.constants("stalled", 10_000), cwd=program.root, columns=120, rows=40) as terminal:
         terminal.wait_for("ready")
         terminal.press(CTRL_R)
-        terminal.wait_for("epoch", "smoothed")
+        terminal.wait_for("training · epoch", "smoothed over")
         for _ in range(often(1, 10)):
             speeds = []
             for reads in (True, False):
@@ -242,7 +242,7 @@ def test_ssh_session_cut(program: Program, longer: Path, ssh: list[str], often: 
         try:
             session.expect("ready")
             session.send(CTRL_R)
-            session.expect("epoch")
+            session.expect("smoothed over")
             time.sleep(random.Random(seed).uniform(0, 1))
         finally:
             session.close(force=True)  # the client is killed: sshd sees the connection end

@@ -6,11 +6,13 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from textual.css.query import NoMatches
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
@@ -81,9 +83,15 @@ async def start_and_pause(pilot: Pilot[None], app: CifarApp) -> Run:
 
 
 async def until(pilot: Pilot[None], reached: Callable[[], bool]) -> None:
-    """Let the app go on until `reached`."""
+    """Let the app go on until `reached`, which may look for what a new screen has not put up yet."""
     give_up = time.monotonic() + 120
-    while not reached():
+
+    def is_reached() -> bool:
+        with suppress(NoMatches):
+            return reached()
+        return False
+
+    while not is_reached():
         assert time.monotonic() < give_up, f"in vain; the screen is {pilot.app.screen}"
         await asyncio.sleep(0.02)
 

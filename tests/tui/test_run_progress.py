@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 from textual.app import ComposeResult
 
 from tests.tui.recording import RecordingApp
@@ -8,8 +9,12 @@ from tui.widgets.run_progress import Bar, RunProgress
 
 
 class ProgressApp(RecordingApp):
+    def __init__(self, progress: type[RunProgress] = RunProgress) -> None:
+        super().__init__()
+        self._progress = progress
+
     def compose(self) -> ComposeResult:
-        yield RunProgress()
+        yield self._progress()
 
 
 def bars(done: int) -> tuple[Bar, ...]:
@@ -53,3 +58,25 @@ async def test_a_look_sends_what_changed_of_the_progress(width: int) -> None:
         progress.bars = bars(done)
         await pilot.pause()
         assert app.cells_sent() == {}
+
+
+class Early(RunProgress):
+    """News come when the width is new already, and before the widget heard of it."""
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.bars = bars(1_100 + self.content_size.width)
+
+
+async def test_news_while_the_terminal_becomes_another_size() -> None:
+    """A terminal that is resized while the run goes on shows the bars in its new width."""
+    app = ProgressApp(Early)
+    async with app.run_test(size=(80, 3)) as pilot:
+        progress = app.query_one(Early)
+        progress.note = "left 0:41"
+        for width in (40, 120, 1, 80):
+            await pilot.resize_terminal(width, 3)
+            await pilot.pause()
+            if width >= 80:
+                line = "".join(app.cells()[0, column] for column in range(width))
+                assert line.rstrip().endswith("left 0:41")
+                assert f"{98 + width}/1,000" in line
