@@ -73,6 +73,9 @@ class CifarApp(App[None]):
         """`values` fill the form, by constant name; `look` is the pre-flight. With `watch`, the folder of a run, the
         app begins with that run."""
         super().__init__(driver_class=SteadyDriver)
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = DARK.name
         self._values = dict(values)
         self._look = partial(_look_and_make_ready, look)
         self._watch = watch
@@ -87,9 +90,6 @@ class CifarApp(App[None]):
         """Whether the terminal has gone."""
 
     def on_mount(self) -> None:
-        for theme in (DARK, LIGHT):
-            self.register_theme(theme)
-        self.theme = DARK.name
         if self._watch is None:
             self.push_screen(self.first_screen())
             self.set_timer(LOOKS_FOR_RUNS_AFTER, self._look_for_runs)

@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
@@ -113,6 +114,7 @@ class SetupScreen(Screen[None]):
         self._preflight: Preflight | None = None
 
     def compose(self) -> ComposeResult:
+        self._arrange(self.app.size)  # before anything stands in it, so that styles are worked out once
         yield TitleBar("cifar-tui", "new run", version("cifar-tui"))
         with Container(id="body"):
             yield self._form
@@ -124,8 +126,9 @@ class SetupScreen(Screen[None]):
             yield Button("Start  Ctrl+R", variant="primary", compact=True, disabled=True)
         yield Keys()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         """At first, and back from another screen: the name may be taken by now, or the data downloaded."""
+        event.refresh_styles = False  # at first they have only just been worked out, and later none has changed
         try:
             config = self._form.config()
         except ConstantError:
@@ -133,7 +136,10 @@ class SetupScreen(Screen[None]):
         self._use(config)
 
     def on_resize(self, event: events.Resize) -> None:
-        width, height = event.size
+        self._arrange(event.size)
+
+    def _arrange(self, size: Size) -> None:
+        width, height = size
         beside = width >= 110 and height >= 30
         self.set_class(beside, "-beside")
         self._form.columns = 1 if beside or width < 76 else 2

@@ -98,7 +98,7 @@ class PreflightPanel(VerticalScroll):
     """Whether there is space to spare."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(classes="-waiting")
         self._command = ""
         self._shown: tuple[Check, ...] | None = None
 
