@@ -39,7 +39,7 @@ def test_engine_loads_no_interface() -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "import tui.cli",
+        "import tui.commands",
         "import tui.app, tui.screens.results",
         "import engine.config, engine.events, engine.record, engine.run, engine.preflight, engine.export",
     ],
@@ -63,8 +63,9 @@ assert execute([]) == 0
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "tui.screens.setup" in loaded
-    assert not loaded & {"torch", "torchvision", "plotext", "numpy", "requests", "safetensors", "PIL"}
+    assert not loaded & {"torch", "torchvision", "plotext", "numpy", "requests", "safetensors", "PIL", "cyclopts"}
     assert not loaded & {"tui.screens.training", "tui.screens.results", "tui.screens.runs", "tui.headless"}
+    assert not loaded & {"tui.commands", "engine.events"}
 
 
 def test_help_loads_neither_torch_nor_the_app() -> None:

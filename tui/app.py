@@ -5,6 +5,7 @@ Only what the form needs is imported on top, so that it is painted at once; the 
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import tempfile
@@ -23,7 +24,6 @@ from textual.screen import Screen
 
 from engine.config import TrainingConfig
 from engine.errors import ConstantError, EngineError
-from engine.events import Failed
 from engine.preflight import Preflight, preflight
 from engine.text import clean
 from tui.deadline import Deadline
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from tui.screens.training import TrainingScreen
 
 
-LOOKS_FOR_RUNS_AFTER = 1.0
-"""Seconds after which the app looks for runs to come back to: the form is painted by then."""
+PAINTED_AFTER = 1.0
+"""Seconds after which the form is painted, and the app does what could wait for that."""
 
 
 def _look_and_make_ready(look: Callable[[TrainingConfig], Preflight], config: TrainingConfig) -> Preflight:
@@ -52,6 +52,12 @@ def _look_and_make_ready(look: Callable[[TrainingConfig], Preflight], config: Tr
         return look(config)
     finally:
         import tui.screens.training  # noqa: F401
+
+
+def _collect_garbage_again() -> None:
+    if not gc.isenabled():  # see `full_screen.start`
+        gc.freeze()
+        gc.enable()
 
 
 class CifarApp(App[None]):
@@ -92,9 +98,10 @@ class CifarApp(App[None]):
     def on_mount(self) -> None:
         if self._watch is None:
             self.push_screen(self.first_screen())
-            self.set_timer(LOOKS_FOR_RUNS_AFTER, self._look_for_runs)
+            self.set_timer(PAINTED_AFTER, self._look_for_runs)
         else:
             self.show_run(self._watch)
+        self.set_timer(PAINTED_AFTER, _collect_garbage_again)
 
     def first_screen(self) -> Screen[Any]:
         """Where the app begins: the form."""
@@ -196,6 +203,8 @@ class CifarApp(App[None]):
         return self.training is not None and not self.training.join(0)
 
     def on_training_screen_ended(self, ended: TrainingScreen.Ended) -> None:
+        from engine.events import Failed
+
         if ended.record.started is not None:
             self._show_results(ended.record, ended.folder)
             return

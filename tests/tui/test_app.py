@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -325,6 +326,17 @@ async def test_coming_back_to_an_interrupted_run(make_app: Make, answer: str, le
             await until(pilot, lambda: leads_to in shown_text(app))
         else:
             await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+
+
+async def test_memory_is_looked_after_once_the_form_is_painted(make_app: Make) -> None:
+    """Only until the first paint does the program go without looking for garbage."""
+    gc.disable()
+    try:
+        async with make_app().run_test() as pilot:
+            await until(pilot, gc.isenabled)
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 async def test_run_that_trains_elsewhere_is_watched(make_app: Make) -> None:

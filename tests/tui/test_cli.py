@@ -18,7 +18,7 @@ from engine.config import CONSTANTS, TrainingConfig
 from engine.events import from_json
 from engine.run import Run
 from tests.images import made_up_images
-from tui import cli
+from tui import cli, commands
 from tui.exit_codes import ExitCode
 
 COMMANDS = ("", "train", "runs", "export")
@@ -102,7 +102,7 @@ def test_flags_say_what_the_config_says(epochs: int, learning_rate: float, each:
     config = TrainingConfig(epochs=epochs, learning_rate=learning_rate, evaluate_each_epoch=each, name=name)
     changed = config.changed()
     words = [word for c in CONSTANTS if c.name in changed for word in c.arguments(changed[c.name])]
-    _, bound, _ = cli.app.parse_args(["train", *words], exit_on_error=False, print_error=False)
+    _, bound, _ = commands.app.parse_args(["train", *words], exit_on_error=False, print_error=False)
     assert bound.arguments.get("config", TrainingConfig()) == config
 
 

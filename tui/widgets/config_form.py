@@ -142,6 +142,7 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     def on_mount(self) -> None:
         self._align()
+        self._explain()
 
     @property
     def values(self) -> dict[str, str]:
@@ -182,6 +183,10 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
         if self.is_mounted:
             self._align()
 
+    def watch_explained(self) -> None:
+        if self.is_mounted:
+            self._explain()
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         field = next((node for node in event.widget.ancestors_with_self if isinstance(node, ConstantField)), None)
         if field is not None:
@@ -203,6 +208,11 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
             self.post_message(self.Changed(self.config(), {}))
         except ConstantError as error:
             self.post_message(self.Changed(None, error.problems))
+
+    def _explain(self) -> None:
+        if self.explained:
+            for field in self._fields.values():
+                field.explain()
 
     def _align(self) -> None:
         """The editors of one column start below each other; of the whole form when there is one column."""

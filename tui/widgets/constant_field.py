@@ -84,6 +84,9 @@ class ConstantField(Vertical):
         self.constant = constant
         self._text = shown(value)
         self._reason = ""
+        self._indent = 0
+        self.set_class(constant.type in (int, float), "-number")
+        self._show_editor()
 
     def compose(self) -> ComposeResult:
         constant = self.constant
@@ -100,13 +103,9 @@ class ConstantField(Vertical):
                     yield _Line(self._text)
             if constant.unit:
                 yield Label(constant.unit, classes="unit", markup=False)
-        yield Static(classes="reason", markup=False)
-        yield Static(explained(constant), classes="explanation")
 
     def on_mount(self) -> None:
-        self.set_class(self.constant.type in (int, float), "-number")
-        self._show_editor()
-        self.reason = self._reason
+        self._show_reason()
 
     @property
     def text(self) -> str:
@@ -135,8 +134,24 @@ class ConstantField(Vertical):
     def reason(self, reason: str) -> None:
         self._reason = reason
         if self.is_mounted:
-            self.query_one(".reason", Static).update(Content(f"✘ {clean(reason)}"))
-            self.set_class(bool(reason), "-wrong")
+            self._show_reason()
+
+    # What a form seldom shows is put up when it first does: each widget takes its time before the first paint.
+
+    def explain(self) -> None:
+        """Put up the constant's help, and what is allowed, for a form that shows it beside every field."""
+        if not self.query(".explanation"):
+            self.mount(Static(explained(self.constant), classes="explanation"))
+
+    def _show_reason(self) -> None:
+        self.set_class(bool(self._reason), "-wrong")
+        if self._reason:
+            said = Content(f"✘ {clean(self._reason)}")
+            if self.query(".reason"):
+                self.query_one(".reason", Static).update(said)
+            else:
+                self.mount(Static(said, classes="reason"))
+                self._indent_reason()
 
     def edit(self, *, another: bool) -> None:
         """Moves to this field; with `another`, to the line beside its choices."""
@@ -150,7 +165,11 @@ class ConstantField(Vertical):
     def align(self, width: int, indent: int) -> None:
         """Gives the label `width` cells, and starts the reason under it after `indent` cells."""
         self.query_one(".label", Label).styles.width = width
-        self.query_one(".reason").styles.padding = (0, 0, 0, indent)
+        self._indent = indent
+        self._indent_reason()
+
+    def _indent_reason(self) -> None:
+        self.query(".reason").set_styles(padding=(0, 0, 0, self._indent))
 
     @property
     def _choice(self) -> str:
