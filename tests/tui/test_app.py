@@ -84,12 +84,12 @@ async def start_and_pause(pilot: Pilot[None], app: CifarApp) -> Run:
 
 
 async def until(pilot: Pilot[None], reached: Callable[[], bool]) -> None:
-    """Let the app go on until `reached`, which may look for what a new screen has not put up yet."""
+    """Let the app go on until `reached`, and the screen is put up; `reached` may look for what is not there yet."""
     give_up = time.monotonic() + 120
 
     def is_reached() -> bool:
         with suppress(NoMatches):
-            return reached()
+            return reached() and pilot.app.screen.is_mounted
         return False
 
     while not is_reached():

@@ -60,7 +60,7 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
         &.-two-columns {
             layout: horizontal;
             .help { min-height: 6; }
-            ConstantField.-another .editor { layout: vertical; }
+            ConstantField.-another { .line { height: auto; } .editor { layout: vertical; height: auto; } }
         }
         &.-airy .group { padding: 1 1 1 0; }
         &.-explained {
@@ -82,8 +82,8 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
                 border-left: outer $accent;
                 .label { color: $text-accent; text-style: bold; }
             }
-            .line { height: auto; }
-            .editor { width: 1fr; max-width: 48; height: auto; layout: horizontal; }
+            .line { height: 1; }
+            .editor { width: 1fr; max-width: 48; height: 1; layout: horizontal; }
             .unit { padding: 0 0 0 1; color: $foreground 60%; }
             .reason { display: none; width: 1fr; height: auto; color: $text-error; }
             .explanation { display: none; width: 1fr; padding: 0 1 0 2; height: auto; color: $foreground 60%; }

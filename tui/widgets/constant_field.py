@@ -32,7 +32,8 @@ class _Line(Input):
     """A line of text. What is pasted is cleaned first; the cursor stands still, as each blink would cross the link."""
 
     def __init__(self, value: str, classes: str = "") -> None:
-        super().__init__(value, highlighter=_Printable(), classes=classes, compact=True)
+        # Without a validator every line is valid. Textual finds that out one by one, and works out all styles again.
+        super().__init__(value, highlighter=_Printable(), classes=f"{classes} -valid", compact=True)
         self.cursor_blink = False
 
     def on_paste(self, event: events.Paste) -> None:
