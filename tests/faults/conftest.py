@@ -1,8 +1,8 @@
-"""Runs that are quick enough to be killed two hundred times, and the run that nobody disturbs."""
+"""Runs quick enough to be killed two hundred times, the run that nobody disturbs, and how faults are counted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,21 @@ import pytest
 from PIL import Image
 
 from tests.faults.runs import Program, finished
+from tests.faults.table import TABLE
 
 Often = Callable[[int, int], int]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Count a test that is one fault, as `pytest.mark.faults("its row")` says."""
+    report = yield
+    mark = item.get_closest_marker("faults")
+    if mark is not None and mark.args and report.when == "call" and not report.skipped:
+        TABLE.count(mark.args[0], held=report.passed)
+    return report
 
 
 @pytest.fixture(scope="session")
