@@ -17,6 +17,7 @@ def start(config: TrainingConfig, *, watch: Path | None = None) -> int:
     if not _can_draw():
         return ExitCode.WRONG
     # Until the first paint all that is made stays: looking through it for garbage took a tenth of the time to there.
+    # The app looks again once it is painted.
     gc.disable()
     from tui.app import CifarApp
 
@@ -25,6 +26,7 @@ def start(config: TrainingConfig, *, watch: Path | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: screen.heard(number))
     screen.run()
+    gc.enable()  # where the app ended before it did so itself
     code: int = ExitCode.FAILED if screen.return_code else ExitCode.DONE
     if screen.training is not None:
         from tui.headless import follow, nowhere, on_terminal  # only now: it brings numpy, which the form does without
