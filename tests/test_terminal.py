@@ -12,7 +12,8 @@ import pytest
 
 from tests.terminal import PATIENCE, Terminal
 
-CTRL_R, ESCAPE, ENTER, TAB, CTRL_U = "\x12", "\x1b", "\r", "\t", "\x15"
+CTRL_P, CTRL_R, ESCAPE, ENTER, TAB, CTRL_U = "\x10", "\x12", "\x1b", "\r", "\t", "\x15"
+PAGE_UP, PAGE_DOWN = "\x1b[5~", "\x1b[6~"
 QUICK = ("--data", "demo", "--epochs", "1", "--threads", "1", "--name", "first")
 LONG = ("--data", "demo", "--epochs", "50", "--threads", "1", "--name", "first")
 
@@ -116,6 +117,22 @@ def test_stopped_and_continued(tmp_path: Path, stop: signal.Signals) -> None:
         assert terminal.wait_for_end() == 143
         assert terminal.modes() == modes
         assert not terminal.on_other_screen
+
+
+@pytest.mark.parametrize("opens", [CTRL_P, ENTER], ids=["the palette of commands", "the choices of a constant"])
+def test_keys_that_come_before_their_list(tmp_path: Path, opens: str) -> None:
+    """Whoever types ahead, and pages through a list before it stands, loses nothing but these keys."""
+    with Terminal(*QUICK, cwd=tmp_path) as terminal:
+        terminal.wait_for("ready")
+        for _ in range(5):
+            terminal.press(opens + PAGE_UP + PAGE_DOWN + PAGE_UP)
+            terminal.read_for(0.5)
+            terminal.press(ESCAPE)
+            terminal.read_for(0.5)
+        terminal.press(CTRL_R)
+        terminal.wait_for("completed", "bird")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
 
 
 def test_without_the_app_in_a_terminal(tmp_path: Path) -> None:

@@ -18,9 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
+from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
+from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.widgets import OptionList
 
 from engine.config import TrainingConfig
 from engine.errors import ConstantError, EngineError
@@ -355,6 +359,20 @@ class CifarApp(App[None]):
     def terminal_caught_up(self) -> None:
         """The terminal reads again after frames were left out."""
         self.refresh(layout=True)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key asks for, but page through no list before it is laid out: Textual would look for its lines and
+        break off."""
+        if "page_" in str(action) and isinstance(default_namespace, OptionList | CommandPalette):
+            lists = default_namespace.walk_children(OptionList, with_self=True)
+            if not all(options.scrollable_content_region for options in lists):
+                return False
+        return await super().run_action(action, default_namespace, namespaces)
 
     def action_help(self) -> None:
         """What the screen shows, and its keys."""
