@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
@@ -274,6 +275,26 @@ async def test_command_palette_has_every_action(make_app: Make) -> None:
         await pilot.press("ctrl+p", *"pause", "enter")
         await until(pilot, lambda: not run.control.paused)
         app.exit()
+
+
+async def test_run_that_ends_behind_the_palette(make_app: Make) -> None:
+    """Results wait until the palette over the training is closed, and it can be opened over them."""
+    app = make_app(epochs=1)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        run = app.training
+        assert run is not None
+        await until(pilot, lambda: run.join(0))
+        await asyncio.sleep(1.5)  # some looks
+        assert isinstance(app.screen, CommandPalette)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        await pilot.press("escape")
 
 
 async def test_broken_screen_leaves_the_run_alone(

@@ -170,7 +170,8 @@ class TrainingScreen(Screen[None]):
             self.query_one(LossChart).show(record.losses, self._marks)
         self._show_lines()
         self._show_state(now)
-        if record.ended:
+        # What stands over this screen, a palette or a question, is not pushed aside by results; they come after it.
+        if record.ended and (self.app.screen is self or record.started is None):
             self._over = True
             self.post_message(self.Ended(record, self.run.folder))
 
