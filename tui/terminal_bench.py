@@ -116,7 +116,9 @@ def measure(config: TrainingConfig, epochs: int, folder: Path, say: Callable[[st
 
 
 def _arguments(config: TrainingConfig, folder: Path, name: str, epochs: int) -> list[str]:
-    own = config.model_copy(update={"runs_dir": folder, "name": name, "epochs": epochs, "evaluate_each_epoch": False})
+    # Runs in folders of their own: an app that finds another run beside its own offers to watch it.
+    changes = {"runs_dir": folder / name, "name": name, "epochs": epochs, "evaluate_each_epoch": False}
+    own = config.model_copy(update=changes)
     return [
         word
         for constant in CONSTANTS
@@ -143,8 +145,8 @@ def _cost_and_link(config: TrainingConfig, epochs: int, folder: Path, say: Calla
         say("starting the app and a run without it")
         app.wait_for("Start", "ready")
         app.press("\x12")
-        app.wait_for("epoch")
-        counts = [_Iterations(folder / name) for name in ("with-screen", "without")]
+        app.wait_for("training · epoch")
+        counts = [_Iterations(folder / name / name) for name in ("with-screen", "without")]
         for count in counts:
             count.wait_for_some()
         losses, links = [], []
