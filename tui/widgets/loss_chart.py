@@ -14,7 +14,7 @@ from rich.style import Style as RichStyle
 from textual import events
 from textual.color import Color
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.style import Style
@@ -67,7 +67,7 @@ class LossChart(Sliced):
         self._accuracies: Sequence[EpochAccuracy] = ()
         self._history = LossHistory()
         self._plot: LossPlot | None = None
-        self._plot_size = (0, 0)
+        self._plot_size = Size(0, 0)
         self._strips: dict[int, Strip] = {}
         self._styles: list[RichStyle] = []
         self._said: dict[str, Content | None] = {}
@@ -92,7 +92,7 @@ class LossChart(Sliced):
             self._history = LossHistory()
         self._losses, self._accuracies = losses, accuracies
         self._history.extend(losses)
-        if restarted or self._plot is None or self._plot.window != self._window or self._plot_size != self.size:
+        if restarted or self._plot is None or self._plot.window != self._window or self._plot_size != self.outer_size:
             self._draw_anew()
             return
         for changed in self._plot.update(losses, accuracies):
@@ -143,7 +143,8 @@ class LossChart(Sliced):
         self._draw_anew()
 
     def _draw_anew(self) -> None:
-        width, height = self._plot_size = self.size
+        self._plot_size = self.outer_size
+        width, height = self.size
         self._strips.clear()
         self._plot = None
         if width and height:
@@ -164,7 +165,7 @@ class LossChart(Sliced):
 
     def row(self, y: int) -> Strip:
         plot = self._plot
-        if plot is None or self._plot_size != self.size or y >= len(plot.glyphs):
+        if plot is None or self._plot_size != self.outer_size or y >= len(plot.glyphs):
             return Strip.blank(self.size.width, self.rich_style)
         if not self._styles:
             self._styles = [self._style(part) for part in Part]

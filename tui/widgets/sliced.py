@@ -22,14 +22,29 @@ class Slice(Widget):
     def __init__(self, row: Callable[[int], Strip]) -> None:
         super().__init__()
         self._row = row
+        self._pieces: dict[int, tuple[Strip, Strip]] = {}
+        self._cut: object = None
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The rows as they are: there is no border or padding to put around each, which would cost more than all."""
+        """The rows as they are: there is no border or padding to put around each, which would cost more than all.
+
+        Textual asks for all rows between two that changed: what was cut from a row that is still the same is kept.
+        """
         here, background = self.virtual_region.x, self.background_colors[1]
-        strips = [self._row(y).crop(here + crop.x, here + crop.right) for y in crop.line_range]
-        for line_filter in self.get_line_filters():
-            strips = [strip.apply_filter(line_filter, background) for strip in strips]
-        return strips
+        filters = self.get_line_filters()
+        cut = (here, crop.x, crop.right, background, *filters)
+        if cut != self._cut:
+            self._cut = cut
+            self._pieces.clear()
+        for y in crop.line_range:
+            row = self._row(y)
+            if y in self._pieces and self._pieces[y][0] is row:
+                continue
+            piece = row.crop(here + crop.x, here + crop.right)
+            for line_filter in filters:
+                piece = piece.apply_filter(line_filter, background)
+            self._pieces[y] = row, piece
+        return [self._pieces[y][1] for y in crop.line_range]
 
     def repaint(self, row: int, first: int, end: int) -> None:
         here, stop = self.virtual_region.column_span
@@ -48,9 +63,11 @@ class Sliced(Widget):
     ALLOW_SELECT = False
     DEFAULT_CSS = "Sliced { layout: horizontal; }"
 
+    _slices: tuple[Slice, ...] = ()
+
     def compose(self) -> ComposeResult:
-        for _ in range(_SLICES):
-            yield Slice(self.row)
+        self._slices = tuple(Slice(self.row) for _ in range(_SLICES))
+        yield from self._slices
 
     def row(self, y: int) -> Strip:
         """What stands in the row `y`, as wide as the content."""
@@ -58,9 +75,9 @@ class Sliced(Widget):
 
     def repaint(self, row: int, first: int, end: int) -> None:
         """Paint again the columns of `row` from `first` to before `end`."""
-        for part in self.query_children(Slice):
+        for part in self._slices:
             part.repaint(row, first, end)
 
     def repaint_all(self) -> None:
-        for part in self.query_children(Slice):
+        for part in self._slices:
             part.refresh()
