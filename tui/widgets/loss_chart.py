@@ -187,6 +187,7 @@ class LossChart(Sliced):
         super().notify_style_update()
         self._strips.clear()
         self._styles.clear()
+        self.repaint_all()
         self.call_later(self._entitle)
 
     # Title and legend

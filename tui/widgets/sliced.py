@@ -22,13 +22,13 @@ class Slice(Widget):
     def __init__(self, row: Callable[[int], Strip]) -> None:
         super().__init__()
         self._row = row
-        self._pieces: dict[int, tuple[Strip, Strip]] = {}
+        self._pieces: dict[int, Strip] = {}
         self._cut: object = None
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The rows as they are: there is no border or padding to put around each, which would cost more than all.
 
-        Textual asks for all rows between two that changed: what was cut from a row that is still the same is kept.
+        Textual asks for all rows between two that changed: what was cut from a row stays until it is painted again.
         """
         here, background = self.virtual_region.x, self.background_colors[1]
         filters = self.get_line_filters()
@@ -37,20 +37,23 @@ class Slice(Widget):
             self._cut = cut
             self._pieces.clear()
         for y in crop.line_range:
-            row = self._row(y)
-            if y in self._pieces and self._pieces[y][0] is row:
-                continue
-            piece = row.crop(here + crop.x, here + crop.right)
-            for line_filter in filters:
-                piece = piece.apply_filter(line_filter, background)
-            self._pieces[y] = row, piece
-        return [self._pieces[y][1] for y in crop.line_range]
+            if y not in self._pieces:
+                piece = self._row(y).crop(here + crop.x, here + crop.right)
+                for line_filter in filters:
+                    piece = piece.apply_filter(line_filter, background)
+                self._pieces[y] = piece
+        return [self._pieces[y] for y in crop.line_range]
 
     def repaint(self, row: int, first: int, end: int) -> None:
         here, stop = self.virtual_region.column_span
         first, end = max(first, here), min(end, stop)
         if first < end:
+            self._pieces.pop(row, None)
             self.refresh(Region(first - here, row, end - first, 1))
+
+    def repaint_all(self) -> None:
+        self._pieces.clear()
+        self.refresh()
 
 
 class Sliced(Widget):
@@ -80,4 +83,4 @@ class Sliced(Widget):
 
     def repaint_all(self) -> None:
         for part in self._slices:
-            part.refresh()
+            part.repaint_all()
