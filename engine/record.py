@@ -49,6 +49,11 @@ class RunLog:
     def losses(self, values: NDArray[np.float32]) -> None:
         self.loss_buffer.append(values)
 
+    @property
+    def training_began(self) -> bool:
+        """Whether there is anything to lose."""
+        return any(isinstance(event, RunStarted) for event in self.events)
+
     def take_over(self, earlier: RunLog) -> None:
         """Begin with what the run said before it was interrupted."""
         self.loss_buffer = earlier.loss_buffer

@@ -28,7 +28,7 @@ from engine import export, rundir
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.errors import EngineError, RunFolderError, Stopped, TrainingError
-from engine.events import DataProgress, DatasetInfo, Event, Failed, Finished, Notice, RunStarted
+from engine.events import DataProgress, DatasetInfo, Event, Failed, Finished, Notice
 from engine.record import RunLog, RunRecord
 from engine.remote import Listener
 from engine.tail import Tail
@@ -262,7 +262,7 @@ class _Recorder:
                 self.attempt("write the journal", lambda: folder.event(event))
         finally:  # whatever becomes of the summary: whoever waits for the end must see it
             self.closed = closing
-            if closing and folder is not None and not self._has_started():
+            if closing and folder is not None and not self._log.training_began:
                 self._leave_nothing(folder)
             self._log.event(event)
 
@@ -305,9 +305,6 @@ class _Recorder:
             export.write_summary(record, folder)
         else:
             export.write_bundle(record, folder)
-
-    def _has_started(self) -> bool:
-        return any(isinstance(event, RunStarted) for event in self._log.events)
 
     def _leave_nothing(self, folder: rundir.RunFolder) -> None:
         self.folder = None

@@ -338,7 +338,7 @@ class CifarApp(App[None]):
         self.received.append(number)
         training = self.training if self._is_training() else None
         if number == signal.SIGTERM:
-            self._deadline.set(ExitCode.TERMINATED)
+            self._deadline.set(ExitCode.TERMINATED, training_began=training is not None and training.log.training_began)
             if training is not None:
                 training.control.leave()
         elif number == signal.SIGINT and training is not None:

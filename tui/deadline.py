@@ -13,6 +13,10 @@ from typing import Any
 LEAVES_WITHIN = 1.4
 """Seconds from SIGTERM to the end of the process at the latest; batch systems kill for good soon after."""
 
+LEAVES_WITHIN_AT_FIRST = 0.4
+"""Likewise before training begins. There is nothing to save yet, and torch, while it is loaded, lets no thread tell the
+time for up to a second."""
+
 _SHOW_CURSOR = b"\x1b[?25h"
 
 _END_FULL_SCREEN = (
@@ -30,8 +34,9 @@ class Deadline:
         with suppress(termios.error, OSError, ValueError):  # no terminal, nothing to restore
             self._modes = termios.tcgetattr(sys.__stdin__.fileno()) if sys.__stdin__ else None
 
-    def set(self, code: int, seconds: float = LEAVES_WITHIN) -> None:
-        """End the process with `code` after so many seconds, if it has not ended by itself."""
+    def set(self, code: int, *, training_began: bool) -> None:
+        """End the process with `code` in time, if it has not ended by itself."""
+        seconds = LEAVES_WITHIN if training_began else LEAVES_WITHIN_AT_FIRST
         threading.Thread(target=self._wait, args=(code, seconds), name="deadline", daemon=True).start()
 
     def _wait(self, code: int, seconds: float) -> None:

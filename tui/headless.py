@@ -81,7 +81,8 @@ def _signals(run: Run) -> Iterator[list[int]]:
             run.control.stop()
         else:  # whoever terminates a job waits seconds, not for an evaluation
             run.control.leave()
-            deadline.set(ExitCode.TERMINATED if number == signal.SIGTERM else ExitCode.INTERRUPTED)
+            code = ExitCode.TERMINATED if number == signal.SIGTERM else ExitCode.INTERRUPTED
+            deadline.set(code, training_began=run.log.training_began)
 
     if threading.current_thread() is not threading.main_thread():
         yield received  # only the main thread may handle signals

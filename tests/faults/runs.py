@@ -37,10 +37,12 @@ class Program:
             *("--runs-dir", str(self.runs), "--name", name),
         ]
 
-    def start(self, *words: str, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-        """Start the program with `words`, behind another such as strace."""
+    def start(
+        self, *words: str, before: tuple[str, ...] = (), called: tuple[str, ...] = ("-m", "tui")
+    ) -> subprocess.Popen[str]:
+        """Start the program with `words`, behind another such as strace; `called` is how Python finds it."""
         return subprocess.Popen(
-            [*before, sys.executable, "-m", "tui", *words],
+            [*before, sys.executable, *called, *words],
             cwd=self.root,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL,

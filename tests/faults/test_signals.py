@@ -72,6 +72,21 @@ def test_terminated_before_training(program: Program, often: Often) -> None:
         TABLE.count("SIGTERM while torch and the images are loaded", seconds=seconds)
 
 
+def test_terminated_while_nothing_answers(program: Program) -> None:
+    """SIGTERM ends a run that hangs on its images, as on a network drive that has gone."""
+    hangs = "from engine import data; data.load = lambda *_: threading.Event().wait()"
+    called = ("-c", f"import threading; {hangs}; from tui.cli import main; main()")
+    process = program.start("train", *program.constants("hangs"), called=called)
+    give_up = time.monotonic() + PATIENCE
+    while not (program.runs / "hangs").exists():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    code, said = ended(process)
+    assert code == 143, said
+    shutil.rmtree(program.runs / "hangs")
+
+
 @pytest.mark.parametrize(("presses", "status"), [(1, "stopped"), (2, "interrupted")])
 def test_interrupted(program: Program, longer: Path, often: Often, presses: int, status: str) -> None:
     """A first Ctrl-C stops with results, a second leaves with the checkpoint; either can be gone on with."""
