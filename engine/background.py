@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 from engine import rundir
 from engine.config import CONSTANTS, TrainingConfig
 from engine.errors import RunFolderError
+from engine.process import python_running
 from engine.watched import WatchedRun
 
 
@@ -22,7 +22,7 @@ def start(config: TrainingConfig) -> WatchedRun:
     words = [word for constant in CONSTANTS for word in constant.arguments(getattr(chosen, constant.name))]
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tui", "train", *words],
+            [*python_running("tui"), "train", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -21,6 +21,7 @@ from typing import Self
 from engine.bench.contest import Claim
 from engine.config import CONSTANTS, TrainingConfig
 from engine.errors import EngineError
+from engine.process import python_running
 from engine.tail import LOSSES
 
 COLUMNS, ROWS = 120, 40
@@ -44,7 +45,7 @@ class Program:
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.began = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tui", *arguments],
+            [*python_running("tui"), *arguments],
             stdin=inner,
             stdout=inner,
             stderr=inner,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 
 from engine.config import TrainingConfig
 from engine.errors import EngineError
+from engine.process import python_running
 
 COMPARED = 200
 """Iterations whose losses must agree."""
@@ -159,9 +159,7 @@ def contest(config: TrainingConfig, *, stand_in: bool, say: Callable[[str], None
 def _contestant(name: str, config: TrainingConfig, stand_in: bool) -> Iterator[Asked]:
     process = subprocess.Popen(
         [
-            sys.executable,
-            "-m",
-            "engine.bench.contestant",
+            *python_running("engine.bench.contestant"),
             name,
             config.model_dump_json(),
             "stand-in" if stand_in else "as configured",

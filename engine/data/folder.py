@@ -10,20 +10,20 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-import warnings
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from engine.config import CONSTANTS
 from engine.data.cache import cache_key, is_cached, read_cache, write_cache
+from engine.data.decoding import Decoded, Decoder, decode
 from engine.data.found import Found
 from engine.data.imageset import IMAGE_SIZE, ImageSet, Split, fingerprint
 from engine.data.progress import Progress
@@ -33,14 +33,16 @@ from engine.text import clean
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """Files that count as images, as torchvision has them; all others are passed over, and hidden ones too."""
 
-FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
-"""What is decoded, whatever a file's name says. Pillow knows more, and runs other programs for some."""
+CHUNK = 16
+"""Images that are decoded between two looks whether to go on."""
 
-CHUNK = 32
-"""Images that a thread takes at a time."""
+WORTH_A_PROCESS = 1_000
+"""Images that take about as long to decode as a process takes to start."""
 
-MOST_THREADS = 16
+MOST_PROCESSES = 16
 """Each may hold one image of up to `PIL.Image.MAX_IMAGE_PIXELS` (89 million), which bounds the memory."""
+
+Decode = Callable[[Sequence[str | None], NDArray[np.uint8]], Decoded]
 
 _ALLOWED = next(constant.allowed for constant in CONSTANTS if constant.name == "data")
 
@@ -228,27 +230,33 @@ def _read(listing: _Listing, progress: Progress) -> tuple[NDArray[np.uint8], int
         images = np.empty((len(files), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
     except MemoryError:
         raise _problem(f"{listing.root} holds {len(files):,} images, more than fit into memory") from None
+    chunks = iter([range(len(files))[start : start + CHUNK] for start in range(0, len(files), CHUNK)])
+    read, resized = 0, 0
     unreadable: dict[int, str] = {}
-    read = itertools.count(1)
+    counting = threading.Lock()
 
-    def decode(chunk: range) -> int:
-        resized = 0
-        for i in chunk:
+    def work(decoder: Decode) -> None:
+        nonlocal read, resized
+        for chunk in chunks:
+            paths = [files[i].path if files[i].changed >= 0 else None for i in chunk]
             try:
-                resized += _decode(files[i], images[i])
-            except Exception as error:  # noqa: BLE001 - a broken file leads decoders to raise anything
-                unreadable[i] = _reason(error)
-            progress("reading images", next(read), len(files), "images")
-        return resized
+                decoded = decoder(paths, images[chunk.start : chunk.stop])
+            except EOFError:
+                raise _problem(
+                    f"a process that read images broke off somewhere between {files[chunk[0]].path} and"
+                    f" {files[chunk[-1]].name}"
+                ) from None
+            with counting:
+                read += len(chunk)
+                resized += decoded.resized
+                unreadable.update((chunk[place], reason) for place, reason in decoded.unreadable.items())
+                so_far = read
+            progress("reading images", so_far, len(files), "images")
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(_cores(), MOST_THREADS), "read-images") as pool:
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # remarks on odd files have no place on the screen
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        chunks = [pool.submit(decode, range(len(files))[i : i + CHUNK]) for i in range(0, len(files), CHUNK)]
-        try:
-            resized = sum(chunk.result() for chunk in chunks)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    with ThreadPoolExecutor(MOST_PROCESSES, "read-images") as pool, ExitStack() as stack:
+        workers = [pool.submit(work, decoder) for decoder in _decoders(len(files), stack)]
+        for worker in wait(workers, return_when=FIRST_EXCEPTION).done:
+            worker.result()
     if unreadable:
         prefix = len(str(listing.root)) + 1
         named = [f"{files[i].path[prefix:]} ({reason})" for i, reason in sorted(unreadable.items())]
@@ -259,31 +267,14 @@ def _read(listing: _Listing, progress: Progress) -> tuple[NDArray[np.uint8], int
     return images, resized
 
 
-def _decode(file: _File, into: NDArray[np.uint8]) -> bool:
-    """Read one image into an array of shape (32, 32, 3); whether it had to be resized."""
-    if file.changed < 0:
-        raise ValueError("not a file")
-    with Image.open(file.path, formats=FORMATS) as image:
-        # Pillow's own conversion cuts 16 bits off at 255, which leaves a white image.
-        plain = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if image.mode[0] == "I" else image
-        rgb = plain.convert("RGB")
-    resized = rgb.size != (IMAGE_SIZE, IMAGE_SIZE)
-    if resized:
-        rgb = rgb.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR)
-    into[:] = np.asarray(rgb)
-    return resized
-
-
-def _reason(error: Exception) -> str:
-    match error:
-        case UnidentifiedImageError():
-            return "not an image"
-        case Image.DecompressionBombWarning() | Image.DecompressionBombError():
-            return "too many pixels"
-        case OSError() if error.strerror:
-            return error.strerror
-    text = str(error)
-    return text if 0 < len(text) <= 60 else "broken"
+def _decoders(images: int, stack: ExitStack) -> list[Decode]:
+    """What decodes so many images: a process a core, this one where they are few or where no other can be had."""
+    decoders: list[Decode] = []
+    processes = min(_cores(), MOST_PROCESSES, images // WORTH_A_PROCESS)
+    if processes > 1:
+        with suppress(OSError):
+            decoders.extend(stack.enter_context(Decoder()).decode for _ in range(processes))
+    return decoders or [decode]
 
 
 def _splits(listing: _Listing, images: NDArray[np.uint8]) -> tuple[Split, Split]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tarfile
 import threading
 import warnings
@@ -15,7 +16,7 @@ from PIL import Image
 
 from engine.config import TrainingConfig
 from engine.control import Control
-from engine.data import Progress, find, folder, load
+from engine.data import Progress, decoding, find, folder, load
 from engine.data.imageset import ImageSet, fingerprint
 from engine.errors import ConstantError, Stopped
 
@@ -47,6 +48,30 @@ def pictures(root: Path, classes: tuple[str, ...] = ("cat", "dog"), train: int =
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     return pictures(tmp_path / "images")
+
+
+@pytest.fixture(params=[1, 2])
+def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many processes decode; one is this one, which is the way of a few images."""
+    monkeypatch.setattr(folder, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(folder, "_cores", lambda: request.param)
+    count = request.param
+    assert isinstance(count, int)
+    return count
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The processes that decode."""
+    found: list[subprocess.Popen[bytes]] = []
+    real = decoding.Decoder.__init__
+
+    def noted(decoder: decoding.Decoder) -> None:
+        real(decoder)
+        found.append(decoder._process)
+
+    monkeypatch.setattr(decoding.Decoder, "__init__", noted)
+    return found
 
 
 def config(data: Path, tmp_path: Path) -> TrainingConfig:
@@ -276,7 +301,7 @@ def unreadable(root: Path, tmp_path: Path) -> str:
     return raised.value.problems["data"]
 
 
-def test_unreadable_images_are_listed(images: Path, tmp_path: Path) -> None:
+def test_unreadable_images_are_listed(images: Path, tmp_path: Path, processes: int) -> None:
     """All broken files are found in one go, the first of them by name, and nothing is written."""
     broken = images / "train" / "cat"
     (broken / "a.png").write_bytes(b"")
@@ -349,25 +374,78 @@ def test_reading_tells_how_far_it_is(images: Path, tmp_path: Path) -> None:
     assert told[-1] == ("reading images", 10, 10, "images")
 
 
-def test_a_stop_ends_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_ends_the_reading(tmp_path: Path, processes: int, started: list[subprocess.Popen[bytes]]) -> None:
     """A stop takes effect within a few images, and leaves nothing behind."""
     root = pictures(tmp_path / "images", train=100)
     control = Control()
-    decoded: list[str] = []
-    real = folder._decode
+    told: list[int] = []
 
-    def decode(file: folder._File, into: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bool:
-        decoded.append(file.path)
-        return real(file, into)
+    def tell(activity: str, done: int, total: int | None, unit: str) -> None:
+        told.append(done)
+        control.stop()
 
-    monkeypatch.setattr(folder, "_decode", decode)
     with pytest.raises(Stopped):
-        load(config(root, tmp_path), Progress(lambda *_: control.stop(), control))
-    assert len(decoded) <= folder.MOST_THREADS
+        load(config(root, tmp_path), Progress(tell, control))
+    assert told[0] <= folder.CHUNK
+    assert len(told) <= 1 + processes
     assert not (tmp_path / "data").exists()
+    assert len(started) == (processes if processes > 1 else 0)
+    assert all(process.returncode is not None for process in started)
 
 
-def test_a_pause_holds_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("processes", [2], indirect=True)
+def test_processes_decode_alike(
+    tmp_path: Path, processes: int, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many images, which are read by several processes, are the images that one process reads, whatever their names."""
+    root = pictures(tmp_path / "images", ("a", "b\nc", "\udcff"), train=60)
+    picture(root / "train" / "a" / "large.jpg", 9, (100, 70))
+    (tmp_path / "numpy.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)  # what lies there is a person's, and not for us to run
+    together = read(root, tmp_path / "together")
+    assert len(started) == 2
+    monkeypatch.setattr(folder, "_cores", lambda: 1)
+    alone = read(root, tmp_path / "alone")
+    assert len(started) == 2
+    assert together.info == alone.info
+    assert together.notes != ()
+    for one, other in ((together.train, alone.train), (together.test, alone.test)):
+        np.testing.assert_array_equal(one.images, other.images)
+
+
+def test_a_process_that_breaks_off_is_told(
+    images: Path, tmp_path: Path, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image that takes its decoder down is narrowed down in words, and does not take the run with it."""
+    monkeypatch.setattr(folder, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(folder, "_cores", lambda: 2)
+    real = decoding.Decoder.__enter__
+
+    def killed(decoder: decoding.Decoder) -> decoding.Decoder:
+        decoder._process.kill()
+        return real(decoder)
+
+    monkeypatch.setattr(decoding.Decoder, "__enter__", killed)
+    said = unreadable(images, tmp_path)
+    assert said == f"a process that read images broke off somewhere between {images}/train/cat/0.png and 1.png"
+    assert len(started) == 2
+
+
+def test_without_another_process_this_one_decodes(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system gives no more processes, images are read all the same."""
+    monkeypatch.setattr(folder, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(folder, "_cores", lambda: 2)
+
+    def refused(decoder: decoding.Decoder) -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(decoding.Decoder, "__init__", refused)
+    assert len(read(images, tmp_path).train) == 6
+
+
+def test_a_pause_holds_the_reading(tmp_path: Path, processes: int) -> None:
     """A paused reading goes no further than the images in hand, and ends complete once it goes on."""
     root = pictures(tmp_path / "images", train=100)
     control = Control()
