@@ -21,6 +21,7 @@ from engine.config import CONSTANTS, PRESETS, TrainingConfig
 from engine.errors import ConstantError, DataError
 from engine.preflight import Check, Preflight
 from tui.screens import setup
+from tui.screens.help import HelpScreen
 from tui.screens.setup import SetupScreen
 from tui.widgets.config_form import ConfigForm
 from tui.widgets.constant_field import ConstantField
@@ -55,6 +56,9 @@ class SetupApp(App[None]):
         self.push_screen(self.setup)
 
     def start_run(self, config: TrainingConfig) -> None:
+        self.started.append(config)
+
+    def start_in_background(self, config: TrainingConfig) -> None:
         self.started.append(config)
 
     def action_leave(self) -> None:
@@ -105,7 +109,7 @@ async def test_a_look_that_is_ready_enables_start() -> None:
     """Every check is shown with its details, and Ctrl+R starts the run that the form says."""
     app = SetupApp(values={"epochs": 2})
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: not app.button.disabled)
+        await until(pilot, lambda: app.status == "ready")
         assert app.status == "ready"
         for check in READY.checks:
             said = shown(app.panel)
@@ -119,7 +123,7 @@ async def test_a_wrong_constant_disables_start_until_it_is_right() -> None:
     """What is out of bounds cannot be started, by no key and no button; put right, it can."""
     app = SetupApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: not app.button.disabled)
+        await until(pilot, lambda: app.status == "ready")
         app.line("epochs").focus()
         await pilot.press("0")
         await until(pilot, lambda: app.button.disabled)
@@ -129,7 +133,7 @@ async def test_a_wrong_constant_disables_start_until_it_is_right() -> None:
         assert app.started == []
         assert app.clipboard == ""
         await pilot.press("backspace", "3")
-        await until(pilot, lambda: not app.button.disabled)
+        await until(pilot, lambda: app.status == "ready")
         await pilot.press("ctrl+r")
         assert app.started == [TrainingConfig(epochs=3)]
 
@@ -183,7 +187,7 @@ async def test_a_command_that_cannot_be_shown_is_not_copied() -> None:
     """Control characters from a path never slip into the clipboard, from where a shell might run them."""
     app = SetupApp(values={"data": "a\x1b[2J\nb"})
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: not app.button.disabled)
+        await until(pilot, lambda: app.status == "ready")
         await pilot.press("ctrl+y")
         assert app.clipboard == ""
         assert "\x1b" not in shown(app.panel)
@@ -223,13 +227,13 @@ async def test_the_keyboard_alone_starts_a_run() -> None:
     """From the first field to Start on 80×24, by Tab, letters, Enter and Space."""
     app = SetupApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: not app.button.disabled)
+        await until(pilot, lambda: app.status == "ready")
         await pilot.press("enter", *"demo", "enter", "tab", "tab", *"3", "enter", *"64", "down", *"0.01")
         await pilot.press("down", "down", "down", "space", "escape")
         assert app.setup.focused is None
         wanted = TrainingConfig(data="demo", epochs=3, batch_size=64, learning_rate=0.01, evaluate_each_epoch=False)
         assert app.setup.query_one(ConfigForm).config() == wanted
-        await until(pilot, lambda: not app.button.disabled)
+        await until(pilot, lambda: app.status == "ready")
         await pilot.press("tab", "shift+tab")
         assert app.setup.focused is app.button
         await pilot.press("enter")
@@ -240,7 +244,7 @@ async def test_the_foot_names_the_keys_that_work() -> None:
     """Start is dimmed until it works, and Leave is named by the key that leaves from where the focus is."""
     app = SetupApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: not app.button.disabled)
+        await until(pilot, lambda: app.status == "ready")
         foot = app.setup.query_one(Keys)
         await until(
             pilot, lambda: shown(foot).startswith("^r Start ^b Background ^y Copy command ^o Runs f1 Help q Leave")
@@ -272,7 +276,7 @@ async def test_all_of_training_is_in_sight(size: tuple[int, int]) -> None:
     """No scrolling for the constants of the group training, the checks, or Start."""
     app = SetupApp()
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: not app.button.disabled)
+        await until(pilot, lambda: app.status == "ready")
         body = app.setup.query_one("#body").region
         fields = list(app.setup.query(ConstantField))
         assert all(body.contains_region(field.region) for field in fields)
@@ -321,12 +325,60 @@ async def test_a_look_that_never_returns_holds_up_nothing(monkeypatch: pytest.Mo
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, hanging.is_set)
         assert app.status == "looking…"
-        assert app.button.disabled
         app.preset.value = "one-minute look"
-        await until(pilot, lambda: not app.button.disabled)
+        await until(pilot, lambda: app.status == "ready")
         await pilot.press("ctrl+r")
         assert app.started == [TrainingConfig(data="demo", epochs=2)]
     go_on.set()
+
+
+@pytest.mark.parametrize("key", ["ctrl+r", "ctrl+b"])
+async def test_a_start_is_remembered_until_it_is_ready(key: str) -> None:
+    """Ctrl+R while torch is still being loaded starts the run once the look is over, and is not lost."""
+    looking, go_on = threading.Event(), threading.Event()
+
+    def look(config: TrainingConfig) -> Preflight:
+        looking.set()
+        go_on.wait()
+        return READY
+
+    app = SetupApp(look)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, looking.is_set)
+        assert not app.button.disabled
+        await pilot.press(key)
+        assert app.status == "starts when ready…"
+        assert app.started == []
+        go_on.set()
+        await until(pilot, lambda: app.started == [TrainingConfig()])
+        assert app.status == "ready"
+
+
+@pytest.mark.parametrize("instead", ["edit", "dialog", "problem"])
+async def test_a_start_is_forgotten_where_it_no_longer_fits(instead: str) -> None:
+    """A start that was asked for too early does not come as a surprise: not after an edit, under a dialog, or where
+    something stands in the way."""
+    looking, go_on = threading.Event(), threading.Event()
+
+    def look(config: TrainingConfig) -> Preflight:
+        looking.set()
+        go_on.wait()
+        return Preflight((Check("run", False, ("not like this",)),)) if instead == "problem" else READY
+
+    app = SetupApp(look)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, looking.is_set)
+        await pilot.press("ctrl+r")
+        if instead == "edit":
+            app.line("epochs").value = "5"
+            await until(pilot, lambda: app.status == "looking…")
+        elif instead == "dialog":
+            app.push_screen(HelpScreen("", []))
+            await pilot.pause()
+        go_on.set()
+        await until(pilot, lambda: app.status == ("cannot start yet" if instead == "problem" else "ready"))
+        await pilot.pause()
+        assert app.started == []
 
 
 async def test_a_late_answer_is_dropped() -> None:
@@ -351,7 +403,6 @@ async def test_a_late_answer_is_dropped() -> None:
         app.setup.post_message(SetupScreen.Looked(TrainingConfig(), READY))
         await pilot.pause()
         assert app.status == "looking…"
-        assert app.button.disabled
         go_on.set()
         await until(pilot, lambda: app.status != "looking…")
         assert app.status == "cannot start yet"
@@ -369,7 +420,6 @@ async def test_the_look_waits_until_typing_rests() -> None:
         await pilot.press(*"123")
         await pilot.pause()
         assert app.status == "looking…"
-        assert app.button.disabled
     assert looked == []
 
 
@@ -389,7 +439,7 @@ async def test_any_size_and_back() -> None:
     """Resized down to 1×1 and back the screen is whole again, with all that was typed."""
     app = SetupApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: not app.button.disabled)
+        await until(pilot, lambda: app.status == "ready")
         before = shown(app.setup)
         for size in ((1, 1), (200, 60), (3, 50), (300, 2), (1, 1), (120, 40)):
             await pilot.resize_terminal(*size)
@@ -404,5 +454,5 @@ async def test_what_a_look_says_is_plain_text() -> None:
     hostile = Preflight((Check("data", True, ("[/x][bold]\x1b[2Jpics", "a\x07b")),))
     app = SetupApp(lambda config: hostile)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: not app.button.disabled)
+        await until(pilot, lambda: app.status == "ready")
         assert "data ✔ [/x][bold]pics a\ufffdb" in shown(app.panel)

@@ -112,6 +112,8 @@ class SetupScreen(Screen[None]):
         self._config: TrainingConfig | None = None
         self._refused: dict[str, str] = {}
         self._preflight: Preflight | None = None
+        self._wish: Callable[[TrainingConfig], None] | None = None
+        """What was asked for before the look was over."""
 
     def compose(self) -> ComposeResult:
         self._arrange(self.app.size)  # before anything stands in it, so that styles are worked out once
@@ -175,6 +177,7 @@ class SetupScreen(Screen[None]):
     def _use(self, config: TrainingConfig | None) -> None:
         self._config = config
         self._preflight = None
+        self._wish = None
         if self._waiting is not None:
             self._waiting.stop()
         if config is None:
@@ -221,14 +224,17 @@ class SetupScreen(Screen[None]):
         self._preflight = event.preflight
         self._panel.show_checks(event.preflight)
         self._form.show_problems({**self._refused, **event.preflight.problems})
+        wish, self._wish = self._wish, None
         self._show_status()
+        if wish is not None and self._ready and self.app.screen is self:
+            wish(event.config)
 
     def _show_status(self) -> None:
         preflight = self._preflight
         if self._config is None:
             said, wrong = "a constant is wrong", True
         elif preflight is None:
-            said, wrong = "looking…", False
+            said, wrong = "looking…" if self._wish is None else "starts when ready…", False
         elif preflight.ready:
             said, wrong = "ready", False
         else:
@@ -236,12 +242,17 @@ class SetupScreen(Screen[None]):
         status = self.query_one("#status", Static)
         status.update(Content(said))
         status.set_class(wrong, "-wrong")
-        self.query_one(Button).disabled = not self._ready
+        self.query_one(Button).disabled = not self._startable
         self.refresh_bindings()
 
     @property
     def _ready(self) -> bool:
         return self._config is not None and self._preflight is not None and self._preflight.ready
+
+    @property
+    def _startable(self) -> bool:
+        """Whether a start may be asked for: where the look is not over yet, it is done as soon as it is."""
+        return self._ready or (self._config is not None and self._preflight is None)
 
     # Presets and keys
 
@@ -257,18 +268,23 @@ class SetupScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None shows a key as not working now."""
         if action in ("start", "start_in_background"):
-            return self._ready or None
+            return self._startable or None
         if action == "copy_command":
             return self._config is not None or None
         return super().check_action(action, parameters)
 
     def action_start(self) -> None:
-        if self._config is not None and self._ready:
-            cast(StartsRuns, self.app).start_run(self._config)
+        self._start(cast(StartsRuns, self.app).start_run)
 
     def action_start_in_background(self) -> None:
+        self._start(cast(StartsRuns, self.app).start_in_background)
+
+    def _start(self, start: Callable[[TrainingConfig], None]) -> None:
         if self._config is not None and self._ready:
-            cast(StartsRuns, self.app).start_in_background(self._config)
+            start(self._config)
+        elif self._startable:
+            self._wish = start
+            self._show_status()
 
     def action_copy_command(self) -> None:
         command = self._panel.command
