@@ -136,6 +136,22 @@ def test_app_is_terminated(program: Program, longer: Path, often: Often) -> None
         TABLE.count("SIGTERM to the app", seconds=seconds)
 
 
+def test_app_is_terminated_on_its_form(program: Program, often: Often) -> None:
+    """SIGTERM while the form is read and torch is loaded behind it leaves the terminal as it was, too."""
+    for seed in range(often(2, 20)):
+        with Terminal(*program.constants("form"), cwd=program.root, columns=80, rows=24) as terminal:
+            modes = terminal.modes()
+            terminal.wait_for("Start")
+            terminal.read_for(random.Random(seed).uniform(0, 2))
+            sent = time.monotonic()
+            terminal.terminate()
+            assert terminal.wait_for_end() == 143
+            seconds = time.monotonic() - sent
+            assert terminal.modes() == modes
+            assert not terminal.on_other_screen
+        TABLE.count("SIGTERM to the app on its form", seconds=seconds)
+
+
 def test_terminal_that_does_not_read_delays_no_exit(program: Program) -> None:
     """SIGTERM ends the app in time even where its terminal takes nothing any more."""
     with Terminal(*program.constants("stuck", epochs=400), cwd=program.root, columns=120, rows=40) as terminal:
