@@ -62,6 +62,25 @@ def test_leaving_while_it_trains(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())["status"] == "completed"
 
 
+def test_ctrl_z_after_leaving(tmp_path: Path) -> None:
+    """A run that goes on without the app can be stopped with Ctrl+Z, and goes on when the shell continues it."""
+    shell = ("bash", "-mc", '"$@"; fg', "bash")
+    with Terminal(*LONG, cwd=tmp_path, before=shell) as terminal:
+        terminal.wait_for("ready")
+        terminal.press(CTRL_R)
+        terminal.wait_for("epoch 1 of 50")
+        terminal.press("q")
+        terminal.wait_for("What should become of it?")
+        terminal.press("\x1b[Z", ENTER)
+        terminal.wait_for("training, epoch 1 of 50")
+        terminal.press("\x1a")
+        terminal.wait_for("Stopped")
+        terminal.wait_for("training, epoch 2 of 50")
+        terminal.press("\x03")
+        assert terminal.wait_for_end() == 130
+    assert json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())["status"] == "stopped"
+
+
 def test_terminal_as_small_as_it_gets(tmp_path: Path) -> None:
     """A terminal made as small as 1×1 and large again while it trains shows the whole screen; the run never notices."""
     with Terminal(*QUICK, cwd=tmp_path) as terminal:

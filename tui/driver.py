@@ -73,18 +73,27 @@ class SteadyDriver(LinuxDriver):
         super().close()
         self._link.close()
 
-    def _sigcont_application(self, *signal_and_frame: Any) -> None:
-        """Go on after SIGSTOP. Textual takes the terminal once more without having given it back, as only SIGTSTP does:
-        two threads would read the keys, and the terminal be left in the app's own modes."""
-        if self._shown:
-            self._on_the_loop(self._take_the_terminal_again)
-        else:
-            super()._sigcont_application(*signal_and_frame)
+    # Stopping and going on are done on the event loop: a signal may come in the very middle of taking the terminal or
+    # giving it back, and a terminal that is taken twice is remembered, and left, in the app's own modes.
 
-    def _take_the_terminal_again(self) -> None:
+    def _sigtstp_application(self, *signal_and_frame: Any) -> None:
+        self._on_the_loop(self._stop)
+
+    def _sigcont_application(self, *signal_and_frame: Any) -> None:
+        self._on_the_loop(self._go_on)
+
+    def _stop(self) -> None:
         if self._shown:
             self.suspend_application_mode()
-            self.resume_application_mode()
+            self._must_signal_resume = True
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _go_on(self) -> None:
+        if self._shown:  # SIGSTOP gives no time to give the terminal back
+            self.suspend_application_mode()
+        elif not self._must_signal_resume:  # the app has ended
+            return
+        self.resume_application_mode()
 
     def _resized(self) -> None:
         if not self._in_band_window_resize:

@@ -26,6 +26,8 @@ def start(config: TrainingConfig, *, watch: Path | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: screen.heard(number))
     screen.run()
+    for number in (signal.SIGTSTP, signal.SIGCONT):  # Textual leaves its own, which want to draw the screen again
+        signal.signal(number, signal.SIG_DFL)
     gc.enable()  # where the app ended before it did so itself
     code: int = ExitCode.FAILED if screen.return_code else ExitCode.DONE
     if screen.training is not None:

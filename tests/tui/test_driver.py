@@ -60,3 +60,30 @@ async def test_the_last_size_is_heard_of_last(monkeypatch: pytest.MonkeyPatch) -
             await asyncio.sleep(0)
     assert listener.sizes == [(1, 40), (80, 24)]
     driver.close()
+
+
+@pytest.mark.usefixtures("handlers")
+async def test_continued_while_the_terminal_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app that is continued twice at once takes the terminal as often as it gives it back, so its modes stay known."""
+    done = []
+
+    def give_back(driver: LinuxDriver) -> None:
+        done.append("given back")
+        if len(done) == 2:
+            os.kill(os.getpid(), signal.SIGCONT)
+
+    monkeypatch.setattr(LinuxDriver, "start_application_mode", lambda driver: done.append("taken"))
+    monkeypatch.setattr(LinuxDriver, "stop_application_mode", give_back)
+    driver = SteadyDriver(cast("App[Any]", Listener()))
+    driver.start_application_mode()
+    os.kill(os.getpid(), signal.SIGCONT)
+    async with asyncio.timeout(60):
+        while len(done) < 5:
+            await asyncio.sleep(0)
+    assert done == ["taken", "given back", "taken", "given back", "taken"]
+    driver.stop_application_mode()
+    os.kill(os.getpid(), signal.SIGCONT)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert done[5:] == ["given back"]  # an app that has ended does not come back
+    driver.close()
