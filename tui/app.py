@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual.actions import ActionParseResult
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
@@ -33,6 +33,7 @@ from engine.text import clean
 from tui.deadline import Deadline
 from tui.driver import SteadyDriver
 from tui.exit_codes import ExitCode
+from tui.keys_in_order import KeysInOrder
 from tui.screens.dialogs import ExportTo, coming_back, images_missing, leaving, unfinished
 from tui.screens.help import HelpScreen
 from tui.screens.setup import SetupScreen
@@ -64,7 +65,7 @@ def _collect_garbage_again() -> None:
         gc.enable()
 
 
-class CifarApp(App[None]):
+class CifarApp(KeysInOrder):
     """The form, then the training, then the results, and from there the form again."""
 
     TITLE = "cifar-tui"

@@ -64,7 +64,7 @@ async def test_the_last_size_is_heard_of_last(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("handlers")
 async def test_continued_while_the_terminal_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An app that is continued twice at once takes the terminal as often as it gives it back, so its modes stay known."""
+    """An app continued twice at once takes the terminal as often as it gives it back, and its modes stay known."""
     done = []
 
     def give_back(driver: LinuxDriver) -> None:
