@@ -16,8 +16,8 @@ from textual.message import Message
 from textual.widget import Widget
 
 PATIENCE = 1.0
-"""Seconds after which the next key is handled in any case: what tells that a key is through can get lost with a screen
-that is taken down."""
+"""Seconds after which keys are held back no longer: what tells that a key is through can get lost with a screen that is
+taken down, and a screen that hangs must not keep anybody from leaving."""
 
 
 class KeysInOrder(App[None]):
@@ -47,25 +47,30 @@ class KeysInOrder(App[None]):
 
     async def _handle_first(self) -> None:
         typed, widget = self._typed[0], self._hears()
-        self._give_up = asyncio.get_running_loop().call_later(PATIENCE, self.call_later, self._next, typed)
+        loop = asyncio.get_running_loop()
+        self._give_up = loop.call_later(PATIENCE, self.call_later, self._hold_back_no_longer, typed)
         await super().on_event(typed)
         widget.post_message(self.Passed(typed, widget, again=True))
 
     async def on_keys_in_order_passed(self, passed: Passed) -> None:
+        if passed.typed not in self._typed:  # given up
+            return
         widget = self._hears()
         if passed.again or widget is not passed.widget:  # to another one, so that it is ready for the next key
             widget.post_message(self.Passed(passed.typed, widget, again=False))
-        else:
-            await self._next(passed.typed)
-
-    async def _next(self, after: events.Event) -> None:
-        if not self._typed or self._typed[0] is not after:  # given up before
             return
         if self._give_up is not None:
             self._give_up.cancel()
         self._typed.popleft()
         if self._typed:
             await self._handle_first()
+
+    async def _hold_back_no_longer(self, after: events.Event) -> None:
+        if after in self._typed:
+            _, *held = self._typed
+            self._typed.clear()
+            for typed in held:
+                await super().on_event(typed)
 
     def _hears(self) -> Widget:
         """Where a key would go now."""
