@@ -54,7 +54,7 @@ def test_leaving_while_it_trains(tmp_path: Path) -> None:
         terminal.wait_for("paused", without="What should become of it?")
         terminal.press("q")
         terminal.wait_for("What should become of it?")
-        terminal.press("\x1b[Z", ENTER)  # Shift+Tab: from Stay to going on
+        terminal.press("\x1b[Z" + ENTER + "p")  # Shift+Tab: from Stay to going on; p is for nobody any more
         assert terminal.wait_for_end() == 0
         assert "first  completed" in terminal.text
     assert json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())["status"] == "completed"

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
+from textual._context import active_message_pump
 from textual.actions import ActionParseResult
 from textual.app import SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
@@ -258,6 +260,14 @@ class CifarApp(KeysInOrder):
         if not isinstance(self.screen, SetupScreen):  # the app began with a run
             self.switch_screen(self.first_screen())
 
+    def pop_screen(self) -> AwaitComplete:
+        """Take the topmost screen down, where it does not itself ask for that after it was: Textual would then take the
+        one below with it."""
+        asks = active_message_pump.get()
+        if isinstance(asks, Screen) and asks is not self.screen:
+            return AwaitComplete()
+        return super().pop_screen()
+
     def action_runs(self) -> None:
         """Choose among the runs on disk."""
         from engine import rundir
@@ -326,9 +336,7 @@ class CifarApp(KeysInOrder):
         assert self.training is not None
         if answer == "stop":
             self.training.control.stop()
-        elif answer == "go_on":
-            self.training.control.resume()  # paused without a screen would be paused for ever
-        else:
+        elif answer != "go_on":
             return
         self.exit()
 
@@ -349,12 +357,7 @@ class CifarApp(KeysInOrder):
 
     def terminal_gone(self) -> None:
         """Nobody sees the screen any more: the run goes on without it."""
-        if self.is_cut_off:
-            return
         self.is_cut_off = True
-        if self._is_training():
-            assert self.training is not None
-            self.training.control.resume()  # paused without a screen would be paused for ever
         self.exit()
 
     def terminal_caught_up(self) -> None:

@@ -33,6 +33,7 @@ def start(config: TrainingConfig, *, watch: Path | None = None) -> int:
     if screen.training is not None:
         from tui.headless import follow, nowhere, on_terminal  # only now: it brings numpy, which the form does without
 
+        screen.training.control.resume()  # paused without a screen would be paused for ever
         code = follow(screen.training, nowhere() if screen.is_cut_off else on_terminal())
     if signal.SIGTERM in screen.received:
         return ExitCode.TERMINATED

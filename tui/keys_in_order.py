@@ -41,6 +41,8 @@ class KeysInOrder(App[None]):
         if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
             return
+        if self._exit:  # typed for what comes after the app
+            return
         self._typed.append(event)
         if len(self._typed) == 1:
             await self._handle_first()
@@ -66,7 +68,7 @@ class KeysInOrder(App[None]):
             await self._handle_first()
 
     async def _hold_back_no_longer(self, after: events.Event) -> None:
-        if after in self._typed:
+        if after in self._typed and not self._exit:
             _, *held = self._typed
             self._typed.clear()
             for typed in held:

@@ -160,7 +160,6 @@ async def test_leaving_asks(make_app: Make, presses: list[str], exits: bool, sto
         await pilot.press(*presses[1:])
         assert app._exit is exits
         assert run.control.stops == stops
-        assert run.control.paused is not exits  # paused without a screen it would be paused for ever
         app.exit()
 
 
@@ -295,6 +294,25 @@ async def test_run_that_ends_behind_the_palette(make_app: Make) -> None:
         await pilot.press("ctrl+p")
         await until(pilot, lambda: isinstance(app.screen, CommandPalette))
         await pilot.press("escape")
+
+
+async def test_dialog_that_is_closed_twice(make_app: Make) -> None:
+    """An answer that comes when its dialog was taken down already takes no other screen down."""
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        form = app.screen
+        await pilot.press("f1")
+        await until(pilot, lambda: app.screen is not form)
+        dialog = app.screen
+
+        def answer() -> None:
+            dialog.dismiss()
+
+        dialog.call_later(answer)
+        app.pop_screen()
+        await pilot.pause()
+        assert app.screen is form
 
 
 async def test_broken_screen_leaves_the_run_alone(
