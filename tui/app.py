@@ -25,7 +25,9 @@ from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
+from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import OptionList
 
 from engine.config import TrainingConfig
@@ -388,9 +390,12 @@ class CifarApp(KeysInOrder):
         )
 
     def _handle_exception(self, error: Exception) -> None:
-        # Once the app is leaving, a screen may be taken down while it is still being put up: no news to anybody.
-        if not self._exit:
+        # What is taken down while it is still being put up, or at work, misses its own parts: no news to anybody.
+        if not self._exit and self._stands(active_message_pump.get()):
             super()._handle_exception(error)
+
+    def _stands(self, pump: MessagePump) -> bool:
+        return not isinstance(pump, Widget) or any(node in self.screen_stack for node in pump.ancestors_with_self)
 
     def _fatal_error(self) -> None:
         # Textual would print the traceback with all local variables. A person gets one line, a bug report the file.

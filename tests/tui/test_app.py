@@ -315,6 +315,19 @@ async def test_dialog_that_is_closed_twice(make_app: Make) -> None:
         assert app.screen is form
 
 
+async def test_dialog_that_misses_its_parts_once_it_is_closed(make_app: Make) -> None:
+    """What a dialog was about to do when it was closed does not break the app off."""
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        app.screen.call_later(app.screen.query_one, "#gone")
+        app.pop_screen()
+        await pilot.pause()
+        assert isinstance(app.screen, SetupScreen)
+
+
 async def test_broken_screen_leaves_the_run_alone(
     make_app: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
