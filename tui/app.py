@@ -25,10 +25,10 @@ from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
-from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import OptionList
+from textual.worker import NoActiveWorker, get_current_worker
 
 from engine.config import TrainingConfig
 from engine.errors import ConstantError, EngineError
@@ -391,11 +391,13 @@ class CifarApp(KeysInOrder):
 
     def _handle_exception(self, error: Exception) -> None:
         # What is taken down while it is still being put up, or at work, misses its own parts: no news to anybody.
-        if not self._exit and self._stands(active_message_pump.get()):
+        try:
+            where: object = get_current_worker().node
+        except NoActiveWorker:
+            where = active_message_pump.get()
+        taken_down = isinstance(where, Widget) and set(self.screen_stack).isdisjoint(where.ancestors_with_self)
+        if not self._exit and not taken_down:
             super()._handle_exception(error)
-
-    def _stands(self, pump: MessagePump) -> bool:
-        return not isinstance(pump, Widget) or any(node in self.screen_stack for node in pump.ancestors_with_self)
 
     def _fatal_error(self) -> None:
         # Textual would print the traceback with all local variables. A person gets one line, a bug report the file.

@@ -315,14 +315,23 @@ async def test_dialog_that_is_closed_twice(make_app: Make) -> None:
         assert app.screen is form
 
 
-async def test_dialog_that_misses_its_parts_once_it_is_closed(make_app: Make) -> None:
+@pytest.mark.parametrize("works", ["in its own task", "in a worker"])
+async def test_dialog_that_misses_its_parts_once_it_is_closed(make_app: Make, works: str) -> None:
     """What a dialog was about to do when it was closed does not break the app off."""
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, SetupScreen))
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
-        app.screen.call_later(app.screen.query_one, "#gone")
+        dialog = app.screen
+
+        async def work() -> None:
+            dialog.query_one("#gone")
+
+        if works == "in a worker":
+            dialog.run_worker(work())
+        else:
+            dialog.call_later(work)
         app.pop_screen()
         await pilot.pause()
         assert isinstance(app.screen, SetupScreen)
