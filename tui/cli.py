@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 
 
 def main() -> None:
-    """What the console script runs."""
+    """What the console script runs. Ends the process."""
     code = execute(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and told: Ctrl-C has nothing left to stop
-    try:
-        sys.stdout.flush()
-    except OSError:  # the reader has gone: the interpreter would complain of what is left to be written
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # the reader has gone
+            stream.flush()
+    # Not `sys.exit`: torch may still be loaded, or compute, in a thread, and an interpreter that ends amid that aborts.
+    os._exit(code)
 
 
 def execute(arguments: list[str]) -> int:

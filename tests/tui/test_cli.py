@@ -38,6 +38,33 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.strip().replace(".", "").isdecimal()
 
 
+COMPUTES = """
+import sys, threading
+import torch
+from tui.cli import main
+
+def compute():
+    images, weights = torch.ones(8, 3, 32, 32), torch.ones(6, 3, 5, 5, requires_grad=True)
+    while True:
+        torch.nn.functional.conv2d(images, weights).sum().backward()
+        began.set()
+
+began = threading.Event()
+for _ in range(2):
+    threading.Thread(target=compute, daemon=True).start()
+began.wait()
+sys.argv = ["cifar-tui", "--version"]
+main()
+"""
+
+
+def test_leaving_while_torch_computes() -> None:
+    """The program ends with its exit code and all it said, also where torch is loaded or computes in a thread still."""
+    ended = subprocess.run([sys.executable, "-c", COMPUTES], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.strip().replace(".", "").isdecimal()
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_enough_to_work_from(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """--help of every command names every flag, and of the constants also what is allowed and the default."""
