@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from tui.app import CifarApp
 from tui.screens.results import ResultsScreen
@@ -49,7 +50,9 @@ async def take(images: Path) -> None:
     """Go through the app from the form to the results."""
     app = CifarApp({"data": str(images), "name": "brisk-heron"})
     async with app.run_test(size=WIDE) as pilot:
-        await until(lambda: bool(app.screen.query("Button")) and not app.screen.query_one("Button").disabled)
+        await until(
+            lambda: bool(app.screen.query("#status")) and app.screen.query_one("#status", Static).content == "ready"
+        )
         await photograph(pilot, "setup")
         await photograph(pilot, "setup-80x24", NARROW)
         await pilot.press("ctrl+r")

@@ -18,17 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
-from textual._context import active_message_pump
-from textual.actions import ActionParseResult
 from textual.app import SystemCommand
-from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette
-from textual.dom import DOMNode
 from textual.screen import Screen
-from textual.widget import Widget
-from textual.widgets import OptionList
-from textual.worker import NoActiveWorker, get_current_worker
 
 from engine.config import TrainingConfig
 from engine.errors import ConstantError, EngineError
@@ -37,10 +29,10 @@ from engine.text import clean
 from tui.deadline import Deadline
 from tui.driver import SteadyDriver
 from tui.exit_codes import ExitCode
-from tui.keys_in_order import KeysInOrder
 from tui.screens.dialogs import ExportTo, coming_back, images_missing, leaving, unfinished
 from tui.screens.help import HelpScreen
 from tui.screens.setup import SetupScreen
+from tui.steady_app import SteadyApp
 from tui.theme import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -69,7 +61,7 @@ def _collect_garbage_again() -> None:
         gc.enable()
 
 
-class CifarApp(KeysInOrder):
+class CifarApp(SteadyApp):
     """The form, then the training, then the results, and from there the form again."""
 
     TITLE = "cifar-tui"
@@ -262,14 +254,6 @@ class CifarApp(KeysInOrder):
         if not isinstance(self.screen, SetupScreen):  # the app began with a run
             self.switch_screen(self.first_screen())
 
-    def pop_screen(self) -> AwaitComplete:
-        """Take the topmost screen down, where it does not itself ask for that after it was: Textual would then take the
-        one below with it."""
-        asks = active_message_pump.get()
-        if isinstance(asks, Screen) and asks is not self.screen:
-            return AwaitComplete()
-        return super().pop_screen()
-
     def action_runs(self) -> None:
         """Choose among the runs on disk."""
         from engine import rundir
@@ -366,20 +350,6 @@ class CifarApp(KeysInOrder):
         """The terminal reads again after frames were left out."""
         self.refresh(layout=True)
 
-    async def run_action(
-        self,
-        action: str | ActionParseResult,
-        default_namespace: DOMNode | None = None,
-        namespaces: Mapping[str, DOMNode] | None = None,
-    ) -> bool:
-        """Do what a key asks for, but page through no list before it is laid out: Textual would look for its lines and
-        break off."""
-        if "page_" in str(action) and isinstance(default_namespace, OptionList | CommandPalette):
-            lists = default_namespace.walk_children(OptionList, with_self=True)
-            if not all(options.scrollable_content_region for options in lists):
-                return False
-        return await super().run_action(action, default_namespace, namespaces)
-
     def action_help(self) -> None:
         """What the screen shows, and its keys."""
         keys: dict[str, list[str]] = {}
@@ -388,16 +358,6 @@ class CifarApp(KeysInOrder):
         self.push_screen(
             HelpScreen(getattr(self.screen, "HELP", ""), [(" ".join(names), does) for does, names in keys.items()])
         )
-
-    def _handle_exception(self, error: Exception) -> None:
-        # What is taken down while it is still being put up, or at work, misses its own parts: no news to anybody.
-        try:
-            where: object = get_current_worker().node
-        except NoActiveWorker:
-            where = active_message_pump.get()
-        taken_down = isinstance(where, Widget) and set(self.screen_stack).isdisjoint(where.ancestors_with_self)
-        if not self._exit and not taken_down:
-            super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
         # Textual would print the traceback with all local variables. A person gets one line, a bug report the file.

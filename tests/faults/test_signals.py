@@ -113,6 +113,17 @@ def test_interrupted(program: Program, longer: Path, often: Often, presses: int,
         TABLE.count(f"Ctrl-C, {'once' if presses == 1 else 'twice'}")
 
 
+def terminated(terminal: Terminal, modes: object) -> float:
+    """Seconds that the app takes to leave on SIGTERM, the terminal set to `modes` again."""
+    sent = time.monotonic()
+    terminal.terminate()
+    assert terminal.wait_for_end() == 143
+    seconds = time.monotonic() - sent
+    assert terminal.modes() == modes
+    assert not terminal.on_other_screen
+    return seconds
+
+
 def test_app_is_terminated(program: Program, longer: Path, often: Often) -> None:
     """SIGTERM to the app leaves a checkpoint and a terminal as it was, with exit code 143."""
     for seed in range(often(1, 10)):
@@ -123,12 +134,7 @@ def test_app_is_terminated(program: Program, longer: Path, often: Often) -> None
             terminal.press("\x12")
             begun(program.runs / name)
             time.sleep(random.Random(seed).uniform(0, 1))
-            sent = time.monotonic()
-            terminal.terminate()
-            assert terminal.wait_for_end() == 143
-            seconds = time.monotonic() - sent
-            assert terminal.modes() == modes
-            assert not terminal.on_other_screen
+            seconds = terminated(terminal, modes)
         code, said = program.resume(name)
         assert code == 0, said
         assert_same(program.runs / name, longer)
@@ -143,12 +149,7 @@ def test_app_is_terminated_on_its_form(program: Program, often: Often) -> None:
             modes = terminal.modes()
             terminal.wait_for("Start")
             terminal.read_for(random.Random(seed).uniform(0, 2))
-            sent = time.monotonic()
-            terminal.terminate()
-            assert terminal.wait_for_end() == 143
-            seconds = time.monotonic() - sent
-            assert terminal.modes() == modes
-            assert not terminal.on_other_screen
+            seconds = terminated(terminal, modes)
         TABLE.count("SIGTERM to the app on its form", seconds=seconds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 
 from textual.app import ComposeResult
@@ -72,9 +73,9 @@ class Sliced(Widget):
         self._slices = tuple(Slice(self.row) for _ in range(_SLICES))
         yield from self._slices
 
+    @abstractmethod
     def row(self, y: int) -> Strip:
         """What stands in the row `y`, as wide as the content."""
-        raise NotImplementedError
 
     def repaint(self, row: int, first: int, end: int) -> None:
         """Paint again the columns of `row` from `first` to before `end`."""
