@@ -1,4 +1,4 @@
-"""Textual's app, made not to break off over what nobody sees: a list that is not laid out yet, a dialog on its way out."""
+"""Textual's app, made not to break off over what nobody sees: a list not laid out yet, a dialog on its way out."""
 
 from __future__ import annotations
 
@@ -44,10 +44,12 @@ class SteadyApp(KeysInOrder):
 
     def _handle_exception(self, error: Exception) -> None:
         # What is taken down while it is still being put up, or at work, misses its own parts: no news to anybody.
+        if not self._exit and not self._comes_from_what_is_gone():
+            super()._handle_exception(error)
+
+    def _comes_from_what_is_gone(self) -> bool:
         try:
             where: object = get_current_worker().node
         except NoActiveWorker:
             where = active_message_pump.get(None)
-        taken_down = isinstance(where, Widget) and set(self.screen_stack).isdisjoint(where.ancestors_with_self)
-        if not self._exit and not taken_down:
-            super()._handle_exception(error)
+        return isinstance(where, Widget) and set(self.screen_stack).isdisjoint(where.ancestors_with_self)
