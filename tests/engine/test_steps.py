@@ -14,7 +14,6 @@ from engine import models
 from engine.adam import Adam, flatten
 from engine.events import Notice
 from engine.graphed import GraphedSteps
-from engine.layout import blocked
 from engine.record import RunLog
 from engine.resident import ResidentImages
 from engine.steps import EagerSteps, Steps
@@ -188,20 +187,6 @@ def test_flattening_keeps_a_network() -> None:
     gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
     assert torch.equal(flat.grad, torch.cat(gradients))
     assert flat.grad.any()
-
-
-@pytest.mark.parametrize("batch", [1, 2, 32, 500])
-def test_blocks_change_no_bit(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keeping oneDNN's layout between the layers gives the very logits and gradients of the usual layout."""
-    images = torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(3)) * 2 - 1
-    results = []
-    for layout in (blocked, lambda images: images):
-        monkeypatch.setattr("engine.models.cnn.blocked", layout)
-        model = built()
-        logits = model(images)
-        logits.square().sum().backward()
-        results.append([logits, *(p.grad for p in model.parameters())])
-    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
 def test_recording_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
