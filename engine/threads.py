@@ -62,7 +62,7 @@ def _candidates(most: int) -> tuple[int, ...]:
 def _steps(model: nn.Module, batch_size: int) -> Callable[[], object]:
     """What does one training step of `model` on made-up images."""
     size = min(batch_size, 256)  # enough to tell the counts apart, and quick for a batch of the whole set
-    inputs, labels = torch.zeros(size, 3, IMAGE_SIZE, IMAGE_SIZE), torch.zeros(size, dtype=torch.int64)
+    inputs, labels = torch.rand(size, 3, IMAGE_SIZE, IMAGE_SIZE), torch.zeros(size, dtype=torch.int64)
     optimizer = Adam(flatten(model), learning_rate=0.001)
     model.train()
     return partial(step, model, nn.CrossEntropyLoss(), optimizer, inputs, labels, "float32")
