@@ -98,7 +98,8 @@ class CifarApp(SteadyApp):
 
     def on_mount(self) -> None:
         if self._watch is None:
-            self.push_screen(self.first_screen())
+            # Later: until the app runs, Textual shows nothing, and throws away what a screen painted.
+            self.call_later(self.push_screen, self.first_screen())
             self.set_timer(PAINTED_AFTER, self._look_for_runs)
         else:
             self.show_run(self._watch)

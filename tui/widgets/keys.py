@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import events
+from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Footer
@@ -22,14 +23,17 @@ class Keys(Footer):
 
     def __init__(self) -> None:
         super().__init__(compact=True)
+        # Textual's own comes up empty and is filled after the first paint, which throws that paint away.
+        self.set_reactive(Footer._bindings_ready, True)
         self._bindings_shown: list[tuple[Binding, bool]] = []
 
+    def compose(self) -> ComposeResult:
+        self._bindings_shown = _shown(self.screen)
+        self._make_room()
+        yield from super().compose()
+
     def bindings_changed(self, screen: Screen[object]) -> None:
-        active = screen.active_bindings.values()
-        shown = [(key.binding, key.enabled) for key in active if key.binding.show]
-        if shown != self._bindings_shown:
-            self._bindings_shown = shown
-            self._make_room()
+        if _shown(screen) != self._bindings_shown:
             super().bindings_changed(screen)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -47,4 +51,11 @@ class Keys(Footer):
                 words[binding.action] = key
             else:
                 words.setdefault(binding.action, f"{key} {binding.description} ")
-        self.show_command_palette = len("".join(words.values())) + len("^p palette ") <= self.size.width
+        self.show_command_palette = (
+            len("".join(words.values())) + len("^p palette ") <= (self.size or self.app.size).width
+        )
+
+
+def _shown(screen: Screen[object]) -> list[tuple[Binding, bool]]:
+    active = screen.active_bindings.values()
+    return [(key.binding, key.enabled) for key in active if key.binding.show]
