@@ -18,7 +18,7 @@ def start(config: TrainingConfig) -> WatchedRun:
     """
     rundir.check_new(config)
     name = config.name or rundir.new_name(config.runs_dir)
-    chosen = config.model_copy(update={"name": name})
+    chosen = config.replaced(name=name)
     words = [word for constant in CONSTANTS for word in constant.arguments(getattr(chosen, constant.name))]
     try:
         process = subprocess.Popen(

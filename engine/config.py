@@ -2,21 +2,23 @@
 
 A field of `TrainingConfig` is all there is to a constant: its name is the flag's and the record's name, its type and
 bounds check the flag and the form alike, its help stands under the form's field and behind `--help`. Whoever needs to
-walk over the constants reads `CONSTANTS`. Nothing here imports torch: the form is painted before torch is loaded.
+walk over the constants reads `CONSTANTS`. Nothing here imports torch, and pydantic only once there is a value to check
+that is no default: the form is painted before either is loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Self
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticUndefined
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_type_hints
 
 from engine import models
 from engine.errors import ConstantError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
 
 DATA_SOURCES = ("cifar10", "demo")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -76,35 +78,37 @@ def _constant(
     unit: str = "",
     choices: tuple[str, ...] = (),
     open_choices: bool = False,
+    check: Callable[[Any], object] | None = None,
     **bounds: float,
 ) -> Any:
-    """One field: pydantic checks the type and the bounds, the rest is what a form and a `--help` say about it."""
+    """One field: pydantic looks at its type, `bounds` and `check`; the rest is what a form and a `--help` say of it."""
     shown = {
         "help": help,
-        "group": group,
         "allowed": allowed,
+        "group": group,
         "unit": unit,
-        "choices": list(choices),
+        "choices": choices,
         "open_choices": open_choices,
     }
-    return Field(default, description=f"{help} Allowed: {allowed}.", json_schema_extra=shown, **bounds)  # type: ignore[call-overload]
+    return field(default=default, metadata={"shown": shown, "check": check, "bounds": bounds})
 
 
-class TrainingConfig(BaseModel):
-    """The constants of one run; the defaults are the notebook's."""
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """The constants of one run; the defaults are the notebook's. Raises `ConstantError` for values not allowed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
-
-    data: Annotated[str, AfterValidator(_data_source)] = _constant(
+    data: str = _constant(
         "cifar10",
+        check=_data_source,
         group="data",
         choices=DATA_SOURCES,
         open_choices=True,
         allowed="cifar10, demo, or a folder that holds train/<class>/ and test/<class>/ images",
         help="The images: CIFAR-10, the built-in demo set (drawn by the program, needs no network), or your own.",
     )
-    data_dir: Annotated[Path, AfterValidator(_folder)] = _constant(
+    data_dir: Path = _constant(
         Path("data"),
+        check=_folder,
         group="data",
         allowed="a folder",
         help="Where CIFAR-10 is kept once downloaded, and where a folder's images are cached once read.",
@@ -143,8 +147,9 @@ class TrainingConfig(BaseModel):
         help="Start of the random numbers: the initial weights and the order of the images. The same seed with the same"
         " number of threads gives the same run.",
     )
-    model: Annotated[str, AfterValidator(_model)] = _constant(
+    model: str = _constant(
         "cnn",
+        check=_model,
         group="training",
         choices=models.names(),
         allowed="one of " + ", ".join(models.names()),
@@ -157,16 +162,18 @@ class TrainingConfig(BaseModel):
         help="Measure the accuracy on the test images after every epoch, not only at the end. The training itself"
         " does not change.",
     )
-    precision: Annotated[str, AfterValidator(_precision)] = _constant(
+    precision: str = _constant(
         "float32",
+        check=_precision,
         group="training",
         choices=PRECISIONS,
         allowed="one of " + ", ".join(PRECISIONS),
         help="How numbers are multiplied. float32 is the notebook's; tf32 (CUDA only) and bfloat16 keep fewer digits:"
         " other losses, and faster on some machines.",
     )
-    device: Annotated[str, AfterValidator(_device)] = _constant(
+    device: str = _constant(
         "auto",
+        check=_device,
         group="machine",
         choices=DEVICES,
         open_choices=True,
@@ -182,29 +189,42 @@ class TrainingConfig(BaseModel):
         help="Processor threads that compute. 0 measures which count is fastest before the run; a fixed count repeats a"
         " run to the last digit.",
     )
-    runs_dir: Annotated[Path, AfterValidator(_folder)] = _constant(
+    runs_dir: Path = _constant(
         Path("runs"),
+        check=_folder,
         group="run",
         allowed="a folder",
         help="Where every run leaves its folder: journal, losses, checkpoints, summary.",
     )
-    name: Annotated[str, AfterValidator(_run_name)] = _constant(
+    name: str = _constant(
         "",
+        check=_run_name,
         group="run",
         allowed="at most 64 printable characters without / or \\, not starting with . or -; empty chooses one",
         help="Name of the run and of its folder. Left empty, a name is chosen.",
     )
 
+    def __post_init__(self) -> None:
+        for name, value in _allowed(vars(self)).items():
+            object.__setattr__(self, name, value)
+
     @classmethod
     def checked(cls, values: Mapping[str, object]) -> Self:
-        """The config made from `values` by name; what is missing keeps its default.
+        """The config made from `values` by name, as text or as what they are; what is missing keeps its default.
 
         Raises `ConstantError` with a reason for every value that is not allowed and every name that is unknown.
         """
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            raise ConstantError(reasons(error)) from None
+        return cls(**_allowed(values))
+
+    def replaced(self, **values: object) -> Self:
+        """A copy with other `values`, which are known to be allowed."""
+        copy = object.__new__(type(self))
+        vars(copy).update({**vars(self), **values})
+        return copy
+
+    def as_json(self) -> dict[str, str | int | float | bool]:
+        """Every constant by name, as JSON knows it."""
+        return {name: str(value) if isinstance(value, Path) else value for name, value in vars(self).items()}
 
     def changed(self) -> dict[str, object]:
         """The constants that differ from their defaults, by name."""
@@ -241,19 +261,57 @@ class Constant:
         return (self.flag, str(value))
 
 
+def shown(value: object) -> str:
+    """A value as a form shows it, and as `TrainingConfig.checked` reads it."""
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
 def _read_constants() -> tuple[Constant, ...]:
-    constants = []
-    for name, field in TrainingConfig.model_fields.items():
-        shown = field.json_schema_extra
-        assert isinstance(shown, dict)
-        assert isinstance(field.annotation, type)
-        assert field.default is not PydanticUndefined
-        extra: dict[str, Any] = {**shown, "choices": tuple(shown["choices"])}  # type: ignore[arg-type]
-        constants.append(Constant(name=name, type=field.annotation, default=field.default, **extra))
-    return tuple(constants)
+    types = get_type_hints(TrainingConfig)
+    return tuple(
+        Constant(name=each.name, type=types[each.name], default=each.default, **each.metadata["shown"])
+        for each in fields(TrainingConfig)
+    )
 
 
 CONSTANTS = _read_constants()
+
+
+def _allowed(values: Mapping[str, object]) -> dict[str, Any]:
+    """`values` as their constants' types. Raises `ConstantError`. A default is allowed, and needs no look."""
+    defaults = {constant.name: constant.default for constant in CONSTANTS}
+    stated = {name: value for name, value in values.items() if not _says(value, defaults.get(name))}
+    if not stated:
+        return {name: defaults[name] for name in values}
+    from pydantic import ValidationError
+
+    try:
+        checked = dict(checking_model().model_validate(stated))
+    except ValidationError as error:
+        raise ConstantError(reasons(error)) from None
+    return {name: checked[name] for name in values}
+
+
+def _says(value: object, default: object) -> bool:
+    """Whether `value` is the default, or its text."""
+    return type(value) in (type(default), str) and shown(value) == shown(default)
+
+
+@cache
+def checking_model() -> type[BaseModel]:
+    """The pydantic model that checks constants: the same names, types, defaults and bounds."""
+    from pydantic import AfterValidator, ConfigDict, Field, create_model
+
+    types = get_type_hints(TrainingConfig)
+    checks: dict[str, Any] = {}
+    for constant, declared in zip(CONSTANTS, fields(TrainingConfig), strict=True):
+        described = Field(description=f"{constant.help} Allowed: {constant.allowed}.", **declared.metadata["bounds"])
+        check = declared.metadata["check"]
+        kind = Annotated[types[constant.name], AfterValidator(check)] if check else types[constant.name]
+        checks[constant.name] = (Annotated[kind, described], constant.default)
+    strict = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    return create_model("Constants", __config__=strict, **checks)
+
 
 PRESETS: dict[str, dict[str, object]] = {
     "the notebook": {},

@@ -7,12 +7,12 @@ import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine import __version__
 from engine.checkpoint import State
 from engine.config import TrainingConfig
 from engine.control import Control
@@ -78,7 +78,7 @@ class Course:
                 seconds=self._seconds(),
                 at=_now(),
                 name=self._config.name,
-                config=self._config.model_dump(mode="json"),
+                config=self._config.as_json(),
                 dataset=self._images.info,
                 device=device,
                 versions=versions(),
@@ -228,10 +228,5 @@ def _now() -> str:
 
 def versions() -> dict[str, str]:
     """The versions that a run's numbers may depend on."""
-    found = {"python": platform.python_version(), "torch": str(torch.__version__)}
-    if torch.version.cuda:
-        found["cuda"] = torch.version.cuda
-    try:
-        return {"cifar-tui": version("cifar-tui"), **found}
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        return found
+    found = {"cifar-tui": __version__, "python": platform.python_version(), "torch": str(torch.__version__)}
+    return {**found, "cuda": torch.version.cuda} if torch.version.cuda else found

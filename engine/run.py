@@ -55,7 +55,7 @@ class Run:
         """
         if held is None:
             rundir.check_new(config)
-            config = config if config.name else config.model_copy(update={"name": rundir.new_name(config.runs_dir)})
+            config = config if config.name else config.replaced(name=rundir.new_name(config.runs_dir))
         self.config = config
         self.folder: Path = config.runs_dir / config.name
         """Where the run leaves its files."""
@@ -66,7 +66,7 @@ class Run:
         self.taken_up = held is not None
         """Whether this goes on with an earlier run, rather than being a new one."""
         self._held = held
-        self._recorded = dict(recorded or config.model_dump(mode="json"))
+        self._recorded = dict(recorded or config.as_json())
         self._began = time.monotonic()
         # Not a daemon: a run is not lost because the interpreter wants to leave.
         self._thread = threading.Thread(target=self._main, name=f"run {config.name}", daemon=False)
@@ -148,7 +148,7 @@ class Run:
             if kept is not None:
                 same_constants(kept.state.origin, self._recorded)
                 if kept.state.origin.device.threads:  # the numbers of a run follow its count
-                    config = config.model_copy(update={"threads": kept.state.origin.device.threads})
+                    config = config.replaced(threads=kept.state.origin.device.threads)
         device.choose(config.device, config.precision)
         images = data.load(config, Progress(recorder.data_progress, self.control))
         if recorder.reserved is not None:

@@ -200,7 +200,7 @@ class RunFolder:
 
 
 def _config_json(config: TrainingConfig) -> bytes:
-    return _json({"schema_version": 1, "name": config.name, "config": config.model_dump(mode="json"), **_directory()})
+    return _json({"schema_version": 1, "name": config.name, "config": config.as_json(), **_directory()})
 
 
 def _directory() -> dict[str, str]:
@@ -229,7 +229,7 @@ def read_config(path: Path) -> tuple[TrainingConfig, dict[str, Any]]:
     if config.data not in DATA_SOURCES:
         places["data"] = str(directory / Path(config.data).expanduser())
     here = {"name": path.absolute().name, "runs_dir": path.absolute().parent}
-    return config.model_copy(update={**places, **here}), dict(content["config"])
+    return config.replaced(**places, **here), dict(content["config"])
 
 
 def read(path: Path, *, losses: bool = True) -> RunRecord:

@@ -46,7 +46,7 @@ SECONDS_PER_EVALUATION = 0.9
 def run_started(**changes: Any) -> RunStarted:
     """The beginning of a run with the notebook's constants, apart from `changes`."""
     classes = tuple(changes.pop("classes", CLASSES))
-    config = TrainingConfig(name="brisk-heron", threads=2).model_dump(mode="json")
+    config = TrainingConfig(name="brisk-heron", threads=2).as_json()
     values: dict[str, Any] = {
         "seconds": 3.0,
         "at": "2026-03-14T15:09:26+01:00",

@@ -29,7 +29,7 @@ def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> ExitCode:
 
     chosen = device.choose(config.device, config.precision)
     threads = config.threads or torch.get_num_threads()
-    config = config.model_copy(update={"device": str(chosen), "threads": threads})
+    config = config.replaced(device=str(chosen), threads=threads)
     try:
         stand_in = not data.find(config).ready
     except DataError:
@@ -44,7 +44,7 @@ def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> ExitCode:
         claims = result.claims
         if screen:
             with tempfile.TemporaryDirectory(prefix="cifar-tui-bench-") as folder:
-                shown = config.model_copy(update={"data": "demo"}) if stand_in else config
+                shown = config.replaced(data="demo") if stand_in else config
                 batches = math.ceil(data.find(shown).train_images / shown.batch_size)
                 epochs = 1 + math.ceil(result.iterations_per_second * terminal_bench.SECONDS / batches)
                 claims += terminal_bench.measure(shown, epochs, Path(folder), say)

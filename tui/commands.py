@@ -7,27 +7,30 @@ command that wants them, so that `--help` and the first paint come at once.
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import pydantic
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
-from engine.config import TrainingConfig, reasons
+from engine import __version__
+from engine.config import TrainingConfig, checking_model, reasons
 from engine.errors import ConstantError, EngineError, NoSuchRunError
 from engine.text import clean
 from tui import full_screen
 from tui.exit_codes import ExitCode
 
-Constants = Annotated[TrainingConfig, Parameter(name="*")]
+if TYPE_CHECKING:
+    Constants = TrainingConfig
+else:  # what checks the constants says what their flags are
+    Constants = Annotated[checking_model(), Parameter(name="*")]
 RunsDir = Annotated[Path, Parameter(help="Where the runs are.")]
 RunArgument = Annotated[str | None, Parameter(help="A run's name or folder; left out, the latest run.")]
 
 app = App(
     name="cifar-tui",
-    version=version("cifar-tui"),
+    version=__version__,
     help="Train an image classifier and watch it, in a terminal. Without a command: the app, its form filled in with"
     " the constants given.",
     help_format="plaintext",
@@ -65,7 +68,7 @@ def _explained(error: CycloptsError) -> str:
 
 @app.default
 def start_app(*, config: Constants = TrainingConfig()) -> int:  # noqa: B008 - frozen
-    return full_screen.start(config)
+    return full_screen.start(as_config(config))
 
 
 @app.command
@@ -89,7 +92,7 @@ def train(
     from engine.run import Run
     from tui.headless import JsonLines, follow, on_terminal
 
-    return follow(Run(config).start(), JsonLines() if json else on_terminal())
+    return follow(Run(as_config(config)).start(), JsonLines() if json else on_terminal())
 
 
 @app.command
@@ -171,7 +174,12 @@ def bench(
     """Measure the speed here and now against the notebook's own loop; takes some minutes."""
     from tui.bench import bench
 
-    return bench(config, json, screen=screen)
+    return bench(as_config(config), json, screen=screen)
+
+
+def as_config(constants: TrainingConfig) -> TrainingConfig:
+    """What was given as flags, and checked by then."""
+    return TrainingConfig().replaced(**dict(constants)) if isinstance(constants, pydantic.BaseModel) else constants
 
 
 def _print_json(content: object) -> None:

@@ -21,7 +21,7 @@ def start(config: TrainingConfig, *, watch: Path | None = None) -> int:
     gc.disable()
     from tui.app import CifarApp
 
-    screen = CifarApp(config.model_dump(mode="json"), watch=watch)
+    screen = CifarApp(config.as_json(), watch=watch)
     # Python's own handlers, not the event loop's: between the app and what follows it there is no loop.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: screen.heard(number))

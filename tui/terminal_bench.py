@@ -119,7 +119,7 @@ def measure(config: TrainingConfig, epochs: int, folder: Path, say: Callable[[st
 def _arguments(config: TrainingConfig, folder: Path, name: str, epochs: int) -> list[str]:
     # Runs in folders of their own: an app that finds another run beside its own offers to watch it.
     changes = {"runs_dir": folder / name, "name": name, "epochs": epochs, "evaluate_each_epoch": False}
-    own = config.model_copy(update=changes)
+    own = config.replaced(**changes)
     return [
         word
         for constant in CONSTANTS

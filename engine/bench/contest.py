@@ -161,7 +161,7 @@ def _contestant(name: str, config: TrainingConfig, stand_in: bool) -> Iterator[A
         [
             *python_running("engine.bench.contestant"),
             name,
-            config.model_dump_json(),
+            json.dumps(config.as_json()),
             "stand-in" if stand_in else "as configured",
         ],
         stdin=subprocess.PIPE,

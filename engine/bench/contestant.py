@@ -99,7 +99,7 @@ def stand_in() -> ImageSet:
 def main() -> None:
     """Answer each line on standard input with one line of JSON: `train N`, `evaluate`."""
     name, constants, wanted = sys.argv[1:]
-    config = TrainingConfig.model_validate_json(constants)
+    config = TrainingConfig.checked(json.loads(constants))
     if config.threads:
         torch.set_num_threads(config.threads)
     images = stand_in() if wanted == "stand-in" else data.load(config, Progress(lambda *told: None, Control()))

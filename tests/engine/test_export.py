@@ -63,7 +63,7 @@ def test_summary_of_a_completed_run() -> None:
     """The summary holds what the run said, under the promised names."""
     summary = export.summary(finished_record())
     assert (summary["schema_version"], summary["name"], summary["status"]) == (1, "brisk-heron", "completed")
-    assert set(summary["config"]) == set(TrainingConfig.model_fields)
+    assert set(summary["config"]) == set(vars(TrainingConfig()))
     assert summary["dataset"]["classes"] == list(CLASSES)
     assert summary["device"]["name"] == "AMD EPYC 7763 64-Core Processor"
     assert (summary["parameters"], summary["iterations"]) == (89_834, 6_252)

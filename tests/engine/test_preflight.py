@@ -40,7 +40,7 @@ def test_look_at_the_notebooks_network(tmp_path: Path) -> None:
 def test_what_stands_in_the_way(tmp_path: Path, changed: dict[str, object], problem: str) -> None:
     """What would make the start fail is told beforehand, with the constant that it is about."""
     config = TrainingConfig(data="demo", device="cpu", runs_dir=tmp_path, data_dir=tmp_path)
-    look = preflight(config.model_copy(update=changed))
+    look = preflight(config.replaced(**changed))
     assert not look.ready
     assert list(look.problems) == [problem]
     assert sum(not check.ready for check in look.checks) == 1

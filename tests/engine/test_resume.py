@@ -79,7 +79,7 @@ def assert_same_run(run: Run, straight: Run) -> None:
 @pytest.mark.parametrize("iteration", [1, 4, 5, 7, 10, 14, 15])
 def test_resumed_run_is_the_uninterrupted_one(config: TrainingConfig, iteration: int) -> None:
     """Wherever a run was interrupted, going on gives the same losses, weights, Adam state and accuracies."""
-    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    straight = ended(Run(config.replaced(name="straight")))
     left = left_after(Run(config), iteration)
     assert rundir.read(left.folder).status == "interrupted"
     assert json.loads((left.folder / "summary.json").read_text())["status"] == "interrupted"
@@ -90,7 +90,7 @@ def test_resumed_run_is_the_uninterrupted_one(config: TrainingConfig, iteration:
 
 def test_run_that_is_interrupted_again_and_again(config: TrainingConfig) -> None:
     """A run may be interrupted as often as it likes."""
-    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    straight = ended(Run(config.replaced(name="straight")))
     run = left_after(Run(config), 2)
     for iteration in (3, 6, 11):
         run = left_after(Run.taking_up(run.folder), iteration)
@@ -100,7 +100,7 @@ def test_run_that_is_interrupted_again_and_again(config: TrainingConfig) -> None
 
 def test_stopped_run_can_go_on(config: TrainingConfig) -> None:
     """A run that was stopped and evaluated goes on where it was stopped, as if nobody had."""
-    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    straight = ended(Run(config.replaced(name="straight")))
     run = Run(config)
     at(run, 8, run.control.stop)
     assert ended(run).record().status == "stopped"
@@ -109,7 +109,7 @@ def test_stopped_run_can_go_on(config: TrainingConfig) -> None:
 
 def test_what_was_done_after_the_checkpoint_is_done_again(config: TrainingConfig, tmp_path: Path) -> None:
     """A process that is killed leaves losses and events newer than its checkpoint; they are dropped and made anew."""
-    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    straight = ended(Run(config.replaced(name="straight")))
     run = Run(config)
     killed = tmp_path / "runs" / "killed"
     at(run, 13, lambda: shutil.copytree(run.folder, killed))
@@ -126,7 +126,7 @@ def test_what_was_done_after_the_checkpoint_is_done_again(config: TrainingConfig
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "link"])
 def test_damaged_checkpoint_is_passed_over(config: TrainingConfig, name: str, damage: str) -> None:
     """Where the newest checkpoint is not whole the one before it serves, and its place is taken anew."""
-    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    straight = ended(Run(config.replaced(name="straight")))
     left = left_after(Run(config), 8)
     file = left.folder / "checkpoints" / "iteration-000000000008" / name
     content = bytearray(file.read_bytes())
@@ -145,7 +145,7 @@ def test_damaged_checkpoint_is_passed_over(config: TrainingConfig, name: str, da
 
 def test_leftovers_beside_the_checkpoints_do_no_harm(config: TrainingConfig) -> None:
     """A half-written checkpoint, a stray file and a folder of another kind are no reason to go back further."""
-    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    straight = ended(Run(config.replaced(name="straight")))
     left = left_after(Run(config), 8)
     checkpoints = left.folder / "checkpoints"
     (checkpoints / ".iteration-000000000009.77").mkdir()
@@ -163,7 +163,7 @@ def test_leftovers_beside_the_checkpoints_do_no_harm(config: TrainingConfig) -> 
 
 def test_run_without_any_checkpoint_begins_anew(config: TrainingConfig) -> None:
     """A run whose process was killed before its first checkpoint is trained from the start."""
-    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    straight = ended(Run(config.replaced(name="straight")))
     left = left_after(Run(config), 8)
     shutil.rmtree(left.folder / "checkpoints")
     assert_same_run(ended(Run.taking_up(left.folder)), straight)
@@ -173,7 +173,7 @@ def test_run_without_any_checkpoint_begins_anew(config: TrainingConfig) -> None:
 
 def test_checkpoint_whose_losses_are_gone_is_passed_over(config: TrainingConfig) -> None:
     """A checkpoint is only gone back to where the losses and the journal until there are still on disk."""
-    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    straight = ended(Run(config.replaced(name="straight")))
     left = left_after(Run(config), 8)
     with (left.folder / "losses.f32").open("r+b") as losses:
         losses.truncate(4 * 7)
@@ -239,7 +239,7 @@ def test_run_of_another_process_is_refused(config: TrainingConfig) -> None:
 
 def test_resumed_run_keeps_its_thread_count(config: TrainingConfig) -> None:
     """A run that measured its thread count goes on with that count, since its numbers follow it."""
-    left = left_after(Run(config.model_copy(update={"threads": 0})), 8)
+    left = left_after(Run(config.replaced(threads=0)), 8)
     again = ended(Run.taking_up(left.folder))
     started, taken_up = again.record().started, next(e for e in again.log.events if isinstance(e, TakenUp))
     assert started is not None
@@ -251,7 +251,7 @@ def test_folder_can_be_moved_and_is_found_from_anywhere(
     config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An interrupted run goes on from another directory, and under another name if its folder was renamed."""
-    straight = ended(Run(config.model_copy(update={"name": "straight"})))
+    straight = ended(Run(config.replaced(name="straight")))
     left = left_after(Run(config), 8)
     moved = left.folder.rename(tmp_path / "moved")
     monkeypatch.chdir("/")

@@ -108,7 +108,7 @@ def test_evaluating_in_between_changes_nothing() -> None:
     images = made_up_images(200, 60)
     logs = [RunLog(), RunLog()]
     for log, each in zip(logs, (True, False), strict=True):
-        train(QUICK.model_copy(update={"evaluate_each_epoch": each}), images, log, Control())
+        train(QUICK.replaced(evaluate_each_epoch=each), images, log, Control())
     np.testing.assert_array_equal(logs[0].loss_buffer.values(), logs[1].loss_buffer.values())
     assert [len(recorded(log).evaluations) for log in logs] == [2, 1]
     assert recorded(logs[0]).evaluation == recorded(logs[1]).evaluation
@@ -118,7 +118,7 @@ def test_events_of_a_whole_run() -> None:
     """A run tells its start, epochs, notebook lines, evaluations and its end, in this order, with every loss kept."""
     images = made_up_images(1000, 50)
     log = RunLog()
-    trained = train(QUICK.model_copy(update={"batch_size": 1, "epochs": 1}), images, log, Control())
+    trained = train(QUICK.replaced(batch_size=1, epochs=1), images, log, Control())
     told = [type(event).__name__ for event in log.events]
     assert told == [
         "RunStarted",
@@ -315,7 +315,7 @@ def test_device_that_is_not_there() -> None:
     """Asking for a device this machine lacks names those it has, before anything is said."""
     log = RunLog()
     with pytest.raises(ConstantError, match=r"cuda:77 .* there is .*cpu"):
-        train(QUICK.model_copy(update={"device": "cuda:77"}), made_up_images(64, 20), log, Control())
+        train(QUICK.replaced(device="cuda:77"), made_up_images(64, 20), log, Control())
     assert log.events == []
 
 
@@ -340,7 +340,7 @@ def test_shape_check_refuses_a_wrong_network() -> None:
 def test_other_networks_train(name: str) -> None:
     """Each network beside the notebook's learns on made-up images."""
     log = RunLog()
-    config = QUICK.model_copy(update={"model": name, "epochs": 3, "batch_size": 20})
+    config = QUICK.replaced(model=name, epochs=3, batch_size=20)
     train(config, made_up_images(200, 40, classes=2), log, Control())
     losses = recorded(log).losses
     assert losses[-5:].mean() < losses[:5].mean()

@@ -130,7 +130,7 @@ def test_flags_say_what_the_config_says(epochs: int, learning_rate: float, each:
     changed = config.changed()
     words = [word for c in CONSTANTS if c.name in changed for word in c.arguments(changed[c.name])]
     _, bound, _ = commands.app.parse_args(["train", *words], exit_on_error=False, print_error=False)
-    assert bound.arguments.get("config", TrainingConfig()) == config
+    assert commands.as_config(bound.arguments.get("config", TrainingConfig())) == config
 
 
 def test_json_is_events_and_nothing_else(quick: list[str], capfd: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from importlib.metadata import version
 from typing import ClassVar, Protocol, cast
 
 from textual import events, on
@@ -19,6 +18,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Button, Label, Select, Static
 
+from engine import __version__
 from engine.config import CONSTANTS, PRESETS, TrainingConfig
 from engine.errors import ConstantError, EngineError
 from engine.preflight import Check, Preflight
@@ -109,7 +109,7 @@ class SetupScreen(Screen[None]):
         self._pause = pause
         self._turn = threading.Lock()
         self._waiting: Timer | None = None
-        self._config: TrainingConfig | None = None
+        self._config: TrainingConfig | None = self._form.start
         self._refused: dict[str, str] = {}
         self._preflight: Preflight | None = None
         self._wish: Callable[[TrainingConfig], None] | None = None
@@ -117,7 +117,7 @@ class SetupScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         self._arrange(self.app.size)  # before anything stands in it, so that styles are worked out once
-        yield TitleBar("cifar-tui", "new run", version("cifar-tui"))
+        yield TitleBar("cifar-tui", "new run", __version__)
         with Container(id="body"):
             yield self._form
             yield self._panel
@@ -125,7 +125,7 @@ class SetupScreen(Screen[None]):
             yield Label("preset", markup=False)
             yield Select([(name, name) for name in PRESETS], prompt="custom", compact=True)
             yield Static(id="status", markup=False)
-            yield Button("Start  Ctrl+R", variant="primary", compact=True, disabled=True)
+            yield Button("Start  Ctrl+R", variant="primary", compact=True)
         yield Keys()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
@@ -307,4 +307,4 @@ def _preset(config: TrainingConfig | None) -> str | None:
     """The preset that this config is, if it is one."""
     if config is None:
         return None
-    return next((n for n in PRESETS if TrainingConfig.checked({**config.model_dump(), **_filled(n)}) == config), None)
+    return next((n for n in PRESETS if TrainingConfig.checked({**config.as_json(), **_filled(n)}) == config), None)

@@ -20,9 +20,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from engine.config import CONSTANTS, Constant, TrainingConfig
+from engine.config import CONSTANTS, Constant, TrainingConfig, shown
 from engine.errors import ConstantError
-from tui.widgets.constant_field import ConstantField, explained, shown
+from tui.widgets.constant_field import ConstantField, explained
 
 
 class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
@@ -124,8 +124,9 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     def __init__(self, values: Mapping[str, object]) -> None:
         super().__init__()
-        start = TrainingConfig.checked(values)
-        self._fields = {c.name: ConstantField(c, getattr(start, c.name)) for c in CONSTANTS}
+        self.start = TrainingConfig.checked(values)
+        """What the form is filled with at first."""
+        self._fields = {c.name: ConstantField(c, getattr(self.start, c.name)) for c in CONSTANTS}
         self._outside: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Checkbox, Input, Label, Select, Static
 
-from engine.config import Constant
+from engine.config import Constant, shown
 from engine.text import clean
 
 ANOTHER = ""
@@ -61,12 +61,12 @@ class _YesNo(Checkbox):
     BUTTON_RIGHT = "█"
 
     def __init__(self, value: bool) -> None:
-        super().__init__(_yes_or_no(value), value, compact=True)
+        super().__init__(shown(value), value, compact=True)
         self.BUTTON_INNER = "✔" if value else " "
 
     def watch_value(self) -> None:
         self.BUTTON_INNER = "✔" if self.value else " "
-        self.label = _yes_or_no(self.value)
+        self.label = shown(self.value)
         super().watch_value()
 
 
@@ -185,7 +185,7 @@ class ConstantField(Vertical):
     def _edited(self, event: Input.Changed | Checkbox.Changed | Select.Changed) -> None:
         event.stop()
         if isinstance(event, Checkbox.Changed):
-            text = _yes_or_no(event.value)
+            text = shown(event.value)
         elif isinstance(event, Select.Changed):
             another = event.value == ANOTHER
             text = self.query_one(_Line).value if another else str(event.value)
@@ -209,12 +209,3 @@ class ConstantField(Vertical):
 def explained(constant: Constant) -> Content:
     """A constant's help, and what is allowed."""
     return Content.assemble(f"{constant.help} ", ("Allowed: ", "$foreground 50%"), f"{constant.allowed}.")
-
-
-def shown(value: object) -> str:
-    """A value as its field shows it."""
-    return _yes_or_no(value) if isinstance(value, bool) else str(value)
-
-
-def _yes_or_no(value: bool) -> str:
-    return "yes" if value else "no"
