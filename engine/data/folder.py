@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,12 +50,25 @@ NAMED = 5
 """How many of a list a message names."""
 
 
+Entry = str
+"""What is known of a file without opening it: folder, name, bytes and when it changed, parted by NUL.
+
+The garbage collector does not look at strings. With so many objects of any other kind it would look through all that
+torch has made, again and again, which takes longer than looking through the folder.
+"""
+
+
 class _File(NamedTuple):
     folder: str
     name: str
     size: int
     changed: int
     """Nanoseconds, or -1 for what is no regular file."""
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        folder, name, size, changed = entry.split("\0")
+        return cls(folder, name, int(size), int(changed))
 
     @property
     def path(self) -> str:
@@ -69,9 +82,9 @@ class _Listing:
     root: Path
     classes: tuple[str, ...]
     """As on the disk, sorted."""
-    train: list[list[_File]]
+    train: list[list[Entry]]
     """The files of each class."""
-    test: list[list[_File]]
+    test: list[list[Entry]]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,14 +96,14 @@ class _Listing:
         return tuple(names)
 
     @property
-    def files(self) -> list[_File]:
+    def entries(self) -> list[Entry]:
         """Training and test images in order."""
-        return [file for files in (*self.train, *self.test) for file in files]
+        return [entry for entries in (*self.train, *self.test) for entry in entries]
 
     @property
     def key(self) -> str:
         prefix = len(str(self.root))
-        return cache_key(*(f"{f.folder[prefix:]}/{f.name}\0{f.size}\0{f.changed}" for f in self.files))
+        return cache_key(*(entry[prefix:] for entry in self.entries))
 
 
 def load_folder(data: str, data_dir: Path, progress: Progress) -> ImageSet:
@@ -178,9 +191,9 @@ def _folders(folder: Path) -> list[str]:
         return [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
 
 
-def _images(folder: str) -> list[_File]:
+def _images(folder: str) -> list[Entry]:
     """All images below `folder`, in ImageFolder's order: by folder, then by name."""
-    found: list[_File] = []
+    found: list[Entry] = []
     seen: set[tuple[int, int]] = set()
     pending = [folder]
     while pending:
@@ -193,23 +206,24 @@ def _images(folder: str) -> list[_File]:
             seen.add(identity)
             with os.scandir(current) as entries:
                 for entry in entries:
-                    if entry.name.startswith("."):
+                    name = entry.name
+                    if name[0] == ".":
                         continue
                     if entry.is_dir():
                         pending.append(entry.path)
-                    elif entry.name.lower().endswith(SUFFIXES):
-                        found.append(_file(current, entry))
+                    elif name.lower().endswith(SUFFIXES):
+                        found.append(_entry(current, name, entry))
     return sorted(found)
 
 
-def _file(folder: str, entry: os.DirEntry[str]) -> _File:
+def _entry(folder: str, name: str, entry: os.DirEntry[str]) -> Entry:
     try:
         status = entry.stat()
     except OSError:
-        return _File(folder, entry.name, 0, -1)  # a link to nowhere
+        return "\0".join((folder, name, "0", "-1"))  # a link to nowhere
     # Opening a pipe would wait for a writer for ever.
     changed = status.st_mtime_ns if stat.S_ISREG(status.st_mode) else -1
-    return _File(folder, entry.name, status.st_size, changed)
+    return "\0".join((folder, name, str(status.st_size), str(changed)))
 
 
 @contextmanager
@@ -225,7 +239,7 @@ def _read(listing: _Listing, progress: Progress) -> tuple[NDArray[np.uint8], int
 
     Raises `ConstantError` that names the unreadable ones.
     """
-    files = listing.files
+    files = [_File.of(entry) for entry in listing.entries]
     try:
         images = np.empty((len(files), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
     except MemoryError:
