@@ -14,9 +14,10 @@ from rich.table import Table
 
 from engine import data
 from engine.bench.contest import Claim, contest
-from engine.config import TrainingConfig
+from engine.bench.reading import reading
+from engine.config import DATA_SOURCES, TrainingConfig
 from engine.errors import DataError
-from tui import terminal_bench
+from tui import chart_bench, terminal_bench
 from tui.exit_codes import ExitCode
 
 
@@ -42,7 +43,10 @@ def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> ExitCode:
 
         result = contest(config, stand_in=stand_in, say=say)
         claims = result.claims
+        if not stand_in and config.data not in DATA_SOURCES:
+            claims += reading(config, say)
         if screen:
+            claims += chart_bench.frames((terminal_bench.COLUMNS, terminal_bench.ROWS), say)
             with tempfile.TemporaryDirectory(prefix="cifar-tui-bench-") as folder:
                 shown = config.replaced(data="demo") if stand_in else config
                 batches = math.ceil(data.find(shown).train_images / shown.batch_size)
@@ -52,6 +56,7 @@ def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> ExitCode:
     conditions = {
         "device": f"{described.kind}: {described.name}",
         "threads": str(result.threads),
+        "layers": result.layers,
         "images": result.images + (" (no CIFAR-10 at hand)" if stand_in else ""),
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
     }

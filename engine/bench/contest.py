@@ -10,7 +10,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -45,6 +45,10 @@ class Claim:
     def median(self) -> float:
         return median(self.measured)
 
+    def judged(self, holds: bool) -> Claim:
+        """The same, found to hold or not."""
+        return replace(self, holds=holds)
+
 
 @dataclass(frozen=True)
 class Contest:
@@ -52,6 +56,8 @@ class Contest:
 
     images: str
     threads: int
+    layers: str
+    """What computes the convolutions."""
     iterations_per_second: float
     """The engine's, in the median window; for planning, not for comparing."""
     claims: tuple[Claim, ...]
@@ -120,6 +126,7 @@ def contest(config: TrainingConfig, *, stand_in: bool, say: Callable[[str], None
         return Contest(
             images=str(engine.about["images"]),
             threads=int(engine.about["threads"]),
+            layers=str(engine.about["layers"]),
             iterations_per_second=median(speeds),
             claims=(
                 Claim(

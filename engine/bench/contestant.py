@@ -20,6 +20,7 @@ from engine import data, device, models
 from engine.bench.notebook import Notebook
 from engine.config import TrainingConfig
 from engine.control import Control
+from engine.convolutions import compiled_is_equal
 from engine.course import Course
 from engine.data.imageset import ImageSet, Split, fingerprint
 from engine.data.progress import Progress
@@ -105,8 +106,11 @@ def main() -> None:
     images = stand_in() if wanted == "stand-in" else data.load(config, Progress(lambda *told: None, Control()))
     contestant = CONTESTANTS[name](config, images)
     losses = contestant.train()
+    threads = torch.get_num_threads()
+    compiled = device.choose(config.device).type == "cpu" and compiled_is_equal(threads, min(config.batch_size, 64))
     answer: dict[str, object] = {
-        "threads": torch.get_num_threads(),
+        "threads": threads,
+        "layers": "compiled, equal to torch's bit for bit" if compiled else "torch's",
         "iterations": -(-len(images.train) // config.batch_size),
         "labels": images.test.labels.tolist(),
         "images": f"{images.name}: {len(images.train):,} training and {len(images.test):,} test images",

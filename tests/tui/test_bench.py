@@ -19,7 +19,7 @@ def test_table_and_json(
 ) -> None:
     """Every figure stands in the table with what was promised, and in the JSON with each measurement behind it."""
     claim = Claim("training speed", "×", (2.0, 4.0, 3.0), "at least 3", holds)
-    monkeypatch.setattr(bench, "contest", lambda *_, **__: Contest("some images", 2, 100.0, (claim,)))
+    monkeypatch.setattr(bench, "contest", lambda *_, **__: Contest("some images", 2, "torch's", 100.0, (claim,)))
     monkeypatch.setattr(bench, "terminal_bench", None)  # must not be asked
     to = tmp_path / "bench.json"
     assert cli.execute(["bench", "--json", str(to), "--no-screen", "--data-dir", str(tmp_path)]) == code

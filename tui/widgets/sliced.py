@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
 from textual.app import ComposeResult
@@ -68,6 +69,7 @@ class Sliced(Widget):
     DEFAULT_CSS = "Sliced { layout: horizontal; }"
 
     _slices: tuple[Slice, ...] = ()
+    _ends: tuple[int, ...] = ()
 
     def compose(self) -> ComposeResult:
         self._slices = tuple(Slice(self.row) for _ in range(_SLICES))
@@ -79,8 +81,16 @@ class Sliced(Widget):
 
     def repaint(self, row: int, first: int, end: int) -> None:
         """Paint again the columns of `row` from `first` to before `end`."""
-        for part in self._slices:
+        ends = self._slice_ends()
+        for part in self._slices[bisect_right(ends, first) : bisect_left(ends, end) + 1]:
             part.repaint(row, first, end)
+
+    def _slice_ends(self) -> tuple[int, ...]:
+        """The column after each slice's last. Asking a widget where it is takes long, so they are kept."""
+        last = self._slices[-1].virtual_region.right if self._slices else 0
+        if not self._ends or self._ends[-1] != last:
+            self._ends = tuple(part.virtual_region.right for part in self._slices)
+        return self._ends
 
     def repaint_all(self) -> None:
         for part in self._slices:

@@ -1,0 +1,53 @@
+"""How fast a folder's images are read: its files with every processor, and then the cache."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine import data
+from engine.bench.contest import Claim
+from engine.config import TrainingConfig
+from engine.control import Control
+from engine.data.progress import Progress
+from engine.device import most_threads
+
+_READINGS = 5
+
+
+def reading(config: TrainingConfig, say: Callable[[str], None]) -> tuple[Claim, ...]:
+    """Read the folder that `config` names as if for the first time, then from the cache that this made."""
+    with tempfile.TemporaryDirectory(prefix="cifar-tui-bench-") as folder:
+        first = config.replaced(data_dir=Path(folder))
+        say("reading the images' files")
+        seconds, busy, count = _read(first)
+        cached = []
+        for turn in range(_READINGS):
+            say(f"reading the images' cache, {turn + 1} of {_READINGS}")
+            cached.append(_read(first)[0])
+    processors = most_threads()
+    # The cache is written by one of them, and the last files are decoded by fewer than all.
+    enough = 0.7 * processors
+    from_cache = Claim(f"reading {count:,} images from the cache", "s", tuple(cached), "at most 0.5", False)
+    return (
+        Claim(f"reading {count:,} images from their files", "s", (seconds,), "", True),
+        Claim("processors that reading the files kept busy", "", (busy,), f"at least {enough:.2g}", busy >= enough),
+        from_cache.judged(from_cache.median <= 0.5),
+    )
+
+
+def _read(config: TrainingConfig) -> tuple[float, float, int]:
+    """Seconds, processors that were busy on average, and how many images there are."""
+    used, began = _processor_seconds(), time.perf_counter()
+    images = data.load(config, Progress(lambda *told: None, Control()))
+    seconds = time.perf_counter() - began
+    return seconds, (_processor_seconds() - used) / seconds, len(images.train) + len(images.test)
+
+
+def _processor_seconds() -> float:
+    """Of this process and of those it waited for, which decode the files."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
