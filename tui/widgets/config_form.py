@@ -83,7 +83,8 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
                 .label { color: $text-accent; text-style: bold; }
             }
             .line { height: 1; }
-            .editor { width: 1fr; max-width: 48; height: 1; layout: horizontal; }
+            .editor { width: 1fr; max-width: 48; height: 1; }
+            Container.editor { layout: horizontal; }
             .unit { padding: 0 0 0 1; color: $foreground 60%; }
             .reason { display: none; width: 1fr; height: auto; color: $text-error; }
             .explanation { display: none; width: 1fr; padding: 0 1 0 2; height: auto; color: $foreground 60%; }

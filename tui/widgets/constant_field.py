@@ -13,9 +13,13 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Checkbox, Input, Label, Select, Static
+from textual.widgets._select import SelectCurrent
 
 from engine.config import Constant, shown
 from engine.text import clean
+
+COMPACT = "-textual-compact"
+"""The class that `compact` gives a widget. One that has it from the start is spared a look through all style sheets."""
 
 ANOTHER = ""
 """Stands for "a value that is not among the choices"; no choice is empty."""
@@ -33,7 +37,7 @@ class _Line(Input):
 
     def __init__(self, value: str, classes: str = "") -> None:
         # Without a validator every line is valid. Textual finds that out one by one, and works out all styles again.
-        super().__init__(value, highlighter=_Printable(), classes=f"{classes} -valid", compact=True)
+        super().__init__(value, highlighter=_Printable(), classes=f"{classes} -valid {COMPACT}", compact=True)
         self.cursor_blink = False
 
     def on_paste(self, event: events.Paste) -> None:
@@ -50,8 +54,13 @@ class _Choice(Select[str], inherit_bindings=False):
         options = [(choice, choice) for choice in constant.choices]
         if constant.open_choices:
             options.append(("another…", ANOTHER))
-        super().__init__(options, value=value, allow_blank=False, compact=True)
+        super().__init__(options, value=value, allow_blank=False, compact=True, classes=COMPACT)
         self.styles.width = max(16, *(len(prompt) + 4 for prompt, _ in options))  # room for the list's borders
+
+    def compose(self) -> ComposeResult:
+        for part in super().compose():
+            part.set_class(True, "-has-value" if isinstance(part, SelectCurrent) else COMPACT, update=False)
+            yield part
 
 
 class _YesNo(Checkbox):
@@ -61,7 +70,7 @@ class _YesNo(Checkbox):
     BUTTON_RIGHT = "█"
 
     def __init__(self, value: bool) -> None:
-        super().__init__(shown(value), value, compact=True)
+        super().__init__(shown(value), value, classes=f"editor {COMPACT}", compact=True)
         self.BUTTON_INNER = "✔" if value else " "
 
     def watch_value(self) -> None:
@@ -81,27 +90,26 @@ class ConstantField(Vertical):
             self.field = field
 
     def __init__(self, constant: Constant, value: object) -> None:
-        super().__init__(name=constant.name)
+        super().__init__(name=constant.name, classes="-number" if constant.type in (int, float) else "")
         self.constant = constant
         self._text = shown(value)
         self._reason = ""
         self._indent = 0
-        self.set_class(constant.type in (int, float), "-number")
         self._show_editor()
 
     def compose(self) -> ComposeResult:
         constant = self.constant
         with Horizontal(classes="line"):
             yield Label(constant.label, classes="label", markup=False)
-            with Container(classes="editor"):
-                if constant.type is bool:
-                    yield _YesNo(self._text == "yes")
-                elif constant.choices:
+            if constant.choices:
+                with Container(classes="editor"):
                     yield _Choice(constant, self._choice)
                     if constant.open_choices:
                         yield _Line("" if self._text in constant.choices else self._text, classes="another")
-                else:
-                    yield _Line(self._text)
+            elif constant.type is bool:
+                yield _YesNo(self._text == "yes")
+            else:
+                yield _Line(self._text, classes="editor")
             if constant.unit:
                 yield Label(constant.unit, classes="unit", markup=False)
 
