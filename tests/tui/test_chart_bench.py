@@ -7,13 +7,18 @@ import pytest
 from tui import chart_bench
 
 
-def test_frames_of_short_and_long_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every length of run gets its figure, of every frame, and how far they are apart is told."""
-    monkeypatch.setattr(chart_bench, "LENGTHS", (3_000, 30_000))
+def test_frames_early_and_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much was recorded, a frame's cost is told, of every frame, and how far these are apart."""
+    monkeypatch.setattr(chart_bench, "RECORDED", (3_000, 30_000))
     monkeypatch.setattr(chart_bench, "_FRAMES", 4)
+    monkeypatch.setattr(chart_bench, "_ROUNDS", 2)
     told: list[str] = []
-    short, long, apart = chart_bench.frames((80, 24), told.append)
-    assert told == ["frames of the chart at 3,000 iterations", "frames of the chart at 30,000 iterations"]
-    assert len(short.measured) == len(long.measured) == 4
-    assert max(*short.measured, *long.measured) > 0
-    assert apart.median == pytest.approx(100 * (max(short.median, long.median) / min(short.median, long.median) - 1))
+    early, late, short, apart = chart_bench.frames((80, 24), told.append)
+    assert told[0] == "a frame of the chart, 3,000 iterations recorded, 1 of 2"
+    assert told[-1] == "a frame of the chart of a run of 6,000 iterations, 2 of 2"
+    for claim in (early, late, short):
+        assert len(claim.measured) == 8
+        assert max(claim.measured) > 0
+        assert claim.holds == (claim.median <= 8)
+    middle = (early.median + late.median) / 2
+    assert apart.median == pytest.approx(100 * abs(early.median - middle) / middle)
