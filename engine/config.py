@@ -280,7 +280,7 @@ CONSTANTS = _read_constants()
 def _allowed(values: Mapping[str, object]) -> dict[str, Any]:
     """`values` as their constants' types. Raises `ConstantError`. A default is allowed, and needs no look."""
     defaults = {constant.name: constant.default for constant in CONSTANTS}
-    stated = {name: value for name, value in values.items() if not _says(value, defaults.get(name))}
+    stated = {name: value for name, value in values.items() if name not in defaults or not _says(value, defaults[name])}
     if not stated:
         return {name: defaults[name] for name in values}
     from pydantic import ValidationError

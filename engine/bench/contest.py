@@ -10,7 +10,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -44,10 +44,6 @@ class Claim:
     @property
     def median(self) -> float:
         return median(self.measured)
-
-    def judged(self, holds: bool) -> Claim:
-        """The same, found to hold or not."""
-        return replace(self, holds=holds)
 
 
 @dataclass(frozen=True)

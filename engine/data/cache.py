@@ -76,14 +76,13 @@ def _tensors(path: Path) -> dict[str, NDArray[Any]]:
     together is half of the time; numpy's is in large ones.
     """
     tensors = {}
-    with path.open("rb", buffering=0) as file:
+    with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")  # the format: eight bytes, so much JSON, the tensors
         header = json.loads(file.read(length))
         for name in header.keys() - {"__metadata__"}:
             array = np.empty(header[name]["shape"], _TYPES[header[name]["dtype"]])
             file.seek(8 + length + header[name]["data_offsets"][0])
-            read = file.readinto(array.data.cast("B")) if array.size else 0
-            if read != array.nbytes:
+            if array.size and file.readinto(array.data.cast("B")) != array.nbytes:
                 raise ValueError(f"{name} is cut off")
             tensors[name] = array
     return tensors

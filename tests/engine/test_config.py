@@ -81,9 +81,10 @@ def test_any_value_is_accepted_or_refused_in_words(values: dict[str, object]) ->
         ("data", " ", "cifar10, demo, or a folder"),
         ("evaluate_each_epoch", "perhaps", "yes or no"),
         ("momentum", "0.9", "there is no such constant; there are data, "),
+        ("momentum", None, "there is no such constant; there are data, "),
     ],
 )
-def test_reason_names_what_was_wrong_and_what_is_allowed(name: str, value: str, told: str) -> None:
+def test_reason_names_what_was_wrong_and_what_is_allowed(name: str, value: str | None, told: str) -> None:
     """A wrong constant is answered with its name, what it was, and what it may be."""
     with pytest.raises(ConstantError) as caught:
         TrainingConfig.checked({name: value})
