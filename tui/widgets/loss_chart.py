@@ -95,9 +95,10 @@ class LossChart(Sliced):
         if restarted or self._plot is None or self._plot.window != self._window or self._plot_size != self.outer_size:
             self._draw_anew()
             return
-        for changed in self._plot.update(losses, accuracies):
-            self._strips.pop(changed.row, None)
-            self.repaint(*changed)
+        changed = self._plot.update(losses, accuracies)
+        for row, _, _ in changed:
+            self._strips.pop(row, None)
+        self.repaint(changed)
         self._entitle()
 
     @property

@@ -66,9 +66,8 @@ class RunProgress(Sliced):
         before, self._line = self._line, None
         if before is None or before.cell_length != self.content_size.width:
             return  # it is painted anyway, at first and after a change of size
-        for column, (old, new) in enumerate(zip(_cells(before), _cells(self.row(0)), strict=True)):
-            if old != new:
-                self.repaint(0, column, column + 1)
+        cells = enumerate(zip(_cells(before), _cells(self.row(0)), strict=True))
+        self.repaint((0, column, column + 1) for column, (old, new) in cells if old != new)
 
     def row(self, y: int) -> Strip:
         if self._line is None:

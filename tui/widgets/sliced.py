@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from textual.app import ComposeResult
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
+
+Part = tuple[int, int, int]
+"""Of a row: the columns from the second number to before the third."""
 
 _SLICES = 12
 """A few columns each where the terminal is as wide as most are."""
@@ -46,12 +49,16 @@ class Slice(Widget):
                 self._pieces[y] = piece
         return [self._pieces[y] for y in crop.line_range]
 
-    def repaint(self, row: int, first: int, end: int) -> None:
+    def repaint(self, parts: Sequence[Part]) -> None:
         here, stop = self.virtual_region.column_span
-        first, end = max(first, here), min(end, stop)
-        if first < end:
+        regions = []
+        for row, first, end in parts:
             self._pieces.pop(row, None)
-            self.refresh(Region(first - here, row, end - first, 1))
+            first, end = max(first, here), min(end, stop)
+            if first < end:
+                regions.append(Region(first - here, row, end - first, 1))
+        if regions:  # with none, Textual would paint all of it
+            self.refresh(*regions)
 
     def repaint_all(self) -> None:
         self._pieces.clear()
@@ -79,11 +86,16 @@ class Sliced(Widget):
     def row(self, y: int) -> Strip:
         """What stands in the row `y`, as wide as the content."""
 
-    def repaint(self, row: int, first: int, end: int) -> None:
-        """Paint again the columns of `row` from `first` to before `end`."""
+    def repaint(self, parts: Iterable[Part]) -> None:
+        """Paint `parts` again: each slice is told once, since that costs Textual more than the painting."""
         ends = self._slice_ends()
-        for part in self._slices[bisect_right(ends, first) : bisect_left(ends, end) + 1]:
-            part.repaint(row, first, end)
+        shared: dict[Slice, list[Part]] = {}
+        for part in parts:
+            _, first, end = part
+            for each in self._slices[bisect_right(ends, first) : bisect_left(ends, end) + 1]:
+                shared.setdefault(each, []).append(part)
+        for each, its_parts in shared.items():
+            each.repaint(its_parts)
 
     def _slice_ends(self) -> tuple[int, ...]:
         """The column after each slice's last. Asking a widget where it is takes long, so they are kept."""
