@@ -2,9 +2,10 @@
 
 `convolutions.c` does the three layers in one go, several times as fast as torch: it leaves out what leaves no trace in
 a sum, above all the gradients that pooling and ReLU make zero. It takes every sum in the order in which oneDNN's AVX2
-kernels take it, which torch calls, so it gives torch's numbers bit for bit. That is not taken on trust: the first batch
-of each size, with each number of threads, is computed by both, and where they differ in one bit (another processor,
-another release of torch), or where there was no compiler when the program was installed, torch computes.
+kernels take it, which torch calls, so it gives torch's numbers bit for bit. That is not taken on trust: a made-up
+batch of each size, up to 64 images, and with each number of threads, is computed by both first. Where they differ in
+one bit (another processor, another release of torch), or where there was no compiler when the program was installed,
+torch computes.
 """
 
 from __future__ import annotations
