@@ -63,7 +63,17 @@ assert execute([]) == 0
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "tui.screens.setup" in loaded
-    assert not loaded & {"torch", "torchvision", "plotext", "numpy", "requests", "safetensors", "PIL", "cyclopts"}
+    assert not loaded & {
+        "torch",
+        "torchvision",
+        "plotext",
+        "numpy",
+        "requests",
+        "safetensors",
+        "PIL",
+        "cyclopts",
+        "pydantic",
+    }
     assert not loaded & {"tui.screens.training", "tui.screens.results", "tui.screens.runs", "tui.headless"}
     assert not loaded & {"tui.commands", "engine.events"}
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from textual.app import ComposeResult
 from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.pilot import Pilot
@@ -32,6 +33,7 @@ from tui.screens.results import ResultsScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.setup import SetupScreen
 from tui.screens.training import TrainingScreen
+from tui.widgets.keys import Keys
 from tui.widgets.title_bar import TitleBar
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -119,6 +121,24 @@ async def test_from_form_to_results_and_back(app: CifarApp, size: tuple[int, int
         await pilot.press("q")
     assert app.return_code == 0
     assert (tmp_path / "runs" / "first" / "summary.json").is_file()
+
+
+async def test_the_form_comes_with_its_keys(make_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys stand under the form from its first paint on; none is made and thrown away for their sake."""
+    composed: list[bool] = []
+    compose = Keys.compose
+
+    def counted(keys: Keys) -> ComposeResult:
+        composed.append(True)
+        yield from compose(keys)
+
+    monkeypatch.setattr(Keys, "compose", counted)
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        await pilot.pause(0.2)
+        assert len(app.screen.query("FooterKey")) > 5
+        assert composed == [True]
 
 
 async def test_pause_stop_and_chart_keys(make_app: Make) -> None:
