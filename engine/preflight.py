@@ -79,12 +79,12 @@ def _data_lines(found: data.Found) -> tuple[str, ...]:
 
 
 def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
-    from engine import device
+    from engine.hardware import device, processors
 
     chosen = device.choose(config.device, config.precision)
     described = device.describe(chosen)
     if described.kind == "cpu":
-        most = device.most_threads()
+        most = processors.most_threads()
         threads = (
             f"{min(config.threads, most)} threads" if config.threads else f"1 to {most} threads, whichever is fastest"
         )
@@ -95,7 +95,7 @@ def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
 def _model_lines(config: TrainingConfig, classes: int) -> tuple[str, ...]:
     import torch
 
-    from engine.training import check_shape, count_parameters
+    from engine.training.loop import check_shape, count_parameters
 
     with torch.random.fork_rng(devices=[]):
         model = models.build(config.model, classes)
@@ -117,7 +117,7 @@ def _work_lines(config: TrainingConfig, found: data.Found) -> tuple[str, ...]:
 
 
 def _run_lines(config: TrainingConfig) -> tuple[str, ...]:
-    from engine import rundir
+    from engine.storage import folder as rundir
 
     rundir.check_new(config)
     return (f"saved in {config.runs_dir / (config.name or '<a name chosen at the start>')}",)

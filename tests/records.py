@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config import TrainingConfig
-from engine.evaluation import ConfusionMatrix
-from engine.events import (
+from engine.record.evaluation import ConfusionMatrix
+from engine.record.events import (
     BatchDone,
     DatasetInfo,
     DeviceInfo,
@@ -21,7 +21,8 @@ from engine.events import (
     Finished,
     RunStarted,
 )
-from engine.record import RunLog, RunRecord
+from engine.record.log import RunLog
+from engine.record.record import RunRecord
 
 CLASSES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 

@@ -39,9 +39,9 @@ def test_engine_loads_no_interface() -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "import tui.commands",
+        "import tui.command_line.commands",
         "import tui.app, tui.screens.results",
-        "import engine.config, engine.events, engine.record, engine.run, engine.preflight, engine.export",
+        "import engine.config, engine.record.record, engine.runs.local, engine.preflight, engine.export.bundle",
     ],
 )
 def test_nobody_waits_for_torch_to_see_the_form(statement: str) -> None:
@@ -53,7 +53,7 @@ def test_nobody_waits_for_the_chart_to_see_the_form() -> None:
     """When the command hands over to the app, what comes after the form, and what computes, is not loaded yet."""
     code = """
 import os, sys
-from tui.cli import execute
+from tui.command_line.main import execute
 import tui.app
 os.environ["TERM"] = "xterm"
 sys.stdin.isatty = sys.stdout.isatty = lambda: True
@@ -74,13 +74,13 @@ assert execute([]) == 0
         "cyclopts",
         "pydantic",
     }
-    assert not loaded & {"tui.screens.training", "tui.screens.results", "tui.screens.runs", "tui.headless"}
-    assert not loaded & {"tui.commands", "engine.events"}
+    assert not loaded & {"tui.screens.training", "tui.screens.results", "tui.screens.runs", "tui.command_line.headless"}
+    assert not loaded & {"tui.command_line.commands", "engine.record.events"}
 
 
 def test_help_loads_neither_torch_nor_the_app() -> None:
     """--help comes at once."""
-    loaded = loaded_by("from tui.cli import execute\nassert execute(['train', '--help']) == 0")
+    loaded = loaded_by("from tui.command_line.main import execute\nassert execute(['train', '--help']) == 0")
     assert not loaded & {"torch", "textual", "plotext"}
 
 

@@ -1,6 +1,6 @@
 """`python -m tui`: the same as `cifar-tui`, where the console script is not on the path."""
 
-from tui.cli import main
+from tui.command_line.main import main
 
 if __name__ == "__main__":
     main()

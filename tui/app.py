@@ -26,20 +26,20 @@ from engine.config import TrainingConfig
 from engine.errors import ConstantError, EngineError
 from engine.preflight import Preflight, preflight
 from engine.text import clean
-from tui.deadline import Deadline
-from tui.driver import SteadyDriver
-from tui.exit_codes import ExitCode
-from tui.screens.dialogs import ExportTo, coming_back, images_missing, leaving, unfinished
-from tui.screens.help import HelpScreen
+from tui.command_line.exit_codes import ExitCode
+from tui.dialogs.choice import ExportTo, coming_back, images_missing, leaving, unfinished
+from tui.dialogs.help import HelpScreen
+from tui.look.theme import DARK, LIGHT
 from tui.screens.setup import SetupScreen
-from tui.steady_app import SteadyApp
-from tui.theme import DARK, LIGHT
+from tui.terminal.deadline import Deadline
+from tui.terminal.driver import SteadyDriver
+from tui.terminal.steady_app import SteadyApp
 
 if TYPE_CHECKING:
-    from engine.record import RunRecord
-    from engine.run import Run
-    from engine.rundir import RunEntry
-    from engine.watched import WatchedRun
+    from engine.record.record import RunRecord
+    from engine.runs.local import Run
+    from engine.runs.watched import WatchedRun
+    from engine.storage.folder import RunEntry
     from tui.screens.training import TrainingScreen
 
 
@@ -116,7 +116,7 @@ class CifarApp(SteadyApp):
         threading.Thread(target=self._find_runs, args=(self._runs_dir(),), name="runs", daemon=True).start()
 
     def _find_runs(self, runs_dir: Path) -> None:
-        from engine import rundir
+        from engine.storage import folder as rundir
 
         entry = rundir.waiting(runs_dir)
         if entry is not None:
@@ -124,7 +124,7 @@ class CifarApp(SteadyApp):
                 self.call_from_thread(self._offer, entry)
 
     def _offer(self, entry: RunEntry) -> None:
-        from engine.rundir import LIVE
+        from engine.storage.folder import LIVE
 
         def chosen(answer: str | None) -> None:
             if answer == "resume":
@@ -137,7 +137,7 @@ class CifarApp(SteadyApp):
 
     def show_run(self, folder: Path) -> None:
         """Show a run that is on disk: live as it goes on, or its results."""
-        from engine.watched import WatchedRun
+        from engine.runs.watched import WatchedRun
 
         try:
             watched = WatchedRun(folder)
@@ -160,13 +160,13 @@ class CifarApp(SteadyApp):
 
     def resume_run(self, folder: Path) -> None:
         """Go on with an interrupted run, and show it."""
-        from engine.run import Run
+        from engine.runs.local import Run
 
         self._start(lambda: Run.taking_up(folder))
 
     def start_in_background(self, config: TrainingConfig) -> None:
         """Start a run of `config` as a process of its own, and watch it."""
-        from engine import background
+        from engine.runs import background
 
         try:
             self._watch_live(background.start(config))
@@ -182,7 +182,7 @@ class CifarApp(SteadyApp):
 
     def start_run(self, config: TrainingConfig) -> None:
         """Start a run of `config` and show it."""
-        from engine.run import Run
+        from engine.runs.local import Run
 
         self._start(lambda: Run(config))
 
@@ -205,7 +205,7 @@ class CifarApp(SteadyApp):
         return self.training is not None and not self.training.join(0)
 
     def on_training_screen_ended(self, ended: TrainingScreen.Ended) -> None:
-        from engine.events import Failed
+        from engine.record.events import Failed
 
         if ended.record.started is not None:
             self._show_results(ended.record, ended.folder)
@@ -257,7 +257,7 @@ class CifarApp(SteadyApp):
 
     def action_runs(self) -> None:
         """Choose among the runs on disk."""
-        from engine import rundir
+        from engine.storage import folder as rundir
         from tui.screens.runs import RunsScreen
 
         runs_dir = self._runs_dir()
@@ -290,8 +290,8 @@ class CifarApp(SteadyApp):
 
     def action_export(self) -> None:
         """Write the bundle of the run that is shown."""
-        from engine.export import write_bundle
-        from engine.record import RunRecord
+        from engine.export.bundle import write_bundle
+        from engine.record.record import RunRecord
 
         screen = self.screen
         record, folder = getattr(screen, "record", None), getattr(screen, "folder", None)

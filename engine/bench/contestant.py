@@ -16,17 +16,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine import data, device, models
+from engine import data, models
 from engine.bench.notebook import Notebook
 from engine.config import TrainingConfig
 from engine.control import Control
-from engine.convolutions import compiled_is_equal
-from engine.course import Course
 from engine.data.imageset import ImageSet, Split, fingerprint
 from engine.data.progress import Progress
-from engine.record import RunLog
-from engine.resident import ResidentImages
-from engine.training import evaluate, make_steps, shuffled
+from engine.hardware import device
+from engine.hardware.memory import keep_freed_memory
+from engine.kernels.convolutions import compiled_is_equal
+from engine.record.log import RunLog
+from engine.training.loop import evaluate, make_steps, shuffled
+from engine.training.reporter import Course
+from engine.training.resident import ResidentImages
 
 TRAIN_IMAGES, TEST_IMAGES = 50_000, 10_000
 
@@ -57,7 +59,7 @@ class Engine:
 
     def __init__(self, config: TrainingConfig, images: ImageSet) -> None:
         chosen = device.choose(config.device)
-        device.keep_freed_memory()
+        keep_freed_memory()
         torch.manual_seed(config.seed)
         self._config = config
         self._model = models.build(config.model, len(images.classes)).to(chosen)

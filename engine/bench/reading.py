@@ -14,7 +14,7 @@ from engine.bench.contest import Claim
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data.progress import Progress
-from engine.device import most_threads
+from engine.hardware.processors import most_threads
 
 _READINGS = 5
 

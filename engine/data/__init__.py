@@ -25,15 +25,15 @@ def load(config: TrainingConfig, progress: Progress) -> ImageSet:
     """
     match config.data:
         case "cifar10":
-            from engine.data.cifar10 import load_cifar10
+            from engine.data.sources.cifar10 import load_cifar10
 
             return load_cifar10(config.data_dir.expanduser(), progress)
         case "demo":
-            from engine.data.demo import load_demo
+            from engine.data.sources.demo import load_demo
 
             return load_demo(progress)
         case _:
-            from engine.data.folder import load_folder
+            from engine.data.sources.folder import load_folder
 
             return load_folder(config.data, config.data_dir.expanduser(), progress)
 
@@ -45,14 +45,14 @@ def find(config: TrainingConfig) -> Found:
     """
     match config.data:
         case "cifar10":
-            from engine.data.cifar10 import find_cifar10
+            from engine.data.sources.cifar10 import find_cifar10
 
             return find_cifar10(config.data_dir.expanduser())
         case "demo":
-            from engine.data.demo import find_demo
+            from engine.data.sources.demo import find_demo
 
             return find_demo()
         case _:
-            from engine.data.folder import find_folder
+            from engine.data.sources.folder import find_folder
 
             return find_folder(config.data, config.data_dir.expanduser())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import DatasetInfo
+from engine.record.events import DatasetInfo
 
 IMAGE_SIZE = 32
 """Pixels along each side; every network here is built for it."""

@@ -7,8 +7,9 @@ Listing the names imports none of the modules, so it costs no import of torch.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from typing import TYPE_CHECKING
+
+from engine import registry
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 
 def names() -> tuple[str, ...]:
     """Every network there is: the notebook's first, the others in the order of the alphabet."""
-    found = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(sorted(found, key=lambda name: name != "cnn"))
+    return registry.names("models", first="cnn")
 
 
 def build(name: str, classes: int) -> nn.Module:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.convolutions import convolved
+from engine.kernels.convolutions import convolved
 
 
 class Model(nn.Module):

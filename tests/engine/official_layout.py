@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data import cifar10
+from engine.data.sources import cifar10
 
 IMAGES_PER_BATCH = 20
 

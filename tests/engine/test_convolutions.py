@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine import convolutions
-from engine.convolutions import CHANNELS, compiled_is_equal, convolved
+from engine.kernels import convolutions
+from engine.kernels.convolutions import CHANNELS, compiled_is_equal, convolved
 from tests.images import made_up_images
 
 Layers = list[nn.Conv2d]
@@ -141,7 +141,7 @@ def test_other_kernels_and_torch_computes() -> None:
     code = """
 import torch
 from engine.bench.notebook import CNN
-from engine.convolutions import compiled_is_equal
+from engine.kernels.convolutions import compiled_is_equal
 from engine.models import build
 assert not compiled_is_equal(torch.get_num_threads(), 8)
 images, notebook = torch.rand(8, 3, 32, 32), CNN(10)

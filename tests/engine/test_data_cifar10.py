@@ -12,9 +12,10 @@ import pytest
 
 from engine.config import TrainingConfig
 from engine.control import Control
-from engine.data import Progress, cifar10, find
-from engine.data.cifar10 import OFFICIAL, Source, find_cifar10, load_cifar10
+from engine.data import Progress, find
 from engine.data.imageset import ImageSet
+from engine.data.sources import cifar10
+from engine.data.sources.cifar10 import OFFICIAL, Source, find_cifar10, load_cifar10
 from engine.errors import ConstantError, DataError, Stopped
 from tests.engine.official_layout import IMAGES_PER_BATCH, Miniature, batch, miniature, packed
 

@@ -8,8 +8,8 @@ import pytest
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data import Progress, find, load
-from engine.data.cifar10 import CLASSES
 from engine.data.imageset import ImageSet, fingerprint
+from engine.data.sources.cifar10 import CLASSES
 from engine.errors import Stopped
 
 CONFIG = TrainingConfig(data="demo", seed=123)

@@ -16,8 +16,9 @@ from PIL import Image
 
 from engine.config import TrainingConfig
 from engine.control import Control
-from engine.data import Progress, decoding, find, folder, load
+from engine.data import Progress, decoding, find, load
 from engine.data.imageset import ImageSet, fingerprint
+from engine.data.sources import folder
 from engine.errors import ConstantError, Stopped
 
 SHARED = Path(__file__).parents[3] / "shared" / "cifar10" / "cifar10-jpeg.tar.xz"

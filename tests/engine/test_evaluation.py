@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.evaluation import Evaluation, confusion_matrix
+from engine.record.evaluation import Evaluation, confusion_matrix
 
 
 @given(st.integers(2, 12), st.integers(0, 300), st.integers(0, 2**32 - 1))

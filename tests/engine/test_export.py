@@ -18,12 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engine import export
 from engine.config import TrainingConfig
 from engine.errors import RunFolderError
-from engine.events import DeviceInfo, Finished
-from engine.loss_svg import loss_svg
-from engine.record import RunLog, RunRecord
+from engine.export import bundle as export
+from engine.export.formats.loss_svg import loss_svg
+from engine.record.events import DeviceInfo, Finished
+from engine.record.log import RunLog
+from engine.record.record import RunRecord
 from tests.records import (
     CLASSES,
     NOTEBOOK_MATRIX,

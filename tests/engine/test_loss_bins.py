@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.loss_bins import SPANS, STRIDE, ExponentialAverage, LossBins, LossHistory, level_for, recent_window
+from engine.record.bins import SPANS, STRIDE, ExponentialAverage, LossBins, LossHistory, level_for, recent_window
 
 
 def losses_of(iterations: int, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

@@ -9,11 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 from engine.control import Control
-from engine.events import BatchDone, Evaluated, Event, Failed, Notice, from_json, to_json
-from engine.losses import Losses
-from engine.pace import Pace
-from engine.record import RunLog, RunRecord
-from engine.training import train
+from engine.record.events import BatchDone, Evaluated, Event, Failed, Notice, from_json, to_json
+from engine.record.log import RunLog
+from engine.record.losses import Losses
+from engine.record.pace import Pace
+from engine.record.record import RunRecord
+from engine.training.loop import train
 from tests.engine.test_training import QUICK
 from tests.images import made_up_images
 

@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from engine import data, rundir
+from engine import data
 from engine.config import TrainingConfig
 from engine.errors import RunFolderError
-from engine.events import TakenUp
-from engine.run import Run
+from engine.record.events import TakenUp
+from engine.runs.local import Run
+from engine.storage import folder as rundir
 from tests.images import made_up_images
 
 BATCHES = 5

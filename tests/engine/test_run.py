@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from engine import data, rundir
+from engine import data
 from engine.config import TrainingConfig
 from engine.data.imageset import ImageSet
 from engine.errors import ConstantError, DataError, NoSuchRunError, RunFolderError, Stopped, TrainingError
-from engine.events import Failed, Finished, Notice
-from engine.lock import is_live
-from engine.run import Run
+from engine.record.events import Failed, Finished, Notice
+from engine.runs.local import Run
+from engine.storage import folder as rundir
+from engine.storage.lock import is_live
 from tests.images import made_up_images
 
 
@@ -203,7 +204,7 @@ def test_device_is_looked_for_before_the_images(config: TrainingConfig, monkeypa
 
 def test_run_that_fails_keeps_what_it_has(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that fails while it trains still leaves its losses and a summary that says why."""
-    monkeypatch.setattr("engine.course.np.isfinite", lambda losses: losses != losses)
+    monkeypatch.setattr("engine.training.reporter.np.isfinite", lambda losses: losses != losses)
     run = finished(Run(config))
     assert isinstance(run.error, TrainingError)
     summary = json.loads((run.folder / "summary.json").read_text())
@@ -222,7 +223,7 @@ def test_disk_that_fails_does_not_stop_the_training(config: TrainingConfig, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(rundir.RunFolder, "losses", full)
-    monkeypatch.setattr("engine.checkpoint.write", full)
+    monkeypatch.setattr("engine.storage.checkpoint.write", full)
     run = finished(Run(config))
     record = run.record()
     assert record.status == "completed"

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from engine import models
-from engine.adam import Adam, flatten
-from engine.events import Notice
-from engine.graphed import GraphedSteps
-from engine.record import RunLog
-from engine.resident import ResidentImages
-from engine.steps import EagerSteps, Steps
-from engine.training import shuffled
+from engine.recipe.adam import Adam, flatten
+from engine.record.events import Notice
+from engine.record.log import RunLog
+from engine.training.loop import shuffled
+from engine.training.resident import ResidentImages
+from engine.training.steps.eager import EagerSteps, Steps
+from engine.training.steps.graphed import GraphedSteps
 from tests.images import made_up_images
 
 CPU = torch.device("cpu")
@@ -191,10 +191,10 @@ def test_flattening_keeps_a_network() -> None:
 
 def test_recording_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a GPU cannot record the steps, training goes on without, and the record says so."""
-    from engine import training
     from engine.config import TrainingConfig
     from engine.control import Control
-    from engine.course import Course
+    from engine.training import loop as training
+    from engine.training.reporter import Course
 
     def refuse(*constants: object) -> Steps:
         raise RuntimeError("CUDA error: operation not permitted\n when stream is capturing")

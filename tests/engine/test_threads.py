@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from engine import models
-from engine.device import most_threads
-from engine.threads import fastest, set_threads
+from engine.hardware.processors import most_threads
+from engine.training.threads import fastest, set_threads
 
 
 @pytest.fixture(autouse=True)

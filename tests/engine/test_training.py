@@ -14,12 +14,11 @@ from torch.utils.data import DataLoader
 
 from engine import models
 from engine.bench.notebook import Notebook
-from engine.checkpoint import Snapshot
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data.imageset import ImageSet
 from engine.errors import ConstantError, TrainingError
-from engine.events import (
+from engine.record.events import (
     EvaluationStarted,
     Event,
     Failed,
@@ -29,8 +28,10 @@ from engine.events import (
     from_json,
     to_json,
 )
-from engine.record import RunLog, RunRecord
-from engine.training import EVALUATION_BATCH, check_shape, shuffled, train
+from engine.record.log import RunLog
+from engine.record.record import RunRecord
+from engine.storage.checkpoint import Snapshot
+from engine.training.loop import EVALUATION_BATCH, check_shape, shuffled, train
 from tests.images import made_up_images
 
 
@@ -265,7 +266,7 @@ def test_loss_that_is_not_finite() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models, "build", poisoned)
-        patch.setattr("engine.course.LINE_EVERY", 4)  # the journal must not hold a loss that JSON cannot
+        patch.setattr("engine.training.reporter.LINE_EVERY", 4)  # the journal must not hold a loss that JSON cannot
         with pytest.raises(TrainingError, match=r"nan at iteration 4 .* smaller learning rate"):
             train(QUICK, images, log, Control())
     assert all(from_json(to_json(event)) == event for event in log.events)

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import data, rundir
+from engine import data
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.errors import RunFolderError
-from engine.remote import Listener, ask
-from engine.run import Run
-from engine.watched import WatchedRun
+from engine.runs.local import Run
+from engine.runs.watched import WatchedRun
+from engine.storage import folder as rundir
+from engine.storage.inbox import Listener, ask
 from tests.images import made_up_images
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from engine import rundir
+from engine.storage import folder as rundir
 
 PATIENCE = 240.0
 """Seconds after which a test gives up on a process; no test passes or fails by how long it really takes."""

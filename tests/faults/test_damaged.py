@@ -16,16 +16,20 @@ import torch
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from engine import checkpoint, export, models, rundir
+from engine import models
 from engine.config import TrainingConfig
 from engine.control import Control
-from engine.data import Progress, cifar10, load
+from engine.data import Progress, load
 from engine.data.imageset import ImageSet
+from engine.data.sources import cifar10
 from engine.errors import EngineError
-from engine.lock import held
-from engine.remote import Listener
-from engine.run import Run
-from engine.watched import WatchedRun
+from engine.export import bundle as export
+from engine.runs.local import Run
+from engine.runs.watched import WatchedRun
+from engine.storage import checkpoint
+from engine.storage import folder as rundir
+from engine.storage.inbox import Listener
+from engine.storage.lock import held
 from tests.engine.official_layout import miniature
 from tests.faults.conftest import Often
 from tests.faults.table import TABLE

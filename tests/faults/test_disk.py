@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import checkpoint, rundir
+from engine.storage import checkpoint
+from engine.storage import folder as rundir
 from tests.faults.conftest import Often
 from tests.faults.runs import PATIENCE, Program, ended, struck
 from tests.faults.table import TABLE

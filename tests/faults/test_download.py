@@ -14,7 +14,7 @@ import pytest
 
 from engine.control import Control
 from engine.data import Progress
-from engine.data.cifar10 import Source, find_cifar10, load_cifar10
+from engine.data.sources.cifar10 import Source, find_cifar10, load_cifar10
 from engine.errors import DataError, Stopped
 from tests.engine.official_layout import Miniature, miniature
 from tests.engine.serving import Answer, Request, file, serving

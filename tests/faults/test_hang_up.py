@@ -19,8 +19,8 @@ import numpy as np
 import pexpect
 import pytest
 
-from engine import rundir
-from engine.lock import is_live
+from engine.storage import folder as rundir
+from engine.storage.lock import is_live
 from tests.faults.conftest import Often
 from tests.faults.runs import PATIENCE, Program, assert_same, finished
 from tests.faults.table import TABLE

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import rundir
+from engine.storage import folder as rundir
 from tests.faults.conftest import Often
 from tests.faults.runs import PATIENCE, Program, assert_same, ended, finished
 from tests.faults.table import TABLE
@@ -75,7 +75,7 @@ def test_terminated_before_training(program: Program, often: Often) -> None:
 def test_terminated_while_nothing_answers(program: Program) -> None:
     """SIGTERM ends a run that hangs on its images, as on a network drive that has gone."""
     hangs = "from engine import data; data.load = lambda *_: threading.Event().wait()"
-    called = ("-c", f"import threading; {hangs}; from tui.cli import main; main()")
+    called = ("-c", f"import threading; {hangs}; from tui.command_line.main import main; main()")
     process = program.start("train", *program.constants("hangs"), called=called)
     give_up = time.monotonic() + PATIENCE
     while not (program.runs / "hangs").exists():

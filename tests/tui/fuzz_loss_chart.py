@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from textual.app import App, ComposeResult
 
-from tui.widgets.loss_chart import EpochAccuracy, LossChart
-from tui.widgets.loss_plot import LossPlot
+from tui.charts.kinds.loss import EpochAccuracy, LossChart
+from tui.charts.layers import LossPlot
 
 ODD = [np.nan, np.inf, -np.inf, 1e38, -1e38, 3.4e38, -3.4e38, 1e-38, 1e-45, -1e-45, 0.0, -0.0, 1.0, -1.0, 2.3026]
 

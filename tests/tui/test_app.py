@@ -24,11 +24,11 @@ from engine.config import TrainingConfig
 from engine.data.imageset import ImageSet
 from engine.errors import ConstantError, DataError
 from engine.preflight import Check, Preflight
-from engine.run import Run
+from engine.runs.local import Run
 from tests.images import made_up_images
 from tui.app import CifarApp
-from tui.screens.dialogs import Choice, ExportTo
-from tui.screens.help import HelpScreen
+from tui.dialogs.choice import Choice, ExportTo
+from tui.dialogs.help import HelpScreen
 from tui.screens.results import ResultsScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.setup import SetupScreen

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.bench.contest import Claim, Contest
-from tui import bench, cli, terminal_bench
-from tui.exit_codes import ExitCode
+from tui.bench import report as bench
+from tui.bench import terminal as terminal_bench
+from tui.command_line import main as cli
+from tui.command_line.exit_codes import ExitCode
 
 
 @pytest.mark.parametrize(("holds", "code"), [(True, ExitCode.DONE), (False, ExitCode.FAILED)])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from engine.text import clean
-from tui.cells import bar, cropped
+from tui.look.cells import bar, cropped
 
 
 @given(st.text(), st.integers(-3, 40))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui import chart_bench
+from tui.bench import frames as chart_bench
 
 
 def test_frames_early_and_late(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from engine import data
 from engine.config import CONSTANTS, TrainingConfig
-from engine.events import from_json
-from engine.run import Run
+from engine.record.events import from_json
+from engine.runs.local import Run
 from tests.images import made_up_images
-from tui import cli, commands
-from tui.exit_codes import ExitCode
+from tui.command_line import commands
+from tui.command_line import main as cli
+from tui.command_line.exit_codes import ExitCode
 
 COMMANDS = ("", "train", "runs", "export")
 
@@ -41,7 +42,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 COMPUTES = """
 import sys, threading
 import torch
-from tui.cli import main
+from tui.command_line.main import main
 
 def compute():
     images, weights = torch.ones(8, 3, 32, 32), torch.ones(6, 3, 5, 5, requires_grad=True)
@@ -172,7 +173,7 @@ def test_runs_and_export(quick: list[str], tmp_path: Path, capsys: pytest.Captur
 
 def test_run_that_fails(quick: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A run that fails gives its reason on stderr and exit code 1."""
-    monkeypatch.setattr("engine.course.np.isfinite", lambda losses: losses != losses)
+    monkeypatch.setattr("engine.training.reporter.np.isfinite", lambda losses: losses != losses)
     assert cli.execute(["train", *quick]) == ExitCode.FAILED
     assert "Try a smaller learning rate" in capsys.readouterr().err
 

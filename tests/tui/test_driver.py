@@ -13,7 +13,7 @@ from textual import events
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
-from tui.driver import SteadyDriver
+from tui.terminal.driver import SteadyDriver
 
 
 class Listener:

@@ -12,8 +12,8 @@ from textual.binding import BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
-from tui import keys_in_order
-from tui.keys_in_order import KeysInOrder
+from tui.terminal import keys_in_order
+from tui.terminal.keys_in_order import KeysInOrder
 
 
 class Dialog(ModalScreen[None]):

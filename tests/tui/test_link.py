@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from tui.link import MOST, Link
+from tui.terminal.link import MOST, Link
 
 
 class Ends:

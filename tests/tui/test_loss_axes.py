@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.widgets.loss_axes import epoch_limits, iteration_axis, loss_axis, percent_axis
+from tui.charts.axes import epoch_limits, iteration_axis, loss_axis, percent_axis
 
 LOSSES = st.floats(width=32, allow_nan=False, allow_infinity=False)
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from engine.loss_bins import SPANS
+from engine.record.bins import SPANS
 from tests.tui.recording import RecordingApp
-from tui.widgets.loss_canvas import Glyphs, draw_marks, draw_strokes
-from tui.widgets.loss_chart import EpochAccuracy, LossChart
-from tui.widgets.loss_plot import LossPlot, Part
+from tui.charts.canvas import Glyphs, draw_marks, draw_strokes
+from tui.charts.kinds.loss import EpochAccuracy, LossChart
+from tui.charts.layers import LossPlot, Part
 
 Losses = NDArray[np.float32]
 ACCURACIES = [EpochAccuracy(1_563 * epoch, percent) for epoch, percent in enumerate((56.5, 63.1, 66.9, 69.4), start=1)]
@@ -131,7 +131,7 @@ def strokes_drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         drawn.append(len(low))
         return draw_strokes(rows, low, high)
 
-    monkeypatch.setattr("tui.widgets.loss_plot.draw_strokes", counted)
+    monkeypatch.setattr("tui.charts.layers.draw_strokes", counted)
     return drawn
 
 
@@ -145,7 +145,7 @@ def test_what_is_drawn_is_bounded_by_the_width(monkeypatch: pytest.MonkeyPatch, 
         marked.append(len(marks))
         return draw_marks(rows, columns, marks, texts)
 
-    monkeypatch.setattr("tui.widgets.loss_plot.draw_marks", counted)
+    monkeypatch.setattr("tui.charts.layers.draw_marks", counted)
     plot = LossPlot(30, 100, first=0, end=iterations, batches=iterations, span=10)
     plot.update(falling(iterations), [EpochAccuracy(1 + index, 50) for index in range(min(iterations, 10_000))])
     assert sum(drawn) <= 2 * 2 * 100

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from textual.widgets import Footer, Static
 from textual.widgets._footer import FooterKey
 
-from engine.evaluation import Evaluation
-from engine.record import RunRecord
+from engine.record.evaluation import Evaluation
+from engine.record.record import RunRecord
 from tests.records import (
     CLASSES,
     demo_dataset,
@@ -24,12 +24,12 @@ from tests.records import (
     live_record,
     run_started,
 )
-from tui.screens.class_details import ClassDetails
+from tui.charts.kinds.loss import LossChart
+from tui.dialogs.class_details import ClassDetails
+from tui.look.theme import DARK, LIGHT
 from tui.screens.results import ResultsScreen
-from tui.theme import DARK, LIGHT
 from tui.widgets.confusion_map import ConfusedPairs, ConfusionMap, abbreviated, shade
 from tui.widgets.evaluation_table import EvaluationTable
-from tui.widgets.loss_chart import LossChart
 
 NARROW, WIDE, SHORT = (80, 24), (120, 40), (120, 24)
 

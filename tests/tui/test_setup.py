@@ -20,8 +20,8 @@ from textual.widgets import Button, Input, Select
 from engine.config import CONSTANTS, PRESETS, TrainingConfig
 from engine.errors import ConstantError, DataError
 from engine.preflight import Check, Preflight
+from tui.dialogs.help import HelpScreen
 from tui.screens import setup
-from tui.screens.help import HelpScreen
 from tui.screens.setup import SetupScreen
 from tui.widgets.config_form import ConfigForm
 from tui.widgets.constant_field import ConstantField

@@ -16,11 +16,11 @@ from engine.control import Control
 from engine.preflight import Check, Preflight
 from tests.records import finished_record, live_log
 from tui.app import CifarApp
-from tui.screens.dialogs import leaving
+from tui.dialogs.choice import leaving
+from tui.look.theme import DARK, LIGHT
 from tui.screens.results import ResultsScreen
 from tui.screens.setup import SetupScreen
 from tui.screens.training import TrainingScreen, Trains
-from tui.theme import DARK, LIGHT
 
 LOOKED = Preflight(
     (

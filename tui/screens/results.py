@@ -13,17 +13,17 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import DataTable, Digits, Static
 
-from engine.events import Failed
-from engine.record import RunRecord
+from engine.record.events import Failed
+from engine.record.record import RunRecord
 from engine.text import clean
-from tui.cells import cropped
-from tui.screens.class_details import ClassDetails
+from tui.charts.kinds.loss import EpochAccuracy, LossChart
+from tui.dialogs.class_details import ClassDetails
+from tui.look.cells import cropped
+from tui.look.wording import duration
 from tui.widgets.confusion_map import ConfusedPairs, ConfusionMap
 from tui.widgets.evaluation_table import COLUMNS, EvaluationTable, class_index
 from tui.widgets.keys import Keys
-from tui.widgets.loss_chart import EpochAccuracy, LossChart
 from tui.widgets.title_bar import TitleBar
-from tui.wording import duration
 
 WIDE = 110
 """Columns from which on table and map stand side by side."""

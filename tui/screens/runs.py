@@ -12,11 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
-from engine.rundir import RunEntry
+from engine.storage.folder import RunEntry
 from engine.text import clean
+from tui.look.wording import moment
 from tui.widgets.keys import Keys
 from tui.widgets.title_bar import TitleBar
-from tui.wording import moment
 
 
 class RunsScreen(Screen[Path | None]):

@@ -18,16 +18,17 @@ from textual.widgets import Log, Static
 from engine.config import CONSTANTS
 from engine.control import Control
 from engine.errors import EngineError
-from engine.evaluation import Evaluation
-from engine.events import Evaluated, RunStarted
-from engine.pace import Pace
-from engine.record import RunLog, RunRecord
+from engine.record.evaluation import Evaluation
+from engine.record.events import Evaluated, RunStarted
+from engine.record.log import RunLog
+from engine.record.pace import Pace
+from engine.record.record import RunRecord
 from engine.text import clean
+from tui.charts.kinds.loss import EpochAccuracy, LossChart
+from tui.look.wording import count, duration, rate
 from tui.widgets.keys import Keys
-from tui.widgets.loss_chart import EpochAccuracy, LossChart
 from tui.widgets.run_progress import Bar, RunProgress
 from tui.widgets.title_bar import TitleBar
-from tui.wording import count, duration, rate
 
 LOOKS_EVERY = 0.5
 """Seconds between two looks at the run: a curve grows by a column now and then, and a slow link carries two frames."""

@@ -18,9 +18,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from engine.evaluation import Evaluation
+from engine.record.evaluation import Evaluation
 from engine.text import clean
-from tui.cells import begun, cropped
+from tui.look.cells import begun, cropped
 
 SHADES = ((0.4, "█"), (0.2, "▓"), (0.1, "▒"), (0.03, "░"), (0.0, "·"))
 """What a cell shows where its number does not fit: a glyph from each share of the true class's images on."""

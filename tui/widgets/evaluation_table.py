@@ -14,8 +14,8 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.widgets import DataTable
 
-from engine.evaluation import ClassAccuracy, Evaluation
-from tui.cells import bar, cropped
+from engine.record.evaluation import ClassAccuracy, Evaluation
+from tui.look.cells import bar, cropped
 
 MOST_NAME_CELLS = 24
 FULL_BAR = 80

@@ -1,0 +1,1 @@
+"""The files of a bundle, a format a file."""

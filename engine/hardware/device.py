@@ -1,0 +1,61 @@
+"""The device that a run computes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from engine.errors import ConstantError
+from engine.hardware.processors import processor_name
+from engine.record.events import DeviceInfo
+from engine.text import clean
+
+
+def available() -> tuple[str, ...]:
+    """The devices of this machine by the names that `--device` takes, the fastest first."""
+    gpus = tuple(f"cuda:{i}" for i in range(torch.cuda.device_count())) if torch.cuda.is_available() else ()
+    return (*gpus, *(("mps",) if torch.backends.mps.is_available() else ()), "cpu")
+
+
+def choose(name: str, precision: str = "float32") -> torch.device:
+    """The device that the constant `device` means here.
+
+    Raises `ConstantError` where there is none of that name, or none that computes in `precision`.
+    """
+    devices = available()
+    wanted = devices[0] if name == "auto" else "cuda:0" if name == "cuda" and "cuda:0" in devices else name
+    if wanted not in devices:
+        raise ConstantError({"device": f"there is no {name} on this machine; there is {' and '.join(devices)}"})
+    if precision == "tf32" and not wanted.startswith("cuda"):
+        raise ConstantError({"precision": f"tf32 needs a CUDA GPU, and this run would use {wanted}; take float32"})
+    return torch.device(wanted)
+
+
+@contextmanager
+def multiplying_in(precision: str) -> Iterator[None]:
+    """Let CUDA multiply matrices in tf32 where that is the `precision`, and as before afterwards."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else before)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def describe(device: torch.device) -> DeviceInfo:
+    """What the record says about `device`; the threads are those that torch computes with now."""
+    if device.type == "cuda":
+        return DeviceInfo("cuda", clean(torch.cuda.get_device_name(device)))
+    if device.type == "mps":
+        return DeviceInfo("mps", clean(processor_name()))
+    return DeviceInfo("cpu", clean(processor_name()), torch.get_num_threads())
+
+
+def free_memory(device: torch.device) -> tuple[str, ...]:
+    """How much memory of a CUDA device is free, as a line for people; nothing where the system does not tell."""
+    if device.type != "cuda":
+        return ()
+    free, total = torch.cuda.mem_get_info(device)
+    return (f"{free / 1e9:.0f} GB of {total / 1e9:.0f} GB free",)

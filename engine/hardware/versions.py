@@ -1,0 +1,15 @@
+"""The versions of the software that trains."""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+
+from engine import __version__
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run's numbers may depend on."""
+    found = {"cifar-tui": __version__, "python": platform.python_version(), "torch": str(torch.__version__)}
+    return {**found, "cuda": torch.version.cuda} if torch.version.cuda else found

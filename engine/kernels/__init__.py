@@ -1,0 +1,1 @@
+"""Compiled convolutions that give torch's bits."""

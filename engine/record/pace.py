@@ -1,0 +1,59 @@
+"""How fast a run goes and how long it still takes, from looks at its record."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from engine.record.record import RunRecord
+
+_WINDOW = 8.0
+"""Seconds that the rate is taken over: long enough to be calm, short enough to notice a busy neighbour."""
+
+
+class Pace:
+    """Look at a record now and then; the rates come out. `now` counts as the record's events do, in seconds."""
+
+    def __init__(self) -> None:
+        self._looks: deque[tuple[float, int]] = deque()
+        self._rate = 0.0
+
+    def look(self, now: float, record: RunRecord) -> None:
+        """Take note of where the run is; called a few times a second, or as rarely as one likes."""
+        if record.status != "training":
+            # Time that is not spent training says nothing about its speed: begin a new window, keep the last rate.
+            self._looks.clear()
+            return
+        iterations = len(record.losses)
+        self._looks.append((now, iterations))
+        while len(self._looks) > 2 and now - self._looks[1][0] > _WINDOW:
+            self._looks.popleft()
+        first_time, first_iterations = self._looks[0]
+        if now - first_time >= 0.5 and iterations > first_iterations:
+            self._rate = (iterations - first_iterations) / (now - first_time)
+
+    @property
+    def iterations_per_second(self) -> float | None:
+        """None until there is something to tell."""
+        return self._rate or None
+
+    def images_per_second(self, record: RunRecord) -> float | None:
+        """Training images a second."""
+        rate, started = self.iterations_per_second, record.started
+        return rate * started.dataset.train_images / started.batches if rate and started else None
+
+    def seconds_left(self, now: float, record: RunRecord) -> float | None:
+        """Until the run ends, its evaluations counted in; None until there is a rate to go by."""
+        rate, started = self.iterations_per_second, record.started
+        if rate is None or started is None or record.ended:
+            return None
+        training = (started.iterations - len(record.losses)) / rate
+        wanted = started.epochs if started.config.get("evaluate_each_epoch", True) else 1
+        if record.evaluations:
+            one = record.evaluations[-1].duration
+        else:
+            # A step costs a forward and a backward pass, the backward about twice the forward.
+            one = started.dataset.test_images / (3 * rate * started.dataset.train_images / started.batches)
+        evaluating = max(0, wanted - len(record.evaluations)) * one
+        if record.evaluating is not None:
+            evaluating -= min(one, max(0.0, now - record.evaluating.seconds))
+        return training + evaluating

@@ -1,0 +1,166 @@
+"""A run as it can be known from what it said: the fold of its events.
+
+The run's thread appends to a `RunLog`; whoever looks folds that log into a `RunRecord` of its own, at its own pace. A
+run read back from disk fills a `RunLog` too, so to a screen or an export it is the same thing.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.record.evaluation import Evaluation
+from engine.record.events import (
+    BatchDone,
+    DataProgress,
+    EpochStarted,
+    Evaluated,
+    EvaluationStarted,
+    Event,
+    Failed,
+    Finished,
+    Notice,
+    Paused,
+    Resumed,
+    RunStarted,
+    TakenUp,
+)
+from engine.record.log import RunLog
+
+Status = Literal["preparing", "training", "evaluating", "paused", "completed", "stopped", "failed", "interrupted"]
+
+
+class RunRecord:
+    """Everything that a screen, an export or a comparison reads about a run. Belongs to one thread."""
+
+    def __init__(self, log: RunLog) -> None:
+        self._log = log
+        self._applied = 0
+        self.started: RunStarted | None = None
+        self.data_progress: DataProgress | None = None
+        self.epoch = 0
+        self.lines: list[str] = []
+        """What the notebook printed, and notices and accuracies in between."""
+        self.notices: list[str] = []
+        self.evaluations: list[Evaluated] = []
+        self.evaluating: EvaluationStarted | None = None
+        self.paused: Paused | None = None
+        self.paused_seconds = 0.0
+        """Seconds spent in pauses that are over."""
+        self.closing: Finished | Failed | None = None
+        self.reached = (0.0, 0)
+        """Seconds and iteration of the newest event that tells where the training was."""
+
+    def catch_up(self) -> list[Event]:
+        """Apply what the run has said since the last call, and return it."""
+        new = self._log.events[self._applied :]
+        for event in new:
+            self.apply(event)
+        self._applied += len(new)
+        return new
+
+    def apply(self, event: Event) -> None:
+        """Take one event into account, the next in order."""
+        self._reach(event)
+        match event:
+            case DataProgress():
+                self.data_progress = event
+            case RunStarted():
+                self.started = event
+                self.data_progress = None
+                self.notices.extend(event.dataset.notes)
+                self.lines.append(
+                    f"Training {event.config.get('model')} with {event.parameters:,} parameters on"
+                    f" {event.dataset.train_images:,} images ({event.dataset.name}), on {event.device.name}"
+                )
+            case TakenUp():
+                self.paused = self.evaluating = None  # whatever it was in when it was interrupted
+                self.data_progress = None
+                self.epoch = event.epoch
+                self.lines.append(f"Taken up again after iteration {event.iteration:,}, on {event.device.name}")
+            case EpochStarted():
+                self.epoch = event.epoch
+            case BatchDone():
+                self.lines.append(event.line)
+            case EvaluationStarted():
+                self.evaluating = event
+            case Evaluated():
+                self.evaluating = None
+                self.evaluations.append(event)
+                evaluation = self.evaluation
+                assert evaluation is not None
+                self.lines.append(
+                    f"Test accuracy after epoch {event.epoch}: {evaluation.accuracy:.2f} %"
+                    f" ({evaluation.correct:,} of {evaluation.total:,})"
+                )
+            case Paused():
+                self.paused = event
+            case Resumed():
+                if self.paused is not None:
+                    self.paused_seconds += event.seconds - self.paused.seconds
+                self.paused = None
+            case Notice():
+                self.notices.append(event.text)
+                self.lines.append(event.text)
+            case Finished() | Failed():
+                self.closing = event
+                self.evaluating = self.paused = None
+
+    def _reach(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self.reached = event.seconds, 0
+            case EpochStarted() if self.started is not None:
+                self.reached = event.seconds, self.started.batches * (event.epoch - 1)
+            case BatchDone():
+                self.reached = event.seconds, event.batches * (event.epoch - 1) + event.batch
+            case EvaluationStarted() | Evaluated() | Paused() | Resumed() | TakenUp():
+                self.reached = event.seconds, event.iteration
+            case Finished() | Failed():
+                self.reached = event.seconds, event.iterations
+
+    @property
+    def status(self) -> Status:
+        if isinstance(self.closing, Finished):
+            return self.closing.status
+        if isinstance(self.closing, Failed):
+            return "failed"
+        if self.interrupted:
+            return "interrupted"
+        if self.paused:
+            return "paused"
+        if self.started is None:
+            return "preparing"
+        return "evaluating" if self.evaluating else "training"
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run ended without results: its process is gone, or left in a hurry."""
+        if isinstance(self.closing, Finished):
+            return self.closing.status == "interrupted"
+        return self.closing is None and self._log.interrupted
+
+    @property
+    def ended(self) -> bool:
+        return self.closing is not None or self.interrupted
+
+    @property
+    def losses(self) -> NDArray[np.float32]:
+        """The loss of every iteration so far, shape (n,), read-only; it grows between calls."""
+        return self._log.loss_buffer.values()
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """The newest evaluation of the test images."""
+        return self.evaluation_at(-1) if self.evaluations else None
+
+    def evaluation_at(self, index: int) -> Evaluation:
+        """Evaluation number `index` of `evaluations`, with the class names."""
+        return Evaluation(self.classes, self.evaluations[index].matrix)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, in the order of their indices; none before the run has started."""
+        return self.started.dataset.classes if self.started else ()

@@ -1,0 +1,153 @@
+"""A run of another process, as far as its folder tells: what `Run` is to the process that trains.
+
+Whether the process lives is not guessed from its silence: it holds a lock that the system takes back when it ends.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from engine.control import Control
+from engine.errors import EngineError, RunFolderError
+from engine.record.events import Event, Failed, Finished, Paused, Resumed, RunStarted, TakenUp
+from engine.record.log import RunLog
+from engine.record.record import RunRecord
+from engine.storage import lock
+from engine.storage.inbox import ask
+from engine.storage.tail import Tail
+
+_LOOKS_EVERY = 0.2
+"""Seconds between two looks at the folder; the losses come four times a second."""
+
+
+class RemoteControl(Control):
+    """Passes requests on to the run in `folder`; each raises `RunFolderError` where it cannot be told."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def pause(self) -> None:
+        ask(self._folder, "pause")
+        super().pause()
+
+    def resume(self) -> None:
+        ask(self._folder, "resume")
+        super().resume()
+
+    def stop(self) -> None:
+        ask(self._folder, "stop")
+        super().stop()
+
+    def leave(self) -> None:
+        ask(self._folder, "leave")
+        super().leave()
+
+    def learn(self, event: Event) -> None:
+        """Know what somebody else asked for."""
+        if isinstance(event, Paused):
+            super().pause()
+        elif isinstance(event, Resumed):
+            super().resume()
+
+
+class WatchedRun:
+    """The run in `folder`, live or ended. `start` watching, and `close` it; the run itself notices nothing."""
+
+    def __init__(self, folder: Path, process: subprocess.Popen[str] | None = None) -> None:
+        """`process` is one that was just started and is yet to make the folder. Raises `RunFolderError` where there
+        is neither."""
+        self.folder = folder
+        self._remote = RemoteControl(folder)
+        self.control: Control = self._remote
+        self.error: EngineError | None = None
+        """Why it cannot be watched any more, or why `process` never began."""
+        self._process = process
+        self._tail = None if process else Tail(folder)
+        self.log = self._tail.log if self._tail else RunLog()
+        self._known = 0
+        self._began = _since(folder)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=f"watch {folder.name}", daemon=True)
+        if self._tail is not None:
+            self._look(self._tail)
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Watch no more; the run goes on."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the run to end, at most `timeout` seconds; whether it has."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def seconds(self) -> float:
+        """Time since the run's start, as its events count it."""
+        return max(0.0, time.time() - self._began)
+
+    def record(self) -> RunRecord:
+        record = RunRecord(self.log)
+        record.catch_up()
+        return record
+
+    @property
+    def ended(self) -> bool:
+        return self.log.interrupted or any(isinstance(event, Finished | Failed) for event in self.log.events[-1:])
+
+    def _watch(self) -> None:
+        try:
+            tail = self._tail or self._wait_for_folder()
+            try:
+                while not self.ended and not self._closing.wait(_LOOKS_EVERY):
+                    self._look(tail)
+            finally:
+                tail.close()
+        except EngineError as error:
+            self.error = error
+            self.log.interrupted = True
+
+    def _look(self, tail: Tail) -> None:
+        tail.catch_up()
+        events = self.log.events
+        for event in events[self._known :]:
+            self._remote.learn(event)
+            if isinstance(event, RunStarted | TakenUp):
+                self._began = _moment(event.at, self._began + event.seconds) - event.seconds
+        self._known = len(events)
+
+    def _wait_for_folder(self) -> Tail:
+        assert self._process is not None
+        while not self._closing.wait(_LOOKS_EVERY / 2):
+            if self.folder.is_dir():
+                tail = Tail(self.folder)
+                tail.log = self.log
+                self._began = _since(self.folder)
+                return tail
+            if self._process.poll() is not None:
+                said = self._process.communicate()[1].strip().removeprefix("cifar-tui: ")
+                raise RunFolderError(said or f"The process ended with exit code {self._process.returncode}.")
+        raise RunFolderError("It is not watched any more.")
+
+
+def _since(folder: Path) -> float:
+    """When the process that trains took the run, as seconds since 1970; now where nobody knows."""
+    who = lock.holder(folder)
+    return who.since if who is not None else time.time()
+
+
+def _moment(at: str, otherwise: float) -> float:
+    try:
+        return datetime.fromisoformat(at).timestamp()
+    except (ValueError, OverflowError):
+        return otherwise

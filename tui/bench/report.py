@@ -1,0 +1,86 @@
+"""`cifar-tui bench`: every claim about speed, measured here and now; a table, and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from engine import data
+from engine.bench.contest import Claim, contest
+from engine.bench.reading import reading
+from engine.config import DATA_SOURCES, TrainingConfig
+from engine.errors import DataError
+from tui.bench import frames, terminal
+from tui.command_line.exit_codes import ExitCode
+
+
+def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> ExitCode:
+    """Measure, print, and write to `to`; `DONE` where every promise held."""
+    import torch
+
+    from engine.hardware import device
+    from engine.hardware.versions import versions
+
+    chosen = device.choose(config.device, config.precision)
+    threads = config.threads or torch.get_num_threads()
+    config = config.replaced(device=str(chosen), threads=threads)
+    try:
+        stand_in = not data.find(config).ready
+    except DataError:
+        stand_in = True
+    console = Console(stderr=True)
+    with console.status("measuring") as status:
+
+        def say(text: str) -> None:
+            status.update(text)
+
+        result = contest(config, stand_in=stand_in, say=say)
+        claims = result.claims
+        if not stand_in and config.data not in DATA_SOURCES:
+            claims += reading(config, say)
+        if screen:
+            claims += frames.frames((terminal.COLUMNS, terminal.ROWS), say)
+            with tempfile.TemporaryDirectory(prefix="cifar-tui-bench-") as folder:
+                shown = config.replaced(data="demo") if stand_in else config
+                batches = math.ceil(data.find(shown).train_images / shown.batch_size)
+                epochs = 1 + math.ceil(result.iterations_per_second * terminal.SECONDS / batches)
+                claims += terminal.measure(shown, epochs, Path(folder), say)
+    described = device.describe(chosen)
+    conditions = {
+        "device": f"{described.kind}: {described.name}",
+        "threads": str(result.threads),
+        "layers": result.layers,
+        "images": result.images + (" (no CIFAR-10 at hand)" if stand_in else ""),
+        "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
+    }
+    _print(conditions, claims)
+    if to is not None:
+        measured = [{**asdict(claim), "median": claim.median} for claim in claims]
+        to.write_text(json.dumps({"conditions": conditions, "claims": measured}, indent=2, ensure_ascii=False) + "\n")
+    return ExitCode.DONE if all(claim.holds for claim in claims) else ExitCode.FAILED
+
+
+def _print(conditions: dict[str, str], claims: tuple[Claim, ...]) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 132  # a file has room for each claim on one line
+    for name, value in conditions.items():
+        console.print(f"{name:<9} {value}", soft_wrap=True, markup=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("what")
+    for heading in ("median", "least", "most"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("unit")
+    table.add_column("promised")
+    table.add_column("holds")
+    for claim in claims:
+        figures = (f"{value:.3g}" for value in (claim.median, min(claim.measured), max(claim.measured)))
+        table.add_row(claim.what, *figures, claim.unit, claim.promised, "yes" if claim.holds else "no")
+    console.print(table)

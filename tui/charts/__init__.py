@@ -1,0 +1,1 @@
+"""Charts drawn in the cells of a terminal."""

@@ -1,0 +1,1 @@
+"""The command line: what the program does without and around the app."""

@@ -1,0 +1,186 @@
+"""The command line: the constants as flags, and the subcommands.
+
+Only what every command needs is imported on top; the app, Rich and the engine's heavier parts are imported by the
+command that wants them, so that `--help` and the first paint come at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import pydantic
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+
+from engine import __version__
+from engine.config import TrainingConfig, checking_model, reasons
+from engine.errors import ConstantError, EngineError, NoSuchRunError
+from engine.text import clean
+from tui.command_line import full_screen
+from tui.command_line.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    Constants = TrainingConfig
+else:  # what checks the constants says what their flags are
+    Constants = Annotated[checking_model(), Parameter(name="*")]
+RunsDir = Annotated[Path, Parameter(help="Where the runs are.")]
+RunArgument = Annotated[str | None, Parameter(help="A run's name or folder; left out, the latest run.")]
+
+app = App(
+    name="cifar-tui",
+    version=__version__,
+    help="Train an image classifier and watch it, in a terminal. Without a command: the app, its form filled in with"
+    " the constants given.",
+    help_format="plaintext",
+    result_action="return_value",
+)
+
+
+def execute_command(arguments: list[str]) -> int:
+    """Run one command line; the exit code. An error is one or two lines on stderr, never a traceback."""
+    try:
+        result = app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        print(f"cifar-tui: {_explained(error)}", file=sys.stderr)
+        return ExitCode.WRONG
+    except (ConstantError, NoSuchRunError) as error:
+        print(f"cifar-tui: {error.message}", file=sys.stderr)
+        return ExitCode.WRONG
+    except EngineError as error:
+        print(f"cifar-tui: {error.message}", file=sys.stderr)
+        return ExitCode.FAILED
+    except BrokenPipeError:
+        # Whoever read our output has gone, as in `cifar-tui runs | head -1`; nothing is left to be told.
+        return ExitCode.DONE
+    return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _explained(error: CycloptsError) -> str:
+    if isinstance(error.__cause__, pydantic.ValidationError):
+        return ConstantError(reasons(error.__cause__)).message
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        commands = ", ".join(name for name in app if not name.startswith("-"))
+        return f"'{clean(error.unused_tokens[0])}' is not understood here. The commands are {commands}; see --help."
+    return f"{clean(error)} See --help."
+
+
+@app.default
+def start_app(*, config: Constants = TrainingConfig()) -> int:  # noqa: B008 - frozen
+    return full_screen.start(as_config(config))
+
+
+@app.command
+def watch(run: RunArgument = None, /, *, runs_dir: RunsDir = Path("runs")) -> int:
+    """Show a run of another process as it goes on, or the results of one that ended."""
+    from engine.storage.folder import find
+
+    folder = find(runs_dir, run)
+    return full_screen.start(TrainingConfig(runs_dir=runs_dir), watch=folder)
+
+
+@app.command
+def train(
+    *,
+    json: Annotated[
+        bool, Parameter(negative="", help="One event a line on stdout, as JSON, and nothing else.")
+    ] = False,
+    config: Constants = TrainingConfig(),  # noqa: B008 - frozen
+) -> int:
+    """Train without the app: a progress display on a terminal, plain lines otherwise."""
+    from engine.runs.local import Run
+    from tui.command_line.headless import JsonLines, follow, on_terminal
+
+    return follow(Run(as_config(config)).start(), JsonLines() if json else on_terminal())
+
+
+@app.command
+def resume(
+    run: Annotated[
+        str | None, Parameter(help="A run's name or folder; left out, the latest run that did not complete.")
+    ] = None,
+    /,
+    *,
+    json: Annotated[
+        bool, Parameter(negative="", help="One event a line on stdout, as JSON, and nothing else.")
+    ] = False,
+    runs_dir: RunsDir = Path("runs"),
+) -> int:
+    """Go on with an interrupted run from its newest checkpoint, with the constants and images it had."""
+    from engine.runs.local import Run
+    from engine.storage.folder import find
+    from tui.command_line.headless import JsonLines, follow, on_terminal
+
+    taken_up = Run.taking_up(find(runs_dir, run, "unfinished"))
+    return follow(taken_up.start(), JsonLines() if json else on_terminal())
+
+
+@app.command
+def stop(
+    run: Annotated[str | None, Parameter(help="A run's name or folder; left out, the latest live run.")] = None,
+    /,
+    *,
+    runs_dir: RunsDir = Path("runs"),
+) -> int:
+    """Ask a live run to stop, evaluate and save, and wait until it has."""
+    from engine.storage.folder import find
+    from tui.command_line.stop import stop_run
+
+    return stop_run(find(runs_dir, run, "live"))
+
+
+@app.command
+def runs(
+    *,
+    json: Annotated[bool, Parameter(negative="", help="As JSON.")] = False,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """List the runs here: name, status, when, accuracy."""
+    from engine.storage.folder import list_runs
+
+    entries = list_runs(runs_dir)
+    if json:
+        _print_json([entry.as_json() for entry in entries])
+        return
+    from tui.command_line.printed import print_runs
+
+    print_runs(entries, runs_dir)
+
+
+@app.command
+def export(
+    run: RunArgument = None,
+    /,
+    *,
+    to: Annotated[Path, Parameter(help="Where the bundle goes; made if it is not there.")],
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Write a run's bundle to a folder: summary.json, loss.csv, report.md, loss.svg."""
+    from engine.export.bundle import write_bundle
+    from engine.storage.folder import find, read
+
+    written = write_bundle(read(find(runs_dir, run)), to)
+    print("\n".join(str(path) for path in written))
+
+
+@app.command
+def bench(
+    *,
+    json: Annotated[Path | None, Parameter(help="Also write every single measurement to this file.")] = None,
+    screen: Annotated[bool, Parameter(help="Also measure what the screen costs, on the real app.")] = True,
+    config: Constants = TrainingConfig(),  # noqa: B008 - frozen
+) -> int:
+    """Measure the speed here and now against the notebook's own loop; takes some minutes."""
+    from tui.bench.report import bench
+
+    return bench(as_config(config), json, screen=screen)
+
+
+def as_config(constants: TrainingConfig) -> TrainingConfig:
+    """What was given as flags, and checked by then."""
+    return TrainingConfig().replaced(**dict(constants)) if isinstance(constants, pydantic.BaseModel) else constants
+
+
+def _print_json(content: object) -> None:
+    print(dumps(content, indent=2, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,1 @@
+"""The terminal: how the app draws on it, reads keys from it, and outlives it."""
