@@ -57,7 +57,7 @@ def preflight(config: TrainingConfig) -> Preflight:
                 checks.append(Check(subject, False, (error.message,)))
 
     def look_at_data() -> tuple[str, ...]:
-        found.append(data.find(config))
+        found.append(data.find(config.data, config.data_dir))
         return _data_lines(found[0])
 
     look("data", look_at_data)

@@ -1,6 +1,6 @@
-"""The names of the parts that a folder holds, one file each, without importing any of them.
+"""The names of the parts in a folder, one file each, without importing them.
 
-Networks and optimizers are found this way: a new file in the folder is a new name in the form, the flags and the
+Networks and image sources are found this way: a new file in the folder is a new choice in the form, the flags and the
 record.
 """
 
@@ -13,6 +13,6 @@ _ENGINE = Path(__file__).parent
 
 
 def names(folder: str, *, first: str) -> tuple[str, ...]:
-    """The names of the modules in `folder`, a path below `engine` such as `models`: `first`, then the others sorted."""
+    """Return the names of the modules in `folder` (below `engine`, such as `models`): `first`, then the others sorted."""
     found = sorted(module.name for module in pkgutil.iter_modules([str(_ENGINE / folder)]))
     return tuple(sorted(found, key=lambda name: name != first))

@@ -86,7 +86,7 @@ CONTESTANTS: dict[str, type[NotebookLoop | Engine]] = {"notebook": NotebookLoop,
 
 def stand_in() -> ImageSet:
     """Images of CIFAR-10's shape and number, for a machine that has none: the demo set's, over and over, with noise."""
-    demo = data.load(TrainingConfig(data="demo"), Progress(lambda *told: None, Control()))
+    demo = data.load("demo", TrainingConfig().data_dir, Progress(lambda *told: None, Control()))
     random = np.random.default_rng(0)
 
     def many(split: Split, count: int) -> Split:
@@ -105,7 +105,11 @@ def main() -> None:
     config = TrainingConfig.checked(json.loads(constants))
     if config.threads:
         torch.set_num_threads(config.threads)
-    images = stand_in() if wanted == "stand-in" else data.load(config, Progress(lambda *told: None, Control()))
+    images = (
+        stand_in()
+        if wanted == "stand-in"
+        else data.load(config.data, config.data_dir, Progress(lambda *told: None, Control()))
+    )
     contestant = CONTESTANTS[name](config, images)
     losses = contestant.train()
     threads = torch.get_num_threads()

@@ -41,7 +41,7 @@ def reading(config: TrainingConfig, say: Callable[[str], None]) -> tuple[Claim, 
 def _read(config: TrainingConfig) -> tuple[float, float, int]:
     """Seconds, processors that were busy on average, and how many images there are."""
     used, began = _processor_seconds(), time.perf_counter()
-    images = data.load(config, Progress(lambda *told: None, Control()))
+    images = data.load(config.data, config.data_dir, Progress(lambda *told: None, Control()))
     seconds = time.perf_counter() - began
     return seconds, (_processor_seconds() - used) / seconds, len(images.train) + len(images.test)
 

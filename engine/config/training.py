@@ -20,7 +20,8 @@ from engine.errors import ConstantError
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
-DATA_SOURCES = ("cifar10", "demo")
+DATA_SOURCES = tuple(name for name in registry.names("data/sources", first="cifar10") if name != "folder")
+"""The sources that have a name; anything else is the path of a folder."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 MODELS = registry.names("models", first="cnn")

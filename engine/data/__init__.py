@@ -1,58 +1,49 @@
-"""The images of a run: CIFAR-10, a folder of images, or the demo set, all of them an `ImageSet` in the end.
+"""The images of a run: CIFAR-10, a folder of images, or the demo set. Each becomes an `ImageSet`.
 
-`find` looks beforehand and changes nothing; `load` downloads, reads or draws. The loaders are imported when they are
-needed: whoever only names `Found` or `Progress` pays for no numpy.
+Each module in `sources/` is one source, found by its file's name. Any other name is the path of a folder of images.
+A source is imported when it is used, so importing this package does not import numpy.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
+from engine.config import DATA_SOURCES
 from engine.data.found import Found
 from engine.data.progress import Progress
 
 if TYPE_CHECKING:
-    from engine.config import TrainingConfig
     from engine.data.imageset import ImageSet
 
 __all__ = ["Found", "Progress", "find", "load"]
 
 
-def load(config: TrainingConfig, progress: Progress) -> ImageSet:
-    """The images that `config.data` names, downloaded into `config.data_dir` where they have to be.
+class _Source(Protocol):
+    """What a module in `sources/` has to define."""
 
-    Raises `ConstantError` for a folder that cannot be used, `DataError` where images cannot be had, and `Stopped`.
+    def find(self, source: str, data_dir: Path) -> Found: ...
+
+    def load(self, source: str, data_dir: Path, progress: Progress) -> ImageSet: ...
+
+
+def find(source: str, data_dir: Path) -> Found:
+    """Return what `load` will find, without downloading or writing anything.
+
+    Raises the errors of `load`, as far as they can be known beforehand.
     """
-    match config.data:
-        case "cifar10":
-            from engine.data.sources.cifar10 import load_cifar10
-
-            return load_cifar10(config.data_dir.expanduser(), progress)
-        case "demo":
-            from engine.data.sources.demo import load_demo
-
-            return load_demo(progress)
-        case _:
-            from engine.data.sources.folder import load_folder
-
-            return load_folder(config.data, config.data_dir.expanduser(), progress)
+    return _source(source).find(source, data_dir.expanduser())
 
 
-def find(config: TrainingConfig) -> Found:
-    """What `load` will find, looked at without downloading or writing anything.
+def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
+    """Return the images of `source`, a name in `DATA_SOURCES` or a folder. Downloads into `data_dir` if necessary.
 
-    Raises what `load` would raise, as far as a look can tell.
+    Raises `ConstantError` if a folder cannot be used, `DataError` if the images cannot be had, and `Stopped`.
     """
-    match config.data:
-        case "cifar10":
-            from engine.data.sources.cifar10 import find_cifar10
+    return _source(source).load(source, data_dir.expanduser(), progress)
 
-            return find_cifar10(config.data_dir.expanduser())
-        case "demo":
-            from engine.data.sources.demo import find_demo
 
-            return find_demo()
-        case _:
-            from engine.data.sources.folder import find_folder
-
-            return find_folder(config.data, config.data_dir.expanduser())
+def _source(name: str) -> _Source:
+    module: _Source = importlib.import_module(f"engine.data.sources.{name if name in DATA_SOURCES else 'folder'}")
+    return module

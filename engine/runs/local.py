@@ -154,7 +154,7 @@ class Run:
                 if kept.state.origin.device.threads:  # the numbers of a run follow its count
                     config = config.replaced(threads=kept.state.origin.device.threads)
         device.choose(config.device, config.precision)
-        images = data.load(config, Progress(recorder.data_progress, self.control))
+        images = data.load(config.data, config.data_dir, Progress(recorder.data_progress, self.control))
         if recorder.reserved is not None:
             if kept is not None:
                 same_images(kept.state.origin, images.info)

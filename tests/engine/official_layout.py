@@ -22,7 +22,7 @@ IMAGES_PER_BATCH = 20
 class Miniature:
     """The files, and what should come out of them."""
 
-    source: cifar10.Source
+    edition: cifar10.Edition
     archive: bytes
     batches: dict[str, bytes]
     train_images: NDArray[np.uint8]
@@ -30,13 +30,13 @@ class Miniature:
     test_images: NDArray[np.uint8]
     test_labels: list[int]
 
-    def at(self, url: str, patience: float = 30.0) -> cifar10.Source:
+    def at(self, url: str, patience: float = 30.0) -> cifar10.Edition:
         """The same data from another host."""
-        return replace(self.source, archive=replace(self.source.archive, url=url, patience=patience))
+        return replace(self.edition, archive=replace(self.edition.archive, url=url, patience=patience))
 
     def put_archive(self, data_dir: Path) -> Path:
         data_dir.mkdir(exist_ok=True)
-        path = data_dir / self.source.archive.name
+        path = data_dir / self.edition.archive.name
         path.write_bytes(self.archive)
         return path
 
@@ -61,9 +61,9 @@ def miniature(seed: int = 0, **replaced: bytes) -> Miniature:
         batches[name] = batch(pixels.transpose(0, 3, 1, 2).tobytes(), numbers)
     batches["batches.meta"] = pickle.dumps({"label_names": list(cifar10.CLASSES)}, protocol=2)
     batches.update(replaced)
-    archive, source = packed(batches)
+    archive, edition = packed(batches)
     return Miniature(
-        source,
+        edition,
         archive,
         batches,
         np.concatenate(images[:5]),
@@ -73,7 +73,7 @@ def miniature(seed: int = 0, **replaced: bytes) -> Miniature:
     )
 
 
-def packed(batches: dict[str, bytes]) -> tuple[bytes, cifar10.Source]:
+def packed(batches: dict[str, bytes]) -> tuple[bytes, cifar10.Edition]:
     """A .tar.gz with a folder and its files, as the official archive has them, and the hashes to know it by."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w:gz") as members:
@@ -88,12 +88,12 @@ def packed(batches: dict[str, bytes]) -> tuple[bytes, cifar10.Source]:
     official = cifar10.OFFICIAL.archive
     # Nobody listens at port 9 (discard): without a server of the test's own, a download fails at once.
     sha256 = hashlib.sha256(archive).hexdigest()
-    source = cifar10.Source(
+    edition = cifar10.Edition(
         archive=replace(official, url="http://127.0.0.1:9/none", size=len(archive), sha256=sha256),
         md5={name: hashlib.md5(content).hexdigest() for name, content in batches.items()},
         images_per_batch=IMAGES_PER_BATCH,
     )
-    return archive, source
+    return archive, edition
 
 
 def batch(pixels: bytes, labels: list[int]) -> bytes:

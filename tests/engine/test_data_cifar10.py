@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data import Progress, find
 from engine.data.imageset import ImageSet
 from engine.data.sources import cifar10
-from engine.data.sources.cifar10 import OFFICIAL, Source, find_cifar10, load_cifar10
+from engine.data.sources.cifar10 import OFFICIAL, Edition
 from engine.errors import ConstantError, DataError, Stopped
 from tests.engine.official_layout import IMAGES_PER_BATCH, Miniature, batch, miniature, packed
 
@@ -43,7 +42,7 @@ def test_the_archive_is_read_where_it_lies(tmp_path: Path) -> None:
     """Who copied the archive to a machine without internet trains on it, and nothing is extracted."""
     made = miniature()
     made.put_archive(tmp_path)
-    assert_is(load_cifar10(tmp_path, silent(), made.source), made)
+    assert_is(cifar10.load("cifar10", tmp_path, silent(), made.edition), made)
     assert not (tmp_path / cifar10.FOLDER).exists()
 
 
@@ -51,7 +50,7 @@ def test_the_folder_that_torchvision_extracted_is_used(tmp_path: Path) -> None:
     """Who has CIFAR-10 from torchvision downloads nothing."""
     made = miniature()
     made.put_folder(tmp_path)
-    assert_is(load_cifar10(tmp_path, silent(), made.source), made)
+    assert_is(cifar10.load("cifar10", tmp_path, silent(), made.edition), made)
 
 
 @pytest.mark.filterwarnings("ignore")  # torchvision unpickles with NumPy, which has remarks on pickles of 2009
@@ -62,10 +61,10 @@ def test_torchvision_reads_the_same_images(tmp_path: Path, monkeypatch: pytest.M
     made = miniature()
     made.put_folder(tmp_path)
 
-    monkeypatch.setattr(CIFAR10, "train_list", [[name, made.source.md5[name]] for name in cifar10.TRAIN])
-    monkeypatch.setattr(CIFAR10, "test_list", [[name, made.source.md5[name]] for name in cifar10.TEST])
-    monkeypatch.setitem(CIFAR10.meta, "md5", made.source.md5["batches.meta"])
-    images = load_cifar10(tmp_path, silent(), made.source)
+    monkeypatch.setattr(CIFAR10, "train_list", [[name, made.edition.md5[name]] for name in cifar10.TRAIN])
+    monkeypatch.setattr(CIFAR10, "test_list", [[name, made.edition.md5[name]] for name in cifar10.TEST])
+    monkeypatch.setitem(CIFAR10.meta, "md5", made.edition.md5["batches.meta"])
+    images = cifar10.load("cifar10", tmp_path, silent(), made.edition)
     for split, train in ((images.train, True), (images.test, False)):
         reference = CIFAR10(str(tmp_path), train=train)
         np.testing.assert_array_equal(split.images, reference.data)
@@ -89,10 +88,10 @@ def test_the_second_start_reads_nothing_again(tmp_path: Path, monkeypatch: pytes
     """The first start verifies and unpacks; the next one has the images at once, and they are the same."""
     made = miniature()
     made.put_archive(tmp_path)
-    first = load_cifar10(tmp_path, silent(), made.source)
+    first = cifar10.load("cifar10", tmp_path, silent(), made.edition)
     monkeypatch.setattr(cifar10, "_from_archive", None)
     monkeypatch.setattr(cifar10, "is_whole", None)
-    second = load_cifar10(tmp_path, silent(), made.source)
+    second = cifar10.load("cifar10", tmp_path, silent(), made.edition)
     assert_is(second, made)
     assert second.info == first.info
 
@@ -101,10 +100,10 @@ def test_an_archive_that_changed_is_verified_again(tmp_path: Path) -> None:
     """A cache does not stand for a file that has since been spoilt."""
     made = miniature()
     archive = made.put_archive(tmp_path)
-    load_cifar10(tmp_path, silent(), made.source)
+    cifar10.load("cifar10", tmp_path, silent(), made.edition)
     archive.write_bytes(bytes(len(made.archive)))
     with pytest.raises(DataError, match="damaged"):
-        load_cifar10(tmp_path, silent(), made.source)
+        cifar10.load("cifar10", tmp_path, silent(), made.edition)
 
 
 def test_images_are_had_even_where_no_cache_can_be_written(tmp_path: Path) -> None:
@@ -112,7 +111,7 @@ def test_images_are_had_even_where_no_cache_can_be_written(tmp_path: Path) -> No
     made = miniature()
     made.put_archive(tmp_path)
     (tmp_path / "cache").write_text("in the way")
-    assert_is(load_cifar10(tmp_path, silent(), made.source), made)
+    assert_is(cifar10.load("cifar10", tmp_path, silent(), made.edition), made)
 
 
 def test_a_damaged_folder_gives_way_to_a_whole_archive(tmp_path: Path) -> None:
@@ -121,7 +120,7 @@ def test_a_damaged_folder_gives_way_to_a_whole_archive(tmp_path: Path) -> None:
     folder = made.put_folder(tmp_path)
     made.put_archive(tmp_path)
     (folder / "data_batch_3").write_bytes(b"spoilt")
-    images = load_cifar10(tmp_path, silent(), made.source)
+    images = cifar10.load("cifar10", tmp_path, silent(), made.edition)
     assert_is(images, made)
     assert images.source.endswith(".tar.gz")
 
@@ -143,7 +142,7 @@ def test_a_batch_that_wants_to_run_something_is_refused(tmp_path: Path, kind: st
     data_dir = tmp_path / "data"
     (made.put_archive if kind == "archive" else made.put_folder)(data_dir)
     with pytest.raises(DataError, match=r"data_batch_2 in .* is not a batch of CIFAR-10: it asks for posix\.system"):
-        load_cifar10(data_dir, silent(), made.source)
+        cifar10.load("cifar10", data_dir, silent(), made.edition)
     assert not (tmp_path / "executed").exists()
 
 
@@ -171,24 +170,24 @@ def test_a_batch_of_the_wrong_shape_is_refused(tmp_path: Path, content: bytes) -
     made = miniature(test_batch=content)
     made.put_folder(tmp_path)
     with pytest.raises(DataError, match=r"test_batch in .* is not a batch of CIFAR-10"):
-        load_cifar10(tmp_path, silent(), made.source)
+        cifar10.load("cifar10", tmp_path, silent(), made.edition)
 
 
 def test_an_archive_without_a_batch_is_refused(tmp_path: Path) -> None:
     """What is missing is said by name."""
     made = miniature()
     without = {name: content for name, content in made.batches.items() if name != "data_batch_4"}
-    archive, source = packed(without)
-    (tmp_path / source.archive.name).write_bytes(archive)
+    archive, edition = packed(without)
+    (tmp_path / edition.archive.name).write_bytes(archive)
     with pytest.raises(DataError, match="lacks data_batch_4"):
-        load_cifar10(tmp_path, silent(), source)
+        cifar10.load("cifar10", tmp_path, silent(), edition)
 
 
 def test_a_look_says_what_is_there_and_writes_nothing(tmp_path: Path) -> None:
     """Before the start a person reads whether CIFAR-10 is there, or has to come first and how large it is."""
     made = miniature()
     data_dir = tmp_path / "data"
-    absent = find_cifar10(data_dir, OFFICIAL)
+    absent = cifar10.find("cifar10", data_dir, OFFICIAL)
     assert not absent.ready
     assert absent.description == f"CIFAR-10 will be downloaded to {data_dir}: 170 MB"
     assert (absent.train_images, absent.test_images, len(absent.classes)) == (50_000, 10_000, 10)
@@ -196,13 +195,13 @@ def test_a_look_says_what_is_there_and_writes_nothing(tmp_path: Path) -> None:
 
     archive = made.put_archive(data_dir)
     before = contents(data_dir)
-    present = find_cifar10(data_dir, made.source)
+    present = cifar10.find("cifar10", data_dir, made.edition)
     assert present.ready
     assert present.description == f"CIFAR-10 in {data_dir}, verified"
     assert contents(data_dir) == before
 
     archive.write_bytes(made.archive[:-1])
-    damaged = find_cifar10(data_dir, made.source)
+    damaged = cifar10.find("cifar10", data_dir, made.edition)
     assert not damaged.ready
     assert damaged.description.endswith("; the cifar-10-python.tar.gz there is damaged")
 
@@ -211,47 +210,46 @@ def test_a_look_finds_the_extracted_folder_only_while_it_is_whole(tmp_path: Path
     """A folder with one spoilt file is no CIFAR-10, and the form says so before the start."""
     made = miniature()
     folder = made.put_folder(tmp_path)
-    assert find_cifar10(tmp_path, made.source).ready
+    assert cifar10.find("cifar10", tmp_path, made.edition).ready
     (folder / "batches.meta").write_bytes(b"spoilt")
-    assert not find_cifar10(tmp_path, made.source).ready
+    assert not cifar10.find("cifar10", tmp_path, made.edition).ready
 
 
 def test_a_look_after_the_first_start_hashes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The form is quick however often it looks."""
     made = miniature()
     made.put_archive(tmp_path)
-    load_cifar10(tmp_path, silent(), made.source)
+    cifar10.load("cifar10", tmp_path, silent(), made.edition)
     monkeypatch.setattr(cifar10, "_hash", None)
-    assert find_cifar10(tmp_path, made.source).ready
+    assert cifar10.find("cifar10", tmp_path, made.edition).ready
 
 
 def test_looking_again_hashes_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A form may look with every key that is pressed, and still sees a file that changes."""
     made = miniature()
     archive = made.put_archive(tmp_path)
-    assert find_cifar10(tmp_path, made.source).ready
+    assert cifar10.find("cifar10", tmp_path, made.edition).ready
     with monkeypatch.context() as patched:
         patched.setattr("hashlib.file_digest", None)
-        assert find_cifar10(tmp_path, made.source).ready
+        assert cifar10.find("cifar10", tmp_path, made.edition).ready
     archive.write_bytes(bytes(len(made.archive)))
-    assert not find_cifar10(tmp_path, made.source).ready
+    assert not cifar10.find("cifar10", tmp_path, made.edition).ready
 
 
 def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file in the place of the folder, and a disk that is too small, are reasons beside the field."""
     (tmp_path / "file").write_text("here")
-    config = TrainingConfig(data_dir=tmp_path / "file" / "data")
     with pytest.raises(ConstantError) as raised:
-        find(config)
+        find("cifar10", tmp_path / "file" / "data")
     assert raised.value.problems == {"data_dir": f"{tmp_path}/file is not a folder"}
 
     monkeypatch.setattr("shutil.disk_usage", lambda path: _Usage(free=5_000_000))
     with pytest.raises(ConstantError, match="5 MB free, and CIFAR-10 needs 170 MB"):
-        find(TrainingConfig(data_dir=tmp_path / "data"))
+        find("cifar10", tmp_path / "data")
 
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(ConstantError, match="cannot be written to"):
-        find(TrainingConfig(data_dir=tmp_path / "data"))
+        find("cifar10", tmp_path / "data")
 
 
 @dataclasses.dataclass
@@ -262,9 +260,9 @@ class _Usage:
 def test_a_mirror_can_be_named_and_changes_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has a faster host names it in the environment; what it sends still has to be CIFAR-10."""
     monkeypatch.setenv(cifar10.URL_VARIABLE, "https://mirror.example/cifar.tar.gz")
-    source = cifar10.official()
-    assert source.archive.url == "https://mirror.example/cifar.tar.gz"
-    assert source == Source(dataclasses.replace(OFFICIAL.archive, url=source.archive.url), OFFICIAL.md5, 10_000)
+    edition = cifar10.official()
+    assert edition.archive.url == "https://mirror.example/cifar.tar.gz"
+    assert edition == Edition(dataclasses.replace(OFFICIAL.archive, url=edition.archive.url), OFFICIAL.md5, 10_000)
     monkeypatch.delenv(cifar10.URL_VARIABLE)
     assert cifar10.official() is OFFICIAL
 
@@ -280,5 +278,5 @@ def test_a_stop_while_the_archive_is_read_takes_effect(tmp_path: Path) -> None:
             control.stop()
 
     with pytest.raises(Stopped):
-        load_cifar10(tmp_path, Progress(tell, control), made.source)
-    assert contents(tmp_path).keys() == {made.source.archive.name}
+        cifar10.load("cifar10", tmp_path, Progress(tell, control), made.edition)
+    assert contents(tmp_path).keys() == {made.edition.archive.name}

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data import Progress, find, load
 from engine.data.imageset import ImageSet, fingerprint
 from engine.data.sources.cifar10 import CLASSES
 from engine.errors import Stopped
 
-CONFIG = TrainingConfig(data="demo", seed=123)
+NOWHERE = Path("nowhere")
 
 
 @pytest.fixture(scope="module")
 def drawn() -> ImageSet:
-    return load(CONFIG, Progress(lambda *_: None, Control()))
+    return load("demo", NOWHERE, Progress(lambda *_: None, Control()))
 
 
 def test_everybody_gets_the_same_images(drawn: ImageSet) -> None:
@@ -46,7 +47,7 @@ def test_it_has_the_shape_of_cifar10(drawn: ImageSet) -> None:
 
 def test_a_look_tells_what_will_be_drawn(drawn: ImageSet) -> None:
     """The form knows the demo set without drawing it."""
-    found = find(CONFIG)
+    found = find("demo", NOWHERE)
     assert found.ready
     assert found.description == "demo set: drawn by the program, not CIFAR-10"
     assert (found.train_images, found.test_images, found.classes) == (
@@ -81,5 +82,5 @@ def test_a_stop_ends_the_drawing() -> None:
         control.stop()
 
     with pytest.raises(Stopped):
-        load(CONFIG, Progress(tell, control))
+        load("demo", NOWHERE, Progress(tell, control))
     assert told == [100]

@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.config import TrainingConfig
 from engine.control import Control
-from engine.data import Progress, decoding, find, load
+from engine.data import Found, Progress, decoding, find, load
 from engine.data.imageset import ImageSet, fingerprint
 from engine.data.sources import folder
 from engine.errors import ConstantError, Stopped
@@ -75,18 +74,18 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     return found
 
 
-def config(data: Path, tmp_path: Path) -> TrainingConfig:
-    return TrainingConfig(data=str(data), data_dir=tmp_path / "data")
+def look(images: Path, tmp_path: Path) -> Found:
+    return find(str(images), tmp_path / "data")
 
 
-def read(data: Path, tmp_path: Path) -> ImageSet:
-    return load(config(data, tmp_path), silent())
+def read(images: Path, tmp_path: Path, progress: Progress | None = None) -> ImageSet:
+    return load(str(images), tmp_path / "data", progress or silent())
 
 
-def problem(data: Path, tmp_path: Path) -> str:
+def problem(images: Path, tmp_path: Path) -> str:
     """Why a folder is refused: before the start and at the start, for the same reason, and nothing is written."""
     reasons = []
-    for refuse in (lambda: find(config(data, tmp_path)), lambda: read(data, tmp_path)):
+    for refuse in (lambda: look(images, tmp_path), lambda: read(images, tmp_path)):
         with pytest.raises(ConstantError) as raised:
             refuse()
         assert raised.value.problems.keys() == {"data"}
@@ -132,13 +131,13 @@ def test_what_is_no_image_is_passed_over(images: Path, tmp_path: Path) -> None:
 
 def test_a_look_tells_what_a_run_would_get(images: Path, tmp_path: Path) -> None:
     """Before the start a person sees how many images and classes there are, and whether they were read before."""
-    looked = find(config(images, tmp_path))
+    looked = look(images, tmp_path)
     assert looked.ready
     assert looked.description == f"folder {images}, to be read"
     assert (looked.train_images, looked.test_images, looked.classes) == (6, 4, ("cat", "dog"))
     assert not (tmp_path / "data").exists()
     read(images, tmp_path)
-    assert find(config(images, tmp_path)).description == f"folder {images}, cached"
+    assert look(images, tmp_path).description == f"folder {images}, cached"
 
 
 def test_the_second_reading_decodes_nothing(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +177,7 @@ def test_a_changed_folder_is_read_again(
     before = read(images, tmp_path)
     assert callable(change)
     change(images)
-    assert find(config(images, tmp_path)).description.endswith("to be read")
+    assert look(images, tmp_path).description.endswith("to be read")
     after = read(images, tmp_path)
     assert after.fingerprint != before.fingerprint
     assert after.fingerprint == read(images, tmp_path / "elsewhere").fingerprint
@@ -350,7 +349,7 @@ def test_hostile_class_names_are_shown_as_plain_text(tmp_path: Path) -> None:
     names = ("[airplane]", "[x", "\x1b[31mred", "red", "a\nb", "猫" * 40, "\udcff")
     found = read(pictures(tmp_path / "images", names, 1, 1), tmp_path)
     assert found.classes == ("red", "[airplane]", "[x", "a b", "red (2)", "猫" * 40, "\ufffd")
-    assert found.classes == find(config(tmp_path / "images", tmp_path)).classes
+    assert found.classes == look(tmp_path / "images", tmp_path).classes
     assert read(tmp_path / "images", tmp_path).info == found.info
 
 
@@ -358,19 +357,19 @@ def test_a_hostile_path_is_shown_as_plain_text(tmp_path: Path) -> None:
     """An escape sequence in a path reaches no terminal."""
     root = pictures(tmp_path / "\x1b[2Jimages")
     assert read(root, tmp_path).name == "images"
-    assert "\x1b" not in find(config(root, tmp_path)).description
+    assert "\x1b" not in look(root, tmp_path).description
 
 
 def test_a_home_folder_can_be_abbreviated(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the form no shell expands the ~."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert find(config(Path("~/images"), tmp_path)).train_images == 6
+    assert look(Path("~/images"), tmp_path).train_images == 6
 
 
 def test_reading_tells_how_far_it_is(images: Path, tmp_path: Path) -> None:
     """A person sees images counted from the first to the last."""
     told: list[tuple[str, int, int | None, str]] = []
-    load(config(images, tmp_path), Progress(lambda *step: told.append(step), Control()))
+    read(images, tmp_path, Progress(lambda *step: told.append(step), Control()))
     assert told[0][2:] == (10, "images")
     assert told[-1] == ("reading images", 10, 10, "images")
 
@@ -386,7 +385,7 @@ def test_a_stop_ends_the_reading(tmp_path: Path, processes: int, started: list[s
         control.stop()
 
     with pytest.raises(Stopped):
-        load(config(root, tmp_path), Progress(tell, control))
+        read(root, tmp_path, Progress(tell, control))
     assert told[0] <= folder.CHUNK
     assert len(told) <= 1 + processes
     assert not (tmp_path / "data").exists()
@@ -461,7 +460,7 @@ def test_a_pause_holds_the_reading(tmp_path: Path, processes: int) -> None:
             held.append(done)
 
     found: list[ImageSet] = []
-    reading = threading.Thread(target=lambda: found.append(load(config(root, tmp_path), Progress(tell, control))))
+    reading = threading.Thread(target=lambda: found.append(read(root, tmp_path, Progress(tell, control))))
     reading.start()
     assert paused.wait(60)
     reading.join(0.05)

@@ -27,7 +27,7 @@ BATCHES = 5
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
     """Constants of a quick run of 15 iterations below `tmp_path`."""
-    monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(160, 40))
+    monkeypatch.setattr(data, "load", lambda source, data_dir, progress: made_up_images(160, 40))
     return TrainingConfig(
         data="demo", epochs=3, device="cpu", threads=1, runs_dir=tmp_path / "runs", data_dir=tmp_path, name="first"
     )
@@ -212,7 +212,7 @@ def test_changed_images_are_refused(config: TrainingConfig, monkeypatch: pytest.
     """Images that are not those of the run are refused with the difference, and nothing is changed."""
     left = left_after(Run(config), 8)
     before = contents(left.folder)
-    monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(192, 40))
+    monkeypatch.setattr(data, "load", lambda source, data_dir, progress: made_up_images(192, 40))
     again = ended(Run.taking_up(left.folder))
     assert isinstance(again.error, RunFolderError)
     assert "train_images was 160, is 192" in again.error.message

@@ -28,7 +28,7 @@ from tests.images import made_up_images
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
     """Constants of a quick run below `tmp_path`, whose images come from memory."""
-    monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(160, 40))
+    monkeypatch.setattr(data, "load", lambda source, data_dir, progress: made_up_images(160, 40))
     return TrainingConfig(
         data="demo", epochs=2, device="cpu", threads=1, runs_dir=tmp_path / "runs", data_dir=tmp_path, name="first"
     )
@@ -181,7 +181,7 @@ def test_no_images_no_folder(
 ) -> None:
     """Where the images cannot be had nothing is written, and the run ends with exactly one reason."""
 
-    def fail(config: TrainingConfig, progress: object) -> ImageSet:
+    def fail(source: str, data_dir: Path, progress: object) -> ImageSet:
         raise error
 
     monkeypatch.setattr(data, "load", fail)
@@ -195,7 +195,7 @@ def test_no_images_no_folder(
 
 def test_device_is_looked_for_before_the_images(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a download to learn that there is no such GPU."""
-    monkeypatch.setattr(data, "load", lambda config, progress: pytest.fail("the images were read"))
+    monkeypatch.setattr(data, "load", lambda source, data_dir, progress: pytest.fail("the images were read"))
     run = finished(Run(config.replaced(device="cuda:77")))
     assert isinstance(run.error, ConstantError)
     assert "device" in run.error.problems

@@ -23,7 +23,7 @@ from tests.images import made_up_images
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
     """Constants of a run that is long enough to be watched, below `tmp_path`."""
-    monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(160, 40))
+    monkeypatch.setattr(data, "load", lambda source, data_dir, progress: made_up_images(160, 40))
     return TrainingConfig(
         data="demo", epochs=2_000, device="cpu", threads=1, runs_dir=tmp_path / "runs", data_dir=tmp_path, name="first"
     )

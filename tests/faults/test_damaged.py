@@ -85,7 +85,7 @@ def damage(draw: st.DrawFn) -> Callable[[bytes], bytes]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a completed run of two epochs."""
     patch = pytest.MonkeyPatch()
-    patch.setattr("engine.data.load", lambda config, progress: made_up_images(160, 40))
+    patch.setattr("engine.data.load", lambda source, data_dir, progress: made_up_images(160, 40))
     root = tmp_path_factory.mktemp("damaged")
     try:
         config = TrainingConfig(
@@ -207,11 +207,11 @@ def test_damaged_file_of_a_run(run: Path, often: Often, tmp_path: Path, name: st
 def test_damaged_images(often: Often, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Damaged images are read again from their source, or refused in words; nothing of them is ever unpickled."""
     made = miniature()
-    monkeypatch.setattr(cifar10, "OFFICIAL", made.source)
+    monkeypatch.setattr(cifar10, "OFFICIAL", made.edition)
     data_dir = tmp_path / "data"
     archive = made.put_archive(data_dir)
     silent = Progress(lambda *_: None, Control())
-    whole = cifar10.load_cifar10(data_dir, silent, made.source)
+    whole = cifar10.load("cifar10", data_dir, silent, made.edition)
     cache = data_dir / "cache" / "cifar10.safetensors"
     if kind == "archive":
         path = archive
@@ -232,7 +232,7 @@ def test_damaged_images(often: Often, tmp_path: Path, kind: str, monkeypatch: py
 
         def read() -> None:
             found: list[ImageSet] = []
-            if not refused(lambda: found.append(cifar10.load_cifar10(data_dir, silent, made.source))):
+            if not refused(lambda: found.append(cifar10.load("cifar10", data_dir, silent, made.edition))):
                 assert found[0].fingerprint == whole.fingerprint
 
         try:
@@ -256,7 +256,6 @@ def test_pictures_that_are_no_pictures(often: Often, tmp_path: Path) -> None:
                 picture(folder / f"{number}.png", number)
     path = tmp_path / "images" / "train" / "red" / "1.png"
     content = path.read_bytes()
-    config = TrainingConfig(data=str(tmp_path / "images"), data_dir=tmp_path / "data")
     began = peak()
 
     @settings(max_examples=often(15, 120), database=None)
@@ -267,7 +266,9 @@ def test_pictures_that_are_no_pictures(often: Often, tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "data", ignore_errors=True)
 
         def read() -> None:
-            said = refused(lambda: load(config, Progress(lambda *_: None, Control())))
+            said = refused(
+                lambda: load(str(tmp_path / "images"), tmp_path / "data", Progress(lambda *_: None, Control()))
+            )
             assert said is None or "1.png" in said
 
         harmless(read)

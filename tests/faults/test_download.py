@@ -14,7 +14,8 @@ import pytest
 
 from engine.control import Control
 from engine.data import Progress
-from engine.data.sources.cifar10 import Source, find_cifar10, load_cifar10
+from engine.data.sources import cifar10
+from engine.data.sources.cifar10 import Edition
 from engine.errors import DataError, Stopped
 from tests.engine.official_layout import Miniature, miniature
 from tests.engine.serving import Answer, Request, file, serving
@@ -39,8 +40,8 @@ def silent() -> Progress:
     return Progress(lambda *_: None, Control())
 
 
-def load(data_dir: Path, source: Source, progress: Progress | None = None) -> None:
-    load_cifar10(data_dir, progress or silent(), source)
+def load(data_dir: Path, edition: Edition, progress: Progress | None = None) -> None:
+    cifar10.load("cifar10", data_dir, progress or silent(), edition)
 
 
 def names(data_dir: Path) -> set[str]:
@@ -91,14 +92,14 @@ def test_a_download_ends_with_the_archive_and_nothing_else(tmp_path: Path, made:
     told: list[tuple[str, int, int | None, str]] = []
     data_dir = tmp_path / "new" / "data"
     with serving(file(made.archive)) as server:
-        source = made.at(server.url)
-        load(data_dir, source, Progress(lambda *step: told.append(step), Control()))
+        edition = made.at(server.url)
+        load(data_dir, edition, Progress(lambda *step: told.append(step), Control()))
         assert (data_dir / ARCHIVE).read_bytes() == made.archive
         assert names(data_dir) == {ARCHIVE, "cache"}
         size = len(made.archive)
         assert told[0] == ("downloading CIFAR-10", 0, size, "bytes")
         assert ("downloading CIFAR-10", size, size, "bytes") in told
-        load(data_dir, source)
+        load(data_dir, edition)
         assert len(server.requests) == 1
 
 
@@ -202,7 +203,7 @@ def test_a_stopped_download_goes_on_at_the_next_start(tmp_path: Path, made: Mini
     with serving(stalling(made.archive)) as server, pytest.raises(Stopped):
         load(tmp_path, made.at(server.url), Progress(tell, control))
     assert names(tmp_path) == {PART}
-    found = find_cifar10(tmp_path, made.source)
+    found = cifar10.find("cifar10", tmp_path, made.edition)
     assert not found.ready
     assert "of it already there" in found.description
     with serving(file(made.archive)) as server:
@@ -355,14 +356,14 @@ def test_a_damaged_archive_is_replaced_only_by_a_verified_one(tmp_path: Path, ma
     """A truncated archive from elsewhere stays until there is a better one, and is named while there is none."""
     (tmp_path / ARCHIVE).write_bytes(made.archive[:HALF])
     with pytest.raises(DataError, match=f"the .*{ARCHIVE} that is there is damaged"):
-        load(tmp_path, made.source)
+        load(tmp_path, made.edition)
     assert (tmp_path / ARCHIVE).read_bytes() == made.archive[:HALF]
     with serving(file(made.archive)) as server:
         load(tmp_path, made.at(server.url))
     assert (tmp_path / ARCHIVE).read_bytes() == made.archive
 
 
-def two_at_once(data_dir: Path, source: Source, waiting: threading.Event) -> list[BaseException | None]:
+def two_at_once(data_dir: Path, edition: Edition, waiting: threading.Event) -> list[BaseException | None]:
     """Two runs that start together; `waiting` is set once one of them waits for the other's download."""
     outcomes: list[BaseException | None] = []
 
@@ -372,7 +373,7 @@ def two_at_once(data_dir: Path, source: Source, waiting: threading.Event) -> lis
 
     def run() -> None:
         try:
-            load(data_dir, source, Progress(tell, Control()))
+            load(data_dir, edition, Progress(tell, Control()))
             outcomes.append(None)
         except BaseException as error:  # noqa: BLE001 - the test shows it
             outcomes.append(error)
@@ -421,7 +422,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, made: Miniatur
     """Where the data should go is said when it cannot go there."""
     (tmp_path / "file").write_text("here")
     with pytest.raises(DataError, match=r"file/data cannot be written: Not a directory"):
-        load(tmp_path / "file" / "data", made.source)
+        load(tmp_path / "file" / "data", made.edition)
 
 
 @dataclass

@@ -50,7 +50,7 @@ Make = Callable[..., CifarApp]
 def make_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Makes apps whose form is filled in for a quick run below `tmp_path`, with images from memory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(160, 40))
+    monkeypatch.setattr(data, "load", lambda source, data_dir, progress: made_up_images(160, 40))
     made: list[CifarApp] = []
 
     def make(**values: object) -> CifarApp:
@@ -188,7 +188,7 @@ async def test_problem_found_at_the_start_stands_beside_its_field(
 ) -> None:
     """What only the start finds out, such as a broken image, leads back to the form, the reason beside the field."""
 
-    def broken(config: TrainingConfig, progress: object) -> ImageSet:
+    def broken(source: str, data_dir: Path, progress: object) -> ImageSet:
         raise ConstantError({"data": "cannot be read: a.png"})
 
     monkeypatch.setattr(data, "load", broken)
@@ -203,7 +203,7 @@ async def test_images_that_fail_under_a_dialog(make_app: Make, monkeypatch: pyte
     """A question that stands open when the images turn out to be missing goes with the run it was about."""
     asked = threading.Event()
 
-    def broken(config: TrainingConfig, progress: object) -> ImageSet:
+    def broken(source: str, data_dir: Path, progress: object) -> ImageSet:
         assert asked.wait(60)
         raise ConstantError({"data": "cannot be read: a.png"})
 
@@ -232,8 +232,8 @@ async def test_images_that_cannot_be_had(
     """Without a network the app says so and offers to try again, the demo set, or a folder; it swaps nothing itself."""
     tried: list[str] = []
 
-    def unreachable(config: TrainingConfig, progress: object) -> ImageSet:
-        tried.append(config.data)
+    def unreachable(source: str, data_dir: Path, progress: object) -> ImageSet:
+        tried.append(source)
         raise DataError("The host cannot be reached.")
 
     monkeypatch.setattr(data, "load", unreachable)

@@ -29,7 +29,7 @@ COMMANDS = ("", "train", "runs", "export")
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Flags of a quick run below `tmp_path`, whose images come from memory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(160, 40))
+    monkeypatch.setattr(data, "load", lambda source, data_dir, progress: made_up_images(160, 40))
     return ["--data", "demo", "--epochs", "1", "--device", "cpu", "--threads", "1"]
 
 
@@ -222,7 +222,7 @@ def test_no_run_to_stop_or_resume(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str, kind: str
 ) -> None:
     """Where there is nothing to stop or to go on with, that is told, with the command that lists the runs."""
-    monkeypatch.setattr(data, "load", lambda config, progress: made_up_images(160, 40))
+    monkeypatch.setattr(data, "load", lambda source, data_dir, progress: made_up_images(160, 40))
     constants = {"epochs": 1, "device": "cpu", "threads": 1, "runs_dir": tmp_path, "data_dir": tmp_path}
     assert Run(TrainingConfig.checked({"data": "demo", "name": "first", **constants})).start().join(120)
     assert cli.execute([command, "--runs-dir", str(tmp_path)]) == 2

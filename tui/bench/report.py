@@ -32,7 +32,7 @@ def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> ExitCode:
     threads = config.threads or torch.get_num_threads()
     config = config.replaced(device=str(chosen), threads=threads)
     try:
-        stand_in = not data.find(config).ready
+        stand_in = not data.find(config.data, config.data_dir).ready
     except DataError:
         stand_in = True
     console = Console(stderr=True)
@@ -49,7 +49,7 @@ def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> ExitCode:
             claims += frames.frames((terminal.COLUMNS, terminal.ROWS), say)
             with tempfile.TemporaryDirectory(prefix="cifar-tui-bench-") as folder:
                 shown = config.replaced(data="demo") if stand_in else config
-                batches = math.ceil(data.find(shown).train_images / shown.batch_size)
+                batches = math.ceil(data.find(shown.data, shown.data_dir).train_images / shown.batch_size)
                 epochs = 1 + math.ceil(result.iterations_per_second * terminal.SECONDS / batches)
                 claims += terminal.measure(shown, epochs, Path(folder), say)
     described = device.describe(chosen)

@@ -45,7 +45,7 @@ PIXELS = 3 * IMAGE_SIZE * IMAGE_SIZE
 
 
 @dataclass(frozen=True)
-class Source:
+class Edition:
     """Where CIFAR-10 comes from, and how to know that it is CIFAR-10."""
 
     archive: RemoteFile
@@ -54,7 +54,7 @@ class Source:
     images_per_batch: int
 
 
-OFFICIAL = Source(
+OFFICIAL = Edition(
     archive=RemoteFile(
         title="CIFAR-10",
         url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
@@ -76,56 +76,56 @@ OFFICIAL = Source(
 """The MD5 values are those in torchvision's `datasets/cifar.py`."""
 
 
-def official() -> Source:
-    """The official source, from a mirror where the environment names one."""
+def official() -> Edition:
+    """The official edition, from a mirror where the environment names one."""
     url = os.environ.get(URL_VARIABLE)
     return replace(OFFICIAL, archive=replace(OFFICIAL.archive, url=url)) if url else OFFICIAL
 
 
-def load_cifar10(data_dir: Path, progress: Progress, source: Source | None = None) -> ImageSet:
+def load(source: str, data_dir: Path, progress: Progress, edition: Edition | None = None) -> ImageSet:
     """CIFAR-10 from `data_dir`, downloaded into it where it is missing or damaged.
 
     Raises `DataError` where it cannot be had, and `Stopped`.
     """
-    source = source or official()
-    cached = read_cache(_cache(data_dir), _key(data_dir, source))
+    edition = edition or official()
+    cached = read_cache(_cache(data_dir), _key(data_dir, edition))
     if cached:
         return cached[1]
-    images = _from_folder(data_dir / FOLDER, source, progress)
+    images = _from_folder(data_dir / FOLDER, edition, progress)
     if images is None:
-        archive = data_dir / source.archive.name
-        if not is_whole(archive, source.archive, progress):
+        archive = data_dir / edition.archive.name
+        if not is_whole(archive, edition.archive, progress):
             try:
-                download(source.archive, data_dir, progress)
+                download(edition.archive, data_dir, progress)
             except DownloadError as error:
                 damaged = f"; the {archive} that is there is damaged" if archive.exists() else ""
                 raise DataError(
                     f"CIFAR-10 cannot be downloaded: {error}{damaged}.\nTry again, take --data demo or a folder of"
-                    f" images, or copy {source.archive.name} from elsewhere into {data_dir}."
+                    f" images, or copy {edition.archive.name} from elsewhere into {data_dir}."
                 ) from None
-        images = _from_archive(archive, source, progress)
-    write_cache(_cache(data_dir), _key(data_dir, source), images)
+        images = _from_archive(archive, edition, progress)
+    write_cache(_cache(data_dir), _key(data_dir, edition), images)
     return images
 
 
-def find_cifar10(data_dir: Path, source: Source | None = None) -> Found:
-    """What `load_cifar10` will find. Raises `ConstantError` where CIFAR-10 could not be written to `data_dir`."""
-    source = source or official()
+def find(source: str, data_dir: Path, edition: Edition | None = None) -> Found:
+    """What `load` will find. Raises `ConstantError` where CIFAR-10 could not be written to `data_dir`."""
+    edition = edition or official()
     where = clean(data_dir)
-    archive = data_dir / source.archive.name
-    if is_cached(_cache(data_dir), _key(data_dir, source)) or _is_in(data_dir, source):
-        return _found(True, f"CIFAR-10 in {where}, verified", source)
-    _check_room(data_dir, source)
-    details = megabytes(source.archive.size)
-    if part := bytes_in_part(source.archive, data_dir):
+    archive = data_dir / edition.archive.name
+    if is_cached(_cache(data_dir), _key(data_dir, edition)) or _is_in(data_dir, edition):
+        return _found(True, f"CIFAR-10 in {where}, verified", edition)
+    _check_room(data_dir, edition)
+    details = megabytes(edition.archive.size)
+    if part := bytes_in_part(edition.archive, data_dir):
         details += f", {megabytes(part)} of it already there"
     if archive.exists():
-        details += f"; the {source.archive.name} there is damaged"
-    return _found(False, f"CIFAR-10 will be downloaded to {where}: {details}", source)
+        details += f"; the {edition.archive.name} there is damaged"
+    return _found(False, f"CIFAR-10 will be downloaded to {where}: {details}", edition)
 
 
-def _found(ready: bool, description: str, source: Source) -> Found:
-    per_batch = source.images_per_batch
+def _found(ready: bool, description: str, edition: Edition) -> Found:
+    per_batch = edition.images_per_batch
     return Found(ready, description, len(TRAIN) * per_batch, len(TEST) * per_batch, CLASSES)
 
 
@@ -133,16 +133,16 @@ def _cache(data_dir: Path) -> Path:
     return data_dir / "cache" / "cifar10.safetensors"
 
 
-def _files(data_dir: Path, source: Source) -> Iterator[tuple[Path, str, str]]:
+def _files(data_dir: Path, edition: Edition) -> Iterator[tuple[Path, str, str]]:
     """Every file that CIFAR-10 could be read from, with the kind of its hash and the hash."""
-    yield data_dir / source.archive.name, "sha256", source.archive.sha256
-    for name, md5 in source.md5.items():
+    yield data_dir / edition.archive.name, "sha256", edition.archive.sha256
+    for name, md5 in edition.md5.items():
         yield data_dir / FOLDER / name, "md5", md5
 
 
-def _key(data_dir: Path, source: Source) -> str:
+def _key(data_dir: Path, edition: Edition) -> str:
     """Stands for the hashes that are asked for and the files that are there, as far as size and time tell them."""
-    return cache_key(*(f"{path.name} {hash} {_stamp(path)}" for path, _, hash in _files(data_dir, source)))
+    return cache_key(*(f"{path.name} {hash} {_stamp(path)}" for path, _, hash in _files(data_dir, edition)))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -153,13 +153,13 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return status.st_size, status.st_mtime_ns
 
 
-def _is_in(data_dir: Path, source: Source) -> bool:
+def _is_in(data_dir: Path, edition: Edition) -> bool:
     """Whether the archive or the whole extracted folder is there, verified."""
     archive, *extracted = (
         (stamp := _stamp(path)) is not None
-        and (kind == "md5" or stamp[0] == source.archive.size)
+        and (kind == "md5" or stamp[0] == edition.archive.size)
         and _hash(path, kind, stamp) == hash
-        for path, kind, hash in _files(data_dir, source)
+        for path, kind, hash in _files(data_dir, edition)
     )
     return archive or all(extracted)
 
@@ -174,7 +174,7 @@ def _hash(path: Path, kind: str, stamp: tuple[int, int]) -> str | None:
         return None
 
 
-def _check_room(data_dir: Path, source: Source) -> None:
+def _check_room(data_dir: Path, edition: Edition) -> None:
     place = data_dir.absolute()
     while not place.exists() and place != place.parent:
         place = place.parent
@@ -182,17 +182,17 @@ def _check_room(data_dir: Path, source: Source) -> None:
         raise ConstantError({"data_dir": f"{place} is not a folder"})
     if not os.access(place, os.W_OK | os.X_OK):
         raise ConstantError({"data_dir": f"{place} cannot be written to, and CIFAR-10 has to be downloaded"})
-    missing = source.archive.size - bytes_in_part(source.archive, data_dir)
+    missing = edition.archive.size - bytes_in_part(edition.archive, data_dir)
     if (free := shutil.disk_usage(place).free) < missing:
         raise ConstantError(
             {"data_dir": f"{place} has {megabytes(free)} free, and CIFAR-10 needs {megabytes(missing)}"}
         )
 
 
-def _from_folder(folder: Path, source: Source, progress: Progress) -> ImageSet | None:
+def _from_folder(folder: Path, edition: Edition, progress: Progress) -> ImageSet | None:
     """The images of torchvision's extracted folder, or None where it is missing, incomplete or damaged."""
     contents: dict[str, bytes] = {}
-    for name, md5 in source.md5.items():
+    for name, md5 in edition.md5.items():
         try:
             # Read once, so that what is unpickled is what was hashed. All are verified before any of them is read.
             contents[name] = (folder / name).read_bytes()
@@ -201,21 +201,21 @@ def _from_folder(folder: Path, source: Source, progress: Progress) -> ImageSet |
         if hashlib.md5(contents[name], usedforsecurity=False).hexdigest() != md5:
             return None
         progress("verifying CIFAR-10", sum(map(len, contents.values())), None, "bytes")
-    return _assemble(contents.items(), folder, source, progress)
+    return _assemble(contents.items(), folder, edition, progress)
 
 
-def _from_archive(archive: Path, source: Source, progress: Progress) -> ImageSet:
+def _from_archive(archive: Path, edition: Edition, progress: Progress) -> ImageSet:
     """The images of a verified archive."""
     try:
         with tarfile.open(archive, "r|gz") as members:
-            return _assemble(_batches(members, source), archive, source, progress)
+            return _assemble(_batches(members, edition), archive, edition, progress)
     except (OSError, tarfile.TarError, EOFError) as error:
         raise DataError(f"{archive} cannot be read: {error}") from None
 
 
-def _batches(members: tarfile.TarFile, source: Source) -> Iterator[tuple[str, bytes]]:
+def _batches(members: tarfile.TarFile, edition: Edition) -> Iterator[tuple[str, bytes]]:
     # Labels and file names take less than 64 bytes an image.
-    largest = source.images_per_batch * (PIXELS + 64) + 4096
+    largest = edition.images_per_batch * (PIXELS + 64) + 4096
     for member in members:
         folder, _, name = member.name.partition("/")
         content = members.extractfile(member) if folder == FOLDER and member.isfile() else None
@@ -223,9 +223,9 @@ def _batches(members: tarfile.TarFile, source: Source) -> Iterator[tuple[str, by
             yield name, content.read(largest)
 
 
-def _assemble(contents: Iterable[tuple[str, bytes]], where: Path, source: Source, progress: Progress) -> ImageSet:
+def _assemble(contents: Iterable[tuple[str, bytes]], where: Path, edition: Edition, progress: Progress) -> ImageSet:
     """Put the batches in their places. `contents` holds verified files by name, in any order."""
-    per_batch = source.images_per_batch
+    per_batch = edition.images_per_batch
     missing = [*TRAIN, *TEST]
     images = np.empty((len(missing) * per_batch, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
     labels = np.empty(len(images), np.int64)

@@ -106,15 +106,15 @@ class _Listing:
         return cache_key(*(entry[prefix:] for entry in self.entries))
 
 
-def load_folder(data: str, data_dir: Path, progress: Progress) -> ImageSet:
-    """The images in folder `data`, cached in `data_dir`.
+def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
+    """The images in the folder `source`, cached in `data_dir`.
 
     Raises `ConstantError` where the folder is not laid out as it should be or holds unreadable images, and `Stopped`.
     """
     with ThreadPoolExecutor(1, "read-cache") as pool:
         # Both take a third of a second for 60,000 images, and what was kept is hardly ever for another state.
-        kept = pool.submit(read_cache, _cache(_root(data), data_dir), None)
-        listing = _list(data)
+        kept = pool.submit(read_cache, _cache(_root(source), data_dir), None)
+        listing = _list(source)
     key, cached = listing.key, kept.result()
     if cached and cached[0] == key:
         return cached[1]
@@ -135,21 +135,21 @@ def load_folder(data: str, data_dir: Path, progress: Progress) -> ImageSet:
     return image_set
 
 
-def find_folder(data: str, data_dir: Path) -> Found:
-    """What `load_folder` will find. Raises `ConstantError`."""
-    listing = _list(data)
+def find(source: str, data_dir: Path) -> Found:
+    """What `load` will find. Raises `ConstantError`."""
+    listing = _list(source)
     cached = is_cached(_cache(listing.root, data_dir), listing.key)
     return Found(
         ready=True,
-        description=f"folder {clean(data)}, {'cached' if cached else 'to be read'}",
+        description=f"folder {clean(source)}, {'cached' if cached else 'to be read'}",
         train_images=sum(map(len, listing.train)),
         test_images=sum(map(len, listing.test)),
         classes=listing.names,
     )
 
 
-def _root(data: str) -> Path:
-    return Path(os.path.abspath(Path(data).expanduser()))
+def _root(source: str) -> Path:
+    return Path(os.path.abspath(Path(source).expanduser()))
 
 
 def _cache(root: Path, data_dir: Path) -> Path:
@@ -157,9 +157,9 @@ def _cache(root: Path, data_dir: Path) -> Path:
     return data_dir / "cache" / f"folder-{cache_key(str(root))[:16]}.safetensors"
 
 
-def _list(data: str) -> _Listing:
+def _list(source: str) -> _Listing:
     """Look through the folder and check its layout."""
-    root = _root(data)
+    root = _root(source)
     if not root.is_dir():
         what = "is not a folder" if root.exists() else "does not exist"
         raise _problem(f"{root} {what}; it must be {_ALLOWED}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from engine.data.sources.drawing import (
+from engine.data.sources.demo.drawing import (
     COAT,
     DARK,
     FEATHER,

@@ -8,14 +8,16 @@ nothing about CIFAR-10.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.found import Found
 from engine.data.imageset import IMAGE_SIZE, ImageSet, Split, fingerprint
 from engine.data.progress import Progress
-from engine.data.sources.drawing import Dice, Scene
-from engine.data.sources.motifs import MOTIFS
+from engine.data.sources.demo.drawing import Dice, Scene
+from engine.data.sources.demo.motifs import MOTIFS
 
 CLASSES = tuple(MOTIFS)
 TRAIN_IMAGES = 10_000
@@ -30,7 +32,7 @@ BATCH = 100
 """Images drawn at a time: few enough to stay in the processor's cache."""
 
 
-def load_demo(progress: Progress) -> ImageSet:
+def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
     """Draw the demo set; the same pixels every time. Raises `Stopped`."""
     dice = Dice(SEED)
     total = TRAIN_IMAGES + TEST_IMAGES
@@ -58,7 +60,7 @@ def load_demo(progress: Progress) -> ImageSet:
     )
 
 
-def find_demo() -> Found:
+def find(source: str, data_dir: Path) -> Found:
     """The demo set is always there."""
     return Found(True, "demo set: drawn by the program, not CIFAR-10", TRAIN_IMAGES, TEST_IMAGES, CLASSES)
 
