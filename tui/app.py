@@ -30,6 +30,7 @@ from tui.command_line.exit_codes import ExitCode
 from tui.dialogs.choice import ExportTo, coming_back, images_missing, leaving, unfinished
 from tui.dialogs.help import HelpScreen
 from tui.look.theme import DARK, LIGHT
+from tui.screens.messages import Export
 from tui.screens.setup import SetupScreen
 from tui.terminal.deadline import Deadline
 from tui.terminal.driver import SteadyDriver
@@ -211,7 +212,7 @@ class CifarApp(SteadyApp):
             self._show_results(ended.record, ended.folder)
             return
         run, self.training = self.training, None
-        self.action_new_run()  # a dialog may stand over the training screen: it has nothing to ask any more
+        self._back_to_form()  # a dialog may stand over the training screen: it has nothing to ask any more
         if run is None or ended.folder != run.folder:
             self.training = run
             why = self.watched.error if self.watched is not None else None
@@ -248,8 +249,17 @@ class CifarApp(SteadyApp):
 
     # Keys
 
-    def action_new_run(self) -> None:
-        """Back to the form."""
+    def on_back(self) -> None:
+        """Show the screen below; the form, if the app began with this one."""
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+        else:
+            self._back_to_form()
+
+    def on_new_run(self) -> None:
+        self._back_to_form()
+
+    def _back_to_form(self) -> None:
         while len(self.screen_stack) > 2 and not isinstance(self.screen, SetupScreen):
             self.pop_screen()
         if not isinstance(self.screen, SetupScreen):  # the app began with a run
@@ -288,16 +298,11 @@ class CifarApp(SteadyApp):
             self._values = dict(self.screen.values)
         return Path(str(self._values.get("runs_dir", TrainingConfig().runs_dir)))
 
-    def action_export(self) -> None:
-        """Write the bundle of the run that is shown."""
+    def on_export(self, message: Export) -> None:
+        """Ask where to, and write the files of a run."""
         from engine.export.bundle import write_bundle
-        from engine.record.record import RunRecord
 
-        screen = self.screen
-        record, folder = getattr(screen, "record", None), getattr(screen, "folder", None)
-        if not isinstance(record, RunRecord) or record.started is None or not isinstance(folder, Path):
-            self.notify("There is nothing to export yet.", severity="warning")
-            return
+        record, folder = message.record, message.folder
 
         def chosen(to: Path | None) -> None:
             if to is None:

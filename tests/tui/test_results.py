@@ -27,6 +27,7 @@ from tests.records import (
 from tui.charts.kinds.loss import LossChart
 from tui.dialogs.class_details import ClassDetails
 from tui.look.theme import DARK, LIGHT
+from tui.screens.messages import Export, NewRun
 from tui.screens.results import ResultsScreen
 from tui.widgets.confusion_map import ConfusedPairs, ConfusionMap, abbreviated, shade
 from tui.widgets.evaluation_table import EvaluationTable
@@ -46,11 +47,14 @@ class ResultsApp(App[None]):
         self.theme = DARK.name
         self.push_screen(self.results)
 
-    def action_export(self) -> None:
-        self.called.append("export")
+    def on_export(self, message: Export) -> None:
+        self.called.append(f"export {message.folder}")
 
-    def action_new_run(self) -> None:
+    def on_new_run(self, message: NewRun) -> None:
         self.called.append("new run")
+
+    def on_back(self) -> None:
+        self.called.append("back")
 
     def action_leave(self) -> None:
         self.called.append("leave")
@@ -128,7 +132,7 @@ async def test_no_evaluation(size: tuple[int, int]) -> None:
         assert "interrupted" in text
         assert "%" not in text
         assert app.chart.display
-        assert app.keys == ["Export", "New run", "Help", "Leave", "palette"]
+        assert app.keys == ["Export", "New run", "Help", "Back", "Leave", "palette"]
         await pilot.press("m", "c", "o", "r", "enter")
         assert app.chart.display
         assert app.screen is app.results
@@ -469,12 +473,12 @@ async def test_class_details() -> None:
 
 
 async def test_keys_of_the_app() -> None:
-    """`e`, `n`, `q` and F1 do what they do everywhere."""
+    """`e`, `n`, `q`, Esc and F1 do what they do everywhere."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
-        await pilot.press("e", "n", "f1", "q")
-        assert app.called == ["export", "new run", "help", "leave"]
+        await pilot.press("e", "n", "f1", "escape", "q")
+        assert app.called == ["export runs/brisk-heron", "new run", "help", "back", "leave"]
 
 
 async def test_losses_that_are_not_numbers() -> None:

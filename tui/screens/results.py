@@ -20,6 +20,7 @@ from tui.charts.kinds.loss import EpochAccuracy, LossChart
 from tui.dialogs.class_details import ClassDetails
 from tui.look.cells import cropped
 from tui.look.wording import duration
+from tui.screens.messages import Back, Export, NewRun
 from tui.widgets.confusion_map import ConfusedPairs, ConfusionMap
 from tui.widgets.evaluation_table import COLUMNS, EvaluationTable, class_index
 from tui.widgets.keys import Keys
@@ -41,14 +42,15 @@ class ResultsScreen(Screen[None]):
         " stronger the colour, the more of the row's images. Enter shows one class closely."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "app.export", "Export", tooltip="Write the bundle to a folder of your choice"),
-        Binding("n", "app.new_run", "New run", tooltip="Back to the form"),
+        Binding("e", "export", "Export", tooltip="Write the bundle to a folder of your choice"),
+        Binding("n", "new_run", "New run", tooltip="Back to the form"),
         Binding("m", "map", "Map", tooltip="The map of confusions, or the table"),
         Binding("c", "chart", "Chart", tooltip="The loss chart, or without it"),
         Binding("o", "order", "Order", tooltip="Order the table by the next column"),
         Binding("r", "reverse", "Reverse", tooltip="Turn the order of the table round"),
         Binding("f1", "app.help", "Help"),
-        Binding("q", "app.leave", "Leave"),
+        Binding("escape", "back", "Back", tooltip="Back to where this run was opened"),
+        Binding("q", "app.leave", "Leave", tooltip="Close the program"),
     ]
     DEFAULT_CSS = """
     ResultsScreen { background: $background; }
@@ -186,6 +188,8 @@ class ResultsScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what does something has a key."""
+        if action == "export":
+            return self.record.started is not None
         if action in ("map", "order", "reverse", "chart") and self._evaluation is None:
             return False
         covered = self._chart_shown and self.has_class("-short")
@@ -194,6 +198,15 @@ class ResultsScreen(Screen[None]):
         if action in ("order", "reverse"):
             return not covered and not (self.has_class("-narrow") and self.has_class("-map"))
         return True
+
+    def action_export(self) -> None:
+        self.post_message(Export(self.record, self.folder))
+
+    def action_new_run(self) -> None:
+        self.post_message(NewRun(self.record))
+
+    def action_back(self) -> None:
+        self.post_message(Back())
 
     def action_map(self) -> None:
         self.toggle_class("-map")

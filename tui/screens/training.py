@@ -26,6 +26,7 @@ from engine.record.record import RunRecord
 from engine.text import clean
 from tui.charts.kinds.loss import EpochAccuracy, LossChart
 from tui.look.wording import count, duration, rate
+from tui.screens.messages import Export
 from tui.widgets.keys import Keys
 from tui.widgets.run_progress import Bar, RunProgress
 from tui.widgets.title_bar import TitleBar
@@ -79,7 +80,7 @@ class TrainingScreen(Screen[None]):
             group=SMOOTHING,
         ),
         Binding("l", "lines", "Lines", tooltip="The log in full, or the chart"),
-        Binding("e", "app.export", "Export", tooltip="Write what there is to a folder of your choice"),
+        Binding("e", "export", "Export", tooltip="Write what there is to a folder of your choice"),
         Binding("f1", "app.help", "Help"),
         Binding("q", "app.leave", "Leave", tooltip="Leave; asks what becomes of the run"),
     ]
@@ -290,6 +291,12 @@ class TrainingScreen(Screen[None]):
         """Show that a key was heard, and soon what the run made of it, ahead of the next look."""
         self.look()
         self.set_timer(ANSWERS_WITHIN, self.look)
+
+    def action_export(self) -> None:
+        if self.record.started is None:
+            self.notify("There is nothing to export yet.", severity="warning")
+        else:
+            self.post_message(Export(self.record, self.folder))
 
     def action_recent(self) -> None:
         self.query_one(LossChart).action_toggle_recent()
