@@ -27,7 +27,8 @@ from engine.errors import ConstantError, EngineError
 from engine.preflight import Preflight, preflight
 from engine.text import clean
 from tui.command_line.exit_codes import ExitCode
-from tui.dialogs.choice import ExportTo, coming_back, images_missing, leaving, unfinished
+from tui.dialogs.choice import coming_back, images_missing, leaving, unfinished
+from tui.dialogs.export_to import ExportTo
 from tui.dialogs.help import HelpScreen
 from tui.look.theme import DARK, LIGHT
 from tui.screens.messages import Export
@@ -165,12 +166,12 @@ class CifarApp(SteadyApp):
 
         self._start(lambda: Run.taking_up(folder))
 
-    def start_in_background(self, config: TrainingConfig) -> None:
-        """Start a run of `config` as a process of its own, and watch it."""
+    def on_setup_screen_start_in_background(self, message: SetupScreen.StartInBackground) -> None:
+        """Start a run of the config in `message` as a process of its own, and watch it."""
         from engine.runs import background
 
         try:
-            self._watch_live(background.start(config))
+            self._watch_live(background.start(message.config))
         except ConstantError as error:
             self._show_problems(error.problems)
         except EngineError as error:
@@ -180,6 +181,9 @@ class CifarApp(SteadyApp):
         self.notify(error.message, severity="error", markup=False, timeout=10)
 
     # From the form to the results
+
+    def on_setup_screen_start_run(self, message: SetupScreen.StartRun) -> None:
+        self.start_run(message.config)
 
     def start_run(self, config: TrainingConfig) -> None:
         """Start a run of `config` and show it."""

@@ -27,7 +27,8 @@ from engine.preflight import Check, Preflight
 from engine.runs.local import Run
 from tests.images import made_up_images
 from tui.app import CifarApp
-from tui.dialogs.choice import Choice, ExportTo
+from tui.dialogs.choice import Choice
+from tui.dialogs.export_to import ExportTo
 from tui.dialogs.help import HelpScreen
 from tui.screens.results import ResultsScreen
 from tui.screens.runs import RunsScreen

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual import on
 from textual.app import App
 from textual.geometry import Region
 from textual.pilot import Pilot
@@ -55,11 +56,9 @@ class SetupApp(App[None]):
     def on_mount(self) -> None:
         self.push_screen(self.setup)
 
-    def start_run(self, config: TrainingConfig) -> None:
-        self.started.append(config)
-
-    def start_in_background(self, config: TrainingConfig) -> None:
-        self.started.append(config)
+    @on(SetupScreen.StartRun)
+    def note_start(self, message: SetupScreen.StartRun) -> None:
+        self.started.append(message.config)
 
     def action_leave(self) -> None:
         self.left = True

@@ -10,20 +10,15 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.dialogs.dialog import Dialog
 
-class HelpScreen(ModalScreen[None]):
-    """A page over the screen that asked for it; any of its keys closes it."""
+
+class HelpScreen(Dialog[None]):
+    """The help of one screen. Escape, F1, q and Enter close it."""
 
     DEFAULT_CSS = """
-    HelpScreen { align: center middle; }
-    HelpScreen > VerticalScroll {
-        width: 76; max-width: 96%; height: auto; max-height: 90%;
-        border: round $primary; background: $surface; padding: 1 2;
-        border-title-color: $foreground; border-subtitle-color: $text-muted;
-    }
     HelpScreen .about { margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [("escape,f1,q,enter", "dismiss(None)", "Close")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -30,14 +30,6 @@ from tui.widgets.title_bar import TitleBar
 
 PATIENCE = 10.0
 """Seconds that a look waits for the one before it; a folder that never answers must not hold up the next one."""
-
-
-class StartsRuns(Protocol):
-    """What this screen asks of the app."""
-
-    def start_run(self, config: TrainingConfig) -> None: ...
-
-    def start_in_background(self, config: TrainingConfig) -> None: ...
 
 
 class SetupScreen(Screen[None]):
@@ -91,6 +83,16 @@ class SetupScreen(Screen[None]):
     }
     """
 
+    class StartRun(Message):
+        """Start a run of `config` in this process, and show it."""
+
+        def __init__(self, config: TrainingConfig) -> None:
+            super().__init__()
+            self.config = config
+
+    class StartInBackground(StartRun):
+        """Start a run of `config` as a process of its own, and watch it."""
+
     class Looked(Message):
         """The look at `config` is over."""
 
@@ -112,8 +114,8 @@ class SetupScreen(Screen[None]):
         self._config: TrainingConfig | None = self._form.start
         self._refused: dict[str, str] = {}
         self._preflight: Preflight | None = None
-        self._wish: Callable[[TrainingConfig], None] | None = None
-        """What was asked for before the look was over."""
+        self._wish: type[SetupScreen.StartRun] | None = None
+        """The start that was asked for before the checks were done."""
 
     def compose(self) -> ComposeResult:
         self._arrange(self.app.size)  # before anything stands in it, so that styles are worked out once
@@ -227,7 +229,7 @@ class SetupScreen(Screen[None]):
         wish, self._wish = self._wish, None
         self._show_status()
         if wish is not None and self._ready and self.app.screen is self:
-            wish(event.config)
+            self.post_message(wish(event.config))
 
     def _show_status(self) -> None:
         preflight = self._preflight
@@ -274,14 +276,14 @@ class SetupScreen(Screen[None]):
         return super().check_action(action, parameters)
 
     def action_start(self) -> None:
-        self._start(cast(StartsRuns, self.app).start_run)
+        self._start(self.StartRun)
 
     def action_start_in_background(self) -> None:
-        self._start(cast(StartsRuns, self.app).start_in_background)
+        self._start(self.StartInBackground)
 
-    def _start(self, start: Callable[[TrainingConfig], None]) -> None:
+    def _start(self, start: type[StartRun]) -> None:
         if self._config is not None and self._ready:
-            start(self._config)
+            self.post_message(start(self._config))
         elif self._startable:
             self._wish = start
             self._show_status()
