@@ -9,6 +9,7 @@ from typing import Literal
 from engine import data, models
 from engine.config import TrainingConfig
 from engine.errors import ConstantError, EngineError
+from engine.text import counted
 
 Subject = Literal["data", "device", "model", "work", "run"]
 
@@ -74,7 +75,9 @@ def _data_lines(found: data.Found) -> tuple[str, ...]:
         return (found.description,)
     classes = len(found.classes)
     each = f", {found.train_images // classes:,} a class" if found.train_images % classes == 0 else ""
-    counts = f"{found.train_images:,} training{each} · {found.test_images:,} test · {classes} classes"
+    counts = (
+        f"{found.train_images:,} training{each} · {found.test_images:,} test · {counted(classes, 'class', 'classes')}"
+    )
     return (found.description, counts)
 
 
@@ -85,9 +88,10 @@ def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
     described = device.describe(chosen)
     if described.kind == "cpu":
         most = processors.most_threads()
-        threads = (
-            f"{min(config.threads, most)} threads" if config.threads else f"1 to {most} threads, whichever is fastest"
-        )
+        if config.threads or most == 1:
+            threads = counted(min(config.threads or 1, most), "thread")
+        else:
+            threads = f"1 to {most} threads, whichever is fastest"
         return (f"cpu  {described.name}", threads)
     return (f"{chosen}  {described.name}", *device.free_memory(chosen))
 
@@ -101,7 +105,7 @@ def _model_lines(config: TrainingConfig, classes: int) -> tuple[str, ...]:
         model = models.build(config.model, classes)
     shape = check_shape(model, classes)
     return (
-        f"{config.model}, {count_parameters(model):,} parameters",
+        f"{config.model}, {counted(count_parameters(model), 'parameter')}",
         f"(64, 3, 32, 32) → {shape}",
         models.description(config.model),
     )
@@ -111,8 +115,8 @@ def _work_lines(config: TrainingConfig, found: data.Found) -> tuple[str, ...]:
     batches = -(-found.train_images // config.batch_size)
     evaluations = config.epochs if config.evaluate_each_epoch else 1
     return (
-        f"{batches:,} iterations an epoch, {batches * config.epochs:,} in all",
-        f"{evaluations:,} evaluation{'s' * (evaluations > 1)} of {found.test_images:,} test images",
+        f"{counted(batches, 'iteration')} an epoch, {batches * config.epochs:,} in all",
+        f"{counted(evaluations, 'evaluation')} of {counted(found.test_images, 'test image')}",
     )
 
 

@@ -13,6 +13,6 @@ _ENGINE = Path(__file__).parent
 
 
 def names(folder: str, *, first: str) -> tuple[str, ...]:
-    """Return the names of the modules in `folder` (below `engine`, such as `models`): `first`, then the others sorted."""
+    """Return the names of the modules in `folder`, a path below `engine`: `first`, then the others sorted."""
     found = sorted(module.name for module in pkgutil.iter_modules([str(_ENGINE / folder)]))
     return tuple(sorted(found, key=lambda name: name != first))

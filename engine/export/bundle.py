@@ -13,9 +13,10 @@ import numpy as np
 from engine.config import CONSTANTS
 from engine.errors import RunFolderError
 from engine.export.formats.loss_svg import loss_svg
+from engine.files import read_bounded
 from engine.record.events import Failed, RunStarted
 from engine.record.record import RunRecord
-from engine.storage.durable import read_bounded, replace_synced
+from engine.storage.durable import replace_synced
 from engine.text import clean
 
 SCHEMA_VERSION = 1

@@ -21,8 +21,9 @@ import pydantic
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from engine.errors import RunFolderError
+from engine.files import open_regular, read_bounded
 from engine.record.events import DatasetInfo, DeviceInfo
-from engine.storage.durable import open_regular, read_bounded, sync_folder, write_synced
+from engine.storage.durable import sync_folder, write_synced
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,9 +1,8 @@
-"""Files that survive a crash are written through to the disk; files that may be anybody's are read with a bound."""
+"""Files that survive a crash: written through to the disk with fsync."""
 
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 
@@ -40,24 +39,6 @@ def write_all(descriptor: int, content: memoryview) -> None:
     """Write all of `content`; the system may take it in pieces."""
     while content:
         content = content[os.write(descriptor, content) :]
-
-
-def open_regular(path: Path) -> int:
-    """A descriptor to read `path`: a plain file of its own, no link, no pipe and no device. Raises `OSError`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(0, "not a plain file", str(path))
-    return descriptor
-
-
-def read_bounded(path: Path, most: int) -> bytes:
-    """The content of a plain file of at most `most` bytes. Raises `OSError` for any other."""
-    with open(open_regular(path), "rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise OSError(0, f"larger than {most:,} bytes", str(path))
-    return content
 
 
 class GrowingFile:

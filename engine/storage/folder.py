@@ -30,10 +30,11 @@ from numpy.typing import NDArray
 
 from engine.config import DATA_SOURCES, TrainingConfig
 from engine.errors import ConstantError, NoSuchRunError, RunFolderError
+from engine.files import read_bounded
 from engine.record.events import DataProgress, Event, RunStarted, to_json
 from engine.record.record import RunRecord, Status
 from engine.storage import lock as locks
-from engine.storage.durable import GrowingFile, read_bounded, replace_synced, sync_folder, write_synced
+from engine.storage.durable import GrowingFile, replace_synced, sync_folder, write_synced
 from engine.storage.tail import JOURNAL, LOSSES, Tail
 
 CONFIG, CHECKPOINTS = "config.json", "checkpoints"

@@ -14,7 +14,8 @@ from typing import Literal
 
 from engine.control import Control
 from engine.errors import RunFolderError
-from engine.storage.durable import open_regular, write_all
+from engine.files import open_regular
+from engine.storage.durable import write_all
 
 REQUESTS = "requests"
 

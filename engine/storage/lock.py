@@ -17,7 +17,7 @@ import pydantic
 from pydantic import ConfigDict, TypeAdapter
 
 from engine.errors import RunFolderError
-from engine.storage.durable import read_bounded
+from engine.files import read_bounded
 from engine.text import clean
 
 LOCK = "lock"

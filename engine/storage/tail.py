@@ -13,10 +13,10 @@ import numpy as np
 
 from engine.config import TrainingConfig
 from engine.errors import ConstantError, RunFolderError
+from engine.files import open_regular
 from engine.record.events import Evaluated, Event, Failed, Finished, RunStarted, from_json
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
-from engine.storage.durable import open_regular
 from engine.storage.lock import is_live
 
 JOURNAL, LOSSES = "events.jsonl", "losses.f32"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.text import clean
+from engine.text import clean, counted
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,9 @@ def test_clean_leaves_only_printable_text(text: str) -> None:
     assert cleaned.isprintable()
     assert clean(cleaned) == cleaned
     assert all(line.isprintable() for line in clean(text, keep_lines=True).split("\n"))
+
+
+def test_numbers_stand_with_the_right_form_of_their_noun() -> None:
+    """A user reads "1 thread", not "1 threads"."""
+    assert [counted(n, "thread") for n in (0, 1, 2_108)] == ["0 threads", "1 thread", "2,108 threads"]
+    assert [counted(n, "class", "classes") for n in (1, 2)] == ["1 class", "2 classes"]
