@@ -1,44 +1,72 @@
-"""What a person may ask of a run while it goes: pause, go on, stop, leave. Shared between threads."""
+"""What a person can ask of a run while it trains, and where the run looks for it.
+
+A new request is a new frozen class in the union `Request`, and a case in `Control.ask`. A request reaches another
+process through a file (`engine.storage.inbox`), which knows every class of the union.
+"""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Wait after the current iteration, with a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """End a pause."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End the training, then evaluate and save. A second stop leaves out the evaluation."""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """End at once with a checkpoint and without an evaluation, so that the run can be resumed later."""
+
+
+Request = Pause | Resume | Stop | Leave
 
 
 class Control:
-    """Requests to a run. Any thread may ask; the run looks here once an iteration, a batch or a few images.
+    """Collects requests for the run, which looks here once an iteration, a batch or a few images.
 
-    A first stop ends the training and lets the run conclude: evaluate and save. A second stop skips the evaluation too.
-    Leaving keeps a checkpoint and nothing else, so that the run can be taken up again.
+    Any thread may call `ask`, and so may a signal handler: the lock is reentrant.
     """
 
     def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._paused = False
         self._stops = 0
         self._leaving = False
-        self._going = threading.Event()
-        self._going.set()
 
-    def pause(self) -> None:
-        self._going.clear()
-
-    def resume(self) -> None:
-        self._going.set()
-
-    def stop(self) -> None:
-        self._stops += 1
-        self._going.set()
-
-    def leave(self) -> None:
-        self._leaving = True
-        self._going.set()
+    def ask(self, request: Request) -> None:
+        with self._changed:
+            match request:
+                case Pause():
+                    self._paused = True
+                case Resume():
+                    self._paused = False
+                case Stop():
+                    self._stops += 1
+                    self._paused = False
+                case Leave():
+                    self._leaving = True
+                    self._paused = False
+            self._changed.notify_all()
 
     @property
     def paused(self) -> bool:
-        return not self._going.is_set()
+        return self._paused
 
     @property
     def stops(self) -> int:
-        """How often a stop was asked for; whoever leaves wants no evaluation, as after two."""
+        """How often a stop was asked for. Leaving counts as two stops: no evaluation."""
         return max(2, self._stops) if self._leaving else self._stops
 
     @property
@@ -46,5 +74,6 @@ class Control:
         return self._leaving
 
     def wait_while_paused(self) -> None:
-        """Return once nobody wants a pause; a stop ends a pause."""
-        self._going.wait()
+        """Return as soon as the run is not paused. A stop ends a pause."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._paused)

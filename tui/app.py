@@ -23,6 +23,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine.config import TrainingConfig
+from engine.control import Leave, Stop
 from engine.errors import ConstantError, EngineError
 from engine.preflight import Preflight, preflight
 from engine.text import clean
@@ -331,7 +332,7 @@ class CifarApp(SteadyApp):
     def _left(self, answer: str | None) -> None:
         assert self.training is not None
         if answer == "stop":
-            self.training.control.stop()
+            self.training.ask(Stop())
         elif answer != "go_on":
             return
         self.exit()
@@ -345,9 +346,9 @@ class CifarApp(SteadyApp):
         if number == signal.SIGTERM:
             self._deadline.set(ExitCode.TERMINATED, training_began=training is not None and training.log.training_began)
             if training is not None:
-                training.control.leave()
+                training.ask(Leave())
         elif number == signal.SIGINT and training is not None:
-            training.control.stop()
+            training.ask(Stop())
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.terminal_gone if number == signal.SIGHUP else self.exit)
 

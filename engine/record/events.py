@@ -167,6 +167,17 @@ class Resumed:
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
+class Stopping:
+    """The run has taken a stop, or that it is left. Told again where a second stop leaves out the evaluation."""
+
+    event: Literal["stopping"] = "stopping"
+    seconds: _Seconds
+    iteration: _Count
+    evaluates: bool
+    """Whether an evaluation of the test images follows."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Notice:
     """Something that a person should know and that does not end the run."""
 
@@ -212,6 +223,7 @@ Event = (
     | Evaluated
     | Paused
     | Resumed
+    | Stopping
     | Notice
     | Finished
     | Failed

@@ -25,6 +25,7 @@ from engine.record.events import (
     Paused,
     Resumed,
     RunStarted,
+    Stopping,
     TakenUp,
 )
 from engine.record.log import RunLog
@@ -47,6 +48,8 @@ class RunRecord:
         self.evaluations: list[Evaluated] = []
         self.evaluating: EvaluationStarted | None = None
         self.paused: Paused | None = None
+        self.stopping: Stopping | None = None
+        """Set once the run has taken a stop, until it ends."""
         self.paused_seconds = 0.0
         """Seconds spent in pauses that are over."""
         self.closing: Finished | Failed | None = None
@@ -76,7 +79,7 @@ class RunRecord:
                     f" {event.dataset.train_images:,} images ({event.dataset.name}), on {event.device.name}"
                 )
             case TakenUp():
-                self.paused = self.evaluating = None  # whatever it was in when it was interrupted
+                self.paused = self.evaluating = self.stopping = None  # what it was in when it was interrupted
                 self.data_progress = None
                 self.epoch = event.epoch
                 self.lines.append(f"Taken up again after iteration {event.iteration:,}, on {event.device.name}")
@@ -101,12 +104,14 @@ class RunRecord:
                 if self.paused is not None:
                     self.paused_seconds += event.seconds - self.paused.seconds
                 self.paused = None
+            case Stopping():
+                self.stopping = event
             case Notice():
                 self.notices.append(event.text)
                 self.lines.append(event.text)
             case Finished() | Failed():
                 self.closing = event
-                self.evaluating = self.paused = None
+                self.evaluating = self.paused = self.stopping = None
 
     def _reach(self, event: Event) -> None:
         match event:
@@ -116,7 +121,7 @@ class RunRecord:
                 self.reached = event.seconds, self.started.batches * (event.epoch - 1)
             case BatchDone():
                 self.reached = event.seconds, event.batches * (event.epoch - 1) + event.batch
-            case EvaluationStarted() | Evaluated() | Paused() | Resumed() | TakenUp():
+            case EvaluationStarted() | Evaluated() | Paused() | Resumed() | Stopping() | TakenUp():
                 self.reached = event.seconds, event.iteration
             case Finished() | Failed():
                 self.reached = event.seconds, event.iterations

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from engine.config import TrainingConfig
-from engine.control import Control
+from engine.control import Control, Request
 from engine.errors import EngineError, RunFolderError, Stopped, TrainingError
 from engine.export import bundle as export
 from engine.record.events import DataProgress, DatasetInfo, Event, Failed, Finished, Notice
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run of `config`: `start` it, look at `log`, ask it things through `control`, and `join` it."""
+    """A run of `config` in this process: `start` it, look at `log`, `ask` it for a pause or a stop, and `join` it."""
+
+    is_local = True
 
     def __init__(
         self,
@@ -91,10 +93,21 @@ class Run:
         self._thread.start()
         return self
 
+    def ask(self, request: Request) -> None:
+        """Pass `request` on to the run's thread. Safe in a signal handler."""
+        self.control.ask(request)
+
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for the run to end, at most `timeout` seconds; whether it has."""
+        """Wait for the run to end, at most `timeout` seconds. Return whether it has ended."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    @property
+    def ended(self) -> bool:
+        return self.join(0)
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to let go of, and the run goes on."""
 
     def seconds(self) -> float:
         """Time since the start, as the events count it."""

@@ -12,59 +12,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from engine.control import Control
+from engine.control import Request
 from engine.errors import EngineError, RunFolderError
-from engine.record.events import Event, Failed, Finished, Paused, Resumed, RunStarted, TakenUp
+from engine.record.events import Failed, Finished, RunStarted, TakenUp
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
-from engine.storage import lock
-from engine.storage.inbox import ask
+from engine.storage import inbox, lock
 from engine.storage.tail import Tail
 
 _LOOKS_EVERY = 0.2
 """Seconds between two looks at the folder; the losses come four times a second."""
 
 
-class RemoteControl(Control):
-    """Passes requests on to the run in `folder`; each raises `RunFolderError` where it cannot be told."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._folder = folder
-
-    def pause(self) -> None:
-        ask(self._folder, "pause")
-        super().pause()
-
-    def resume(self) -> None:
-        ask(self._folder, "resume")
-        super().resume()
-
-    def stop(self) -> None:
-        ask(self._folder, "stop")
-        super().stop()
-
-    def leave(self) -> None:
-        ask(self._folder, "leave")
-        super().leave()
-
-    def learn(self, event: Event) -> None:
-        """Know what somebody else asked for."""
-        if isinstance(event, Paused):
-            super().pause()
-        elif isinstance(event, Resumed):
-            super().resume()
-
-
 class WatchedRun:
     """The run in `folder`, live or ended. `start` watching, and `close` it; the run itself notices nothing."""
+
+    is_local = False
 
     def __init__(self, folder: Path, process: subprocess.Popen[str] | None = None) -> None:
         """`process` is one that was just started and is yet to make the folder. Raises `RunFolderError` where there
         is neither."""
         self.folder = folder
-        self._remote = RemoteControl(folder)
-        self.control: Control = self._remote
         self.error: EngineError | None = None
         """Why it cannot be watched any more, or why `process` never began."""
         self._process = process
@@ -80,6 +48,10 @@ class WatchedRun:
     def start(self) -> Self:
         self._thread.start()
         return self
+
+    def ask(self, request: Request) -> None:
+        """Leave `request` in the run's folder. Raises `RunFolderError` if that fails."""
+        inbox.ask(self.folder, request)
 
     def close(self) -> None:
         """Watch no more; the run goes on."""
@@ -121,7 +93,6 @@ class WatchedRun:
         tail.catch_up()
         events = self.log.events
         for event in events[self._known :]:
-            self._remote.learn(event)
             if isinstance(event, RunStarted | TakenUp):
                 self._began = _moment(event.at, self._began + event.seconds) - event.seconds
         self._known = len(events)

@@ -1,18 +1,19 @@
-"""Requests to a run of another process: lines in a file of its folder, which the run looks at a few times a second.
+"""Requests to a run in another process: lines in a file of its folder, which the run reads a few times a second.
 
-A file works wherever the folder is seen: from another terminal, another container, another machine.
+A file works wherever the folder can be seen: from another terminal, another container, another machine.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
-from engine.control import Control
+from pydantic import TypeAdapter
+
+from engine.control import Control, Request
 from engine.errors import RunFolderError
 from engine.files import open_regular
 from engine.storage.durable import write_all
@@ -25,36 +26,49 @@ _LOOKS_EVERY = 0.2
 _MOST = 1 << 16
 """Bytes of requests that one look takes."""
 
-Request = Literal["pause", "resume", "stop", "leave"]
+_ADAPTERS: dict[str, TypeAdapter[Request]] = {kind.__name__.lower(): TypeAdapter(kind) for kind in get_args(Request)}
+"""Every request by its word in the file."""
+
+
+def to_line(request: Request) -> bytes:
+    """One line of the file, without the line break: a word such as `pause`, then the fields as JSON if there are any."""
+    word = type(request).__name__.lower()
+    fields = _ADAPTERS[word].dump_json(request)
+    return word.encode() if fields == b"{}" else word.encode() + b" " + fields
+
+
+def from_line(line: bytes) -> Request | None:
+    """The request that `to_line` wrote. None for anything else."""
+    word, _, fields = line.partition(b" ")
+    try:
+        return _ADAPTERS[word.decode()].validate_json(fields or b"{}")
+    except (KeyError, ValueError):
+        return None
 
 
 def ask(folder: Path, request: Request) -> None:
-    """Ask the run in `folder`. Raises `RunFolderError` where that cannot be written."""
+    """Leave `request` for the run in `folder`. Raises `RunFolderError` if it cannot be written."""
+    line = to_line(request)
     try:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(folder / REQUESTS, flags, 0o666)
         try:
-            write_all(descriptor, memoryview(request.encode() + b"\n"))
+            write_all(descriptor, memoryview(line + b"\n"))
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise RunFolderError(f"{folder} cannot be told to {request}: {error.strerror}.") from None
+        raise RunFolderError(f"{folder} cannot be told to {line.decode()}: {error.strerror}.") from None
 
 
 class Listener:
-    """Passes what is asked of the run in `folder` on to its `control`, until it is closed."""
+    """Passes requests in the run's folder on to `control`, until it is closed."""
 
     def __init__(self, folder: Path, control: Control) -> None:
-        """What was asked of an earlier process is forgotten."""
+        """Requests to an earlier process are removed."""
         self._path = folder / REQUESTS
-        self._does: dict[bytes, Callable[[], None]] = {
-            b"pause": control.pause,
-            b"resume": control.resume,
-            b"stop": control.stop,
-            b"leave": control.leave,
-        }
+        self._control = control
         self._taken = 0
-        with suppress(OSError):  # whatever is in its place that is no file is not read either
+        with suppress(OSError):  # a folder in its place stays, and is not read
             self._path.unlink(missing_ok=True)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="requests", daemon=True)
@@ -69,7 +83,7 @@ class Listener:
             self.look()
 
     def look(self) -> None:
-        """Do what was asked since the last look."""
+        """Pass on the requests since the last look. Lines that are no request are skipped."""
         try:
             with open(open_regular(self._path), "rb") as file:
                 file.seek(self._taken)
@@ -78,8 +92,6 @@ class Listener:
             return
         for line in lines[:-1]:  # the last one is empty, or still being written
             self._taken += len(line) + 1
-            self._does.get(line, _nothing)()
-
-
-def _nothing() -> None:
-    """What is not understood is left alone."""
+            request = from_line(line)
+            if request is not None:
+                self._control.ask(request)

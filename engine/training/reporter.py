@@ -29,6 +29,7 @@ from engine.record.events import (
     Report,
     Resumed,
     RunStarted,
+    Stopping,
     TakenUp,
 )
 from engine.storage.checkpoint import State
@@ -62,6 +63,7 @@ class Course:
         self._paused_seconds = 0.0
         self._kept_at = -math.inf
         self._training_since: float | None = None
+        self._told_stops = 0
         self.iteration = start.position.iteration if start else 0
         """Iterations done."""
 
@@ -111,12 +113,21 @@ class Course:
             self._kept_at = self._seconds()
         if paused:
             self._wait_while_paused()
+        self._tell_stops()
         return not self.stopping
 
     def evaluation_goes_on(self) -> bool:
         """Wait while the run is paused; False once a second stop was asked for: the first still wants results."""
         self._wait_while_paused()
+        self._tell_stops()
         return self._control.stops < 2
+
+    def _tell_stops(self) -> None:
+        """Tell a new stop in an event, so that each watcher knows that it was taken."""
+        stops = self._control.stops
+        if stops > self._told_stops:
+            self._told_stops = stops
+            self._report.event(Stopping(seconds=self._seconds(), iteration=self.iteration, evaluates=stops < 2))
 
     def _wait_while_paused(self) -> None:
         if not self._control.paused:

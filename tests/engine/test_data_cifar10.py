@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.control import Control
+from engine.control import Control, Stop
 from engine.data import Progress, find
 from engine.data.imageset import ImageSet
 from engine.data.sources import cifar10
@@ -275,7 +275,7 @@ def test_a_stop_while_the_archive_is_read_takes_effect(tmp_path: Path) -> None:
 
     def tell(activity: str, done: int, total: int | None, unit: str) -> None:
         if activity == "reading CIFAR-10":
-            control.stop()
+            control.ask(Stop())
 
     with pytest.raises(Stopped):
         cifar10.load("cifar10", tmp_path, Progress(tell, control), made.edition)

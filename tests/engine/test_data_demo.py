@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.control import Control
+from engine.control import Control, Stop
 from engine.data import Progress, find, load
 from engine.data.imageset import ImageSet, fingerprint
 from engine.data.sources.cifar10 import CLASSES
@@ -79,7 +79,7 @@ def test_a_stop_ends_the_drawing() -> None:
 
     def tell(activity: str, done: int, total: int | None, unit: str) -> None:
         told.append(done)
-        control.stop()
+        control.ask(Stop())
 
     with pytest.raises(Stopped):
         load("demo", NOWHERE, Progress(tell, control))

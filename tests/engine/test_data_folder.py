@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.control import Control
+from engine.control import Control, Pause, Resume, Stop
 from engine.data import Found, Progress, decoding, find, load
 from engine.data.imageset import ImageSet, fingerprint
 from engine.data.sources import folder
@@ -382,7 +382,7 @@ def test_a_stop_ends_the_reading(tmp_path: Path, processes: int, started: list[s
 
     def tell(activity: str, done: int, total: int | None, unit: str) -> None:
         told.append(done)
-        control.stop()
+        control.ask(Stop())
 
     with pytest.raises(Stopped):
         read(root, tmp_path, Progress(tell, control))
@@ -454,7 +454,7 @@ def test_a_pause_holds_the_reading(tmp_path: Path, processes: int) -> None:
 
     def tell(activity: str, done: int, total: int | None, unit: str) -> None:
         if not paused.is_set():
-            control.pause()
+            control.ask(Pause())
             paused.set()
         else:
             held.append(done)
@@ -466,7 +466,7 @@ def test_a_pause_holds_the_reading(tmp_path: Path, processes: int) -> None:
     reading.join(0.05)
     assert reading.is_alive()
     assert held == []
-    control.resume()
+    control.ask(Resume())
     reading.join(60)
     assert len(found[0].train) == 200
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from engine.control import Control
+from engine.control import Control, Pause, Resume, Stop
 from engine.data import Progress
 from engine.errors import Stopped
 
@@ -58,7 +58,7 @@ def test_a_stop_reaches_the_loader() -> None:
     control = Control()
     progress = Progress(lambda *_: None, control)
     progress("reading", 1, 2, "images")
-    control.stop()
+    control.ask(Stop())
     with pytest.raises(Stopped):
         progress("reading", 2, 2, "images")
 
@@ -68,7 +68,7 @@ def test_a_pause_holds_the_loader_until_it_is_lifted() -> None:
     control = Control()
     held, went_on = threading.Event(), threading.Event()
     progress = Progress(lambda *_: held.set(), control)
-    control.pause()
+    control.ask(Pause())
 
     def read() -> None:
         progress("reading", 1, 2, "images")
@@ -78,6 +78,6 @@ def test_a_pause_holds_the_loader_until_it_is_lifted() -> None:
     loader.start()
     assert held.wait(30)
     assert not went_on.wait(0.05)
-    control.resume()
+    control.ask(Resume())
     loader.join(30)
     assert went_on.is_set()

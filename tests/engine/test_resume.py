@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 
 from engine import data
 from engine.config import TrainingConfig
+from engine.control import Leave, Pause, Resume, Stop
 from engine.errors import RunFolderError
 from engine.record.events import TakenUp
 from engine.runs.local import Run
@@ -41,7 +42,7 @@ def ended(run: Run) -> Run:
 
 def left_after(run: Run, iteration: int) -> Run:
     """`run`, left with a checkpoint once so many iterations were done."""
-    at(run, iteration, run.control.leave)
+    at(run, iteration, lambda: run.ask(Leave()))
     return ended(run)
 
 
@@ -103,7 +104,7 @@ def test_stopped_run_can_go_on(config: TrainingConfig) -> None:
     """A run that was stopped and evaluated goes on where it was stopped, as if nobody had."""
     straight = ended(Run(config.replaced(name="straight")))
     run = Run(config)
-    at(run, 8, run.control.stop)
+    at(run, 8, lambda: run.ask(Stop()))
     assert ended(run).record().status == "stopped"
     assert_same_run(ended(Run.taking_up(run.folder)), straight)
 
@@ -184,7 +185,7 @@ def test_checkpoint_whose_losses_are_gone_is_passed_over(config: TrainingConfig)
 def test_pause_keeps_a_checkpoint(config: TrainingConfig) -> None:
     """A paused run has a checkpoint of the very iteration at which it was paused."""
     run = Run(config)
-    at(run, 7, run.control.pause)
+    at(run, 7, lambda: run.ask(Pause()))
     run.start()
     folder = run.folder / "checkpoints" / "iteration-000000000007"
     try:
@@ -192,7 +193,7 @@ def test_pause_keeps_a_checkpoint(config: TrainingConfig) -> None:
             assert not run.join(0.01)
         assert (folder / "manifest.json").is_file()
     finally:
-        run.control.resume()
+        run.ask(Resume())
         assert run.join(60)
 
 

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from engine import models
 from engine.bench.notebook import Notebook
 from engine.config import TrainingConfig
-from engine.control import Control
+from engine.control import Control, Pause, Resume, Stop
 from engine.data.imageset import ImageSet
 from engine.errors import ConstantError, TrainingError
 from engine.record.events import (
@@ -147,7 +147,7 @@ def test_events_of_a_whole_run() -> None:
 def test_stop_within_one_iteration(at: int) -> None:
     """A stop ends the training after the iteration it is in; the test images are still evaluated."""
     control = Control()
-    log = Told(lambda said: control.stop() if said == at else None)
+    log = Told(lambda said: control.ask(Stop()) if said == at else None)
     train(QUICK, made_up_images(320, 40), log, control)
     record = recorded(log)
     assert len(record.losses) == at
@@ -158,7 +158,7 @@ def test_stop_within_one_iteration(at: int) -> None:
 def test_stop_in_evaluation_keeps_its_result() -> None:
     """A stop while the test images are evaluated lets that evaluation finish, since it is the run's result."""
     control = Control()
-    log = Told(lambda said: control.stop() if isinstance(said, EvaluationStarted) else None)
+    log = Told(lambda said: control.ask(Stop()) if isinstance(said, EvaluationStarted) else None)
     train(QUICK, made_up_images(64, 3 * EVALUATION_BATCH), log, control)
     record = recorded(log)
     assert record.status == "stopped"
@@ -172,7 +172,7 @@ def test_second_stop_leaves_out_the_evaluation() -> None:
 
     def stop_twice(said: Event | int) -> None:
         if said == 1 or isinstance(said, EvaluationStarted):
-            control.stop()
+            control.ask(Stop())
 
     log = Told(stop_twice)
     trained = train(QUICK, made_up_images(64, 3 * EVALUATION_BATCH), log, control)
@@ -191,10 +191,10 @@ def test_pause_and_resume() -> None:
 
     def act(said: Event | int) -> None:
         if said in (3, 9):
-            control.pause()
+            control.ask(Pause())
         if isinstance(said, Paused):
             waited.append(said.iteration)
-            control.resume()
+            control.ask(Resume())
 
     log = Told(act)
     train(QUICK, images, log, control)
@@ -228,11 +228,11 @@ def test_pause_in_evaluation() -> None:
 
     def act(said: Event | int) -> None:
         if isinstance(said, EvaluationStarted):
-            control.pause()
+            control.ask(Pause())
         if isinstance(said, Paused):
             for _ in range(1000):
                 next(ticks)
-            control.resume()
+            control.ask(Resume())
 
     log = Told(act)
     train(QUICK, made_up_images(64, 20), log, control, seconds=lambda: float(next(ticks)))

@@ -11,7 +11,7 @@ import pytest
 
 from engine import data
 from engine.config import TrainingConfig
-from engine.control import Control
+from engine.control import Control, Leave, Pause, Resume, Stop
 from engine.errors import RunFolderError
 from engine.runs.local import Run
 from engine.runs.watched import WatchedRun
@@ -42,14 +42,14 @@ def test_watched_run_is_the_run(config: TrainingConfig) -> None:
     until(lambda: len(run.log.loss_buffer) > 0)
     watched = WatchedRun(run.folder).start()
     until(lambda: len(watched.record().losses) > 20)
-    watched.control.pause()
+    watched.ask(Pause())
     until(lambda: run.record().paused is not None)
     until(lambda: watched.record().paused is not None)
     assert watched.record().status == "paused"
     assert abs(watched.seconds() - run.seconds()) < 2  # the start is told in whole seconds
-    watched.control.resume()
+    watched.ask(Resume())
     until(lambda: watched.record().paused is None)
-    watched.control.stop()
+    watched.ask(Stop())
     assert watched.join(60)
     assert run.join(60)
     assert watched.record().status == run.record().status == "stopped"
@@ -61,13 +61,13 @@ def test_pause_of_somebody_else_is_known(config: TrainingConfig) -> None:
     """Whoever begins to watch a paused run can go on with it."""
     run = Run(config).start()
     until(lambda: len(run.log.loss_buffer) > 0)
-    run.control.pause()
+    run.ask(Pause())
     until(lambda: run.record().paused is not None)
     watched = WatchedRun(run.folder).start()
-    assert watched.control.paused
-    watched.control.resume()
+    assert watched.record().paused
+    watched.ask(Resume())
     until(lambda: not run.control.paused)
-    watched.control.leave()
+    watched.ask(Leave())
     assert run.join(60)
     assert watched.join(60)
     assert watched.record().status == "interrupted"
@@ -82,12 +82,12 @@ def test_nobody_watches_what_is_no_run(tmp_path: Path) -> None:
 def test_request_that_cannot_be_left(tmp_path: Path) -> None:
     """A run that cannot be told anything is an error in words."""
     with pytest.raises(RunFolderError, match="cannot be told to stop: No such file"):
-        ask(tmp_path / "gone", "stop")
+        ask(tmp_path / "gone", Stop())
 
 
 def test_requests_of_earlier_processes_and_nonsense_are_forgotten(tmp_path: Path) -> None:
     """A run that is taken up again does not stop because its predecessor was asked to; nonsense asks for nothing."""
-    ask(tmp_path, "stop")
+    ask(tmp_path, Stop())
     control = Control()
     listener = Listener(tmp_path, control)
     try:
@@ -110,13 +110,13 @@ def test_which_run_somebody_comes_back_for(config: TrainingConfig) -> None:
     waiting = rundir.waiting(config.runs_dir)
     assert waiting is not None
     assert (waiting.name, waiting.status) == ("first", "training")
-    run.control.leave()
+    run.ask(Leave())
     assert run.join(60)
     waiting = rundir.waiting(config.runs_dir)
     assert waiting is not None
     assert waiting.status == "interrupted"
     again = Run.taking_up(run.folder)
     again.start()
-    again.control.stop()
+    again.ask(Stop())
     assert again.join(60)
     assert rundir.waiting(config.runs_dir) is None

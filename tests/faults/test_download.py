@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from engine.control import Control
+from engine.control import Control, Pause, Stop
 from engine.data import Progress
 from engine.data.sources import cifar10
 from engine.data.sources.cifar10 import Edition
@@ -184,7 +184,7 @@ def test_a_stop_does_not_wait_for_a_silent_host(tmp_path: Path, made: Miniature,
     control = Control()
     answer = mute if silence == "from the start" else stalling(made.archive)
     with serving(answer) as server:
-        thread = asking(control, control.stop, server.stalled)
+        thread = asking(control, lambda: control.ask(Stop()), server.stalled)
         with pytest.raises(Stopped):
             load(tmp_path, made.at(server.url, patience=600), Progress(lambda *_: None, control))
         assert not server.ending.is_set()
@@ -198,7 +198,7 @@ def test_a_stopped_download_goes_on_at_the_next_start(tmp_path: Path, made: Mini
 
     def tell(activity: str, done: int, total: int | None, unit: str) -> None:
         if done >= HALF - 16_384:
-            control.stop()
+            control.ask(Stop())
 
     with serving(stalling(made.archive)) as server, pytest.raises(Stopped):
         load(tmp_path, made.at(server.url), Progress(tell, control))
@@ -217,11 +217,11 @@ def test_a_paused_download_can_be_stopped(tmp_path: Path, made: Miniature) -> No
     paused = threading.Event()
 
     def tell(activity: str, done: int, total: int | None, unit: str) -> None:
-        control.pause()
+        control.ask(Pause())
         paused.set()
 
     with serving(stalling(made.archive)) as server:
-        thread = asking(control, control.stop, paused)
+        thread = asking(control, lambda: control.ask(Stop()), paused)
         with pytest.raises(Stopped):
             load(tmp_path, made.at(server.url, patience=600), Progress(tell, control))
         thread.join()

@@ -21,6 +21,7 @@ from textual.widgets import Button, Input
 
 from engine import data
 from engine.config import TrainingConfig
+from engine.control import Leave, Pause, Stop
 from engine.data.imageset import ImageSet
 from engine.errors import ConstantError, DataError
 from engine.preflight import Check, Preflight
@@ -62,8 +63,8 @@ def make_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     yield make
     for app in made:
         if app.training is not None:  # a run never outlives its test
-            app.training.control.stop()
-            app.training.control.stop()
+            app.training.ask(Stop())
+            app.training.ask(Stop())
             assert app.training.join(60)
 
 
@@ -82,7 +83,7 @@ async def start_and_pause(pilot: Pilot[None], app: CifarApp) -> Run:
     await start(pilot)
     await until(pilot, lambda: app.training is not None and len(app.training.log.loss_buffer) > 3)
     assert app.training is not None
-    app.training.control.pause()
+    app.training.ask(Pause())
     await until(pilot, lambda: app.screen.query_one(TitleBar).middle == "paused · p goes on")
     return app.training
 
@@ -394,7 +395,7 @@ async def test_coming_back_to_an_interrupted_run(make_app: Make, answer: str, le
 
     def losses(values: NDArray[np.float32]) -> None:
         take(values)
-        interrupted.control.leave()
+        interrupted.ask(Leave())
 
     interrupted.log.losses = losses  # type: ignore[method-assign]
     assert interrupted.start().join(60)
@@ -438,5 +439,5 @@ async def test_run_that_trains_elsewhere_is_watched(make_app: Make) -> None:
         assert app.watched is not None
         app.watched.close()
     finally:
-        elsewhere.control.leave()
+        elsewhere.ask(Leave())
         assert elsewhere.join(60)

@@ -12,15 +12,15 @@ import pytest
 from textual.screen import Screen
 
 from engine.config import TrainingConfig
-from engine.control import Control
 from engine.preflight import Check, Preflight
+from engine.runs.contract import RunView
 from tests.records import finished_record, live_log
 from tui.app import CifarApp
 from tui.dialogs.choice import leaving
 from tui.look.theme import DARK, LIGHT
 from tui.screens.results import ResultsScreen
 from tui.screens.setup import SetupScreen
-from tui.screens.training import TrainingScreen, Trains
+from tui.screens.training import TrainingScreen
 
 LOOKED = Preflight(
     (
@@ -41,8 +41,8 @@ def looked(config: TrainingConfig) -> Preflight:
 
 def training() -> Screen[Any]:
     """The training screen on a run that stands still."""
-    run = SimpleNamespace(log=live_log(4_000), control=Control(), folder=Path("runs/brisk-heron"), seconds=lambda: 41.0)
-    return TrainingScreen(cast(Trains, run))
+    run = SimpleNamespace(log=live_log(4_000), folder=Path("runs/brisk-heron"), seconds=lambda: 41.0)
+    return TrainingScreen(cast(RunView, run))
 
 
 SCREENS: dict[str, Callable[[], Screen[Any]]] = {

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from engine.config import TrainingConfig
+from engine.control import Resume
 from tui.command_line.exit_codes import ExitCode
 
 
@@ -37,7 +38,7 @@ def start(config: TrainingConfig, *, watch: Path | None = None) -> int:
             on_terminal,
         )
 
-        screen.training.control.resume()  # paused without a screen would be paused for ever
+        screen.training.ask(Resume())  # paused without a screen would be paused for ever
         code = follow(screen.training, nowhere() if screen.is_cut_off else on_terminal())
     if signal.SIGTERM in screen.received:
         return ExitCode.TERMINATED

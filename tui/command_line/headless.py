@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from engine.control import Leave, Stop
 from engine.errors import ConstantError
 from engine.record.events import DataProgress, Event, Failed, to_json
 from engine.record.pace import Pace
@@ -78,9 +79,9 @@ def _signals(run: Run) -> Iterator[list[int]]:
     def heard(number: int, _: FrameType | None) -> None:
         received.append(number)
         if number == signal.SIGINT and received.count(signal.SIGINT) == 1:
-            run.control.stop()
+            run.ask(Stop())
         else:  # whoever terminates a job waits seconds, not for an evaluation
-            run.control.leave()
+            run.ask(Leave())
             code = ExitCode.TERMINATED if number == signal.SIGTERM else ExitCode.INTERRUPTED
             deadline.set(code, training_began=run.log.training_began)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from engine.control import Stop
 from engine.errors import RunFolderError
 from engine.runs.watched import WatchedRun
 from engine.text import clean
@@ -23,7 +24,7 @@ def stop_run(folder: Path) -> int:
         raise RunFolderError(f"The run {folder.name} is not live: it is {run.record().status}.")
     run.start()
     try:
-        run.control.stop()
+        run.ask(Stop())
         console.print(Text(f"{clean(folder.name)} was asked to stop; it evaluates and saves first."), soft_wrap=True)
         while not run.join(_LOOKS):
             pass

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from rich.text import Text
 from textual import events
@@ -16,13 +15,13 @@ from textual.screen import Screen
 from textual.widgets import Log, Static
 
 from engine.config import CONSTANTS
-from engine.control import Control
+from engine.control import Pause, Request, Resume, Stop
 from engine.errors import EngineError
 from engine.record.evaluation import Evaluation
-from engine.record.events import Evaluated, RunStarted
-from engine.record.log import RunLog
+from engine.record.events import Evaluated, Paused, Resumed, RunStarted, Stopping
 from engine.record.pace import Pace
 from engine.record.record import RunRecord
+from engine.runs.contract import RunView
 from engine.text import clean
 from tui.charts.kinds.loss import EpochAccuracy, LossChart
 from tui.look.wording import count, duration, rate
@@ -42,16 +41,6 @@ WIDE = 110
 
 SMOOTHING = Binding.Group("Smooth", compact=True)
 """The two keys that stand together in the footer."""
-
-
-class Trains(Protocol):
-    """What this screen needs of a run."""
-
-    log: RunLog
-    control: Control
-    folder: Path
-
-    def seconds(self) -> float: ...
 
 
 class TrainingScreen(Screen[None]):
@@ -114,7 +103,7 @@ class TrainingScreen(Screen[None]):
             super().__init__()
             self.record, self.folder = record, folder
 
-    def __init__(self, run: Trains) -> None:
+    def __init__(self, run: RunView) -> None:
         super().__init__(classes="-preparing")
         self.run = run
         self.record = RunRecord(run.log)
@@ -123,6 +112,8 @@ class TrainingScreen(Screen[None]):
         self._printed = 0
         self._written: dict[str, Text] = {}
         self._over = False
+        self._asked: Request | None = None
+        """The request that the run has not answered yet."""
 
     @property
     def folder(self) -> Path:
@@ -162,6 +153,8 @@ class TrainingScreen(Screen[None]):
         record, now = self.record, self.run.seconds()
         self._pace.look(now, record)
         for event in new:
+            if isinstance(event, Paused | Resumed | Stopping):
+                self._asked = None
             if isinstance(event, RunStarted):
                 self.remove_class("-preparing")
                 self.query_one(LossChart).start(event.iterations, event.batches)
@@ -212,12 +205,15 @@ class TrainingScreen(Screen[None]):
             self.query_one(selector, Static).update(text, layout=False)
 
     def _state(self) -> str:
-        record, control = self.record, self.run.control
-        if control.stops and not record.ended:
-            results = record.started is not None and control.stops == 1
-            return "stopping: evaluating, s again leaves that out" if results else "stopping"
-        if control.paused:
-            return "paused · p goes on" if record.paused or record.started is None else "pausing"
+        record = self.record
+        if record.stopping:
+            return "stopping: evaluating, s again leaves that out" if record.stopping.evaluates else "stopping"
+        if isinstance(self._asked, Stop) and not record.ended:
+            return "stopping"
+        if isinstance(self._asked, Pause):
+            return "pausing"
+        if record.paused:
+            return "paused · p goes on"
         if record.started is None:
             return "preparing the images"
         return f"{record.status} · epoch {record.epoch} of {record.started.epochs}"
@@ -274,15 +270,16 @@ class TrainingScreen(Screen[None]):
         )
 
     def action_pause(self) -> None:
-        control = self.run.control
-        self._ask(control.resume if control.paused else control.pause)
+        is_paused = isinstance(self._asked, Pause) if self._asked else self.record.paused is not None
+        self._ask(Resume() if is_paused else Pause())
 
     def action_stop(self) -> None:
-        self._ask(self.run.control.stop)
+        self._ask(Stop())
 
-    def _ask(self, request: Callable[[], None]) -> None:
+    def _ask(self, request: Request) -> None:
         try:
-            request()
+            self.run.ask(request)
+            self._asked = request
         except EngineError as error:  # a run of another process may be out of reach
             self.notify(error.message, severity="error", markup=False)
         self._look_at_the_effect()
