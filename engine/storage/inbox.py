@@ -31,7 +31,7 @@ _ADAPTERS: dict[str, TypeAdapter[Request]] = {kind.__name__.lower(): TypeAdapter
 
 
 def to_line(request: Request) -> bytes:
-    """One line of the file, without the line break: a word such as `pause`, then the fields as JSON if there are any."""
+    """One line of the file, without the line break: a word such as `pause`, then its fields as JSON."""
     word = type(request).__name__.lower()
     fields = _ADAPTERS[word].dump_json(request)
     return word.encode() if fields == b"{}" else word.encode() + b" " + fields
