@@ -237,10 +237,10 @@ async def test_a_new_number_in_the_title_repaints_one_row() -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (LossChart.action_toggle_recent, "recent part"),
-        (LossChart.toggle_log, "log scale"),
-        (LossChart.smoother, "smoothed over 250"),
-        (LossChart.rougher, "smoothed over 50"),
+        (LossChart.next_window, "recent part"),
+        (LossChart.toggle_log_scale, "log scale"),
+        (lambda chart: chart.smooth(1), "smoothed over 250"),
+        (lambda chart: chart.smooth(-1), "smoothed over 50"),
     ],
 )
 async def test_a_mode_changes_the_picture_and_says_so(change: Callable[[LossChart], None], expected: str) -> None:
@@ -275,10 +275,10 @@ async def test_smoothing_has_a_least_and_a_most() -> None:
     """Pressing on at either end changes nothing."""
     async with shown() as (chart, _):
         for _ in range(30):
-            chart.smoother()
+            chart.smooth(1)
         assert chart.smoothing == len(SPANS) - 1
         for _ in range(30):
-            chart.rougher()
+            chart.smooth(-1)
         assert chart.smoothing == 0
         assert "not smoothed" in (chart.border_subtitle or "")
 
@@ -287,7 +287,7 @@ async def test_a_logarithmic_chart_leaves_out_what_has_no_logarithm() -> None:
     """Losses of 0 and below are not drawn on a logarithmic axis, and nothing else is lost."""
     async with shown() as (chart, _):
         chart.start(100, 100)
-        chart.toggle_log()
+        chart.toggle_log_scale()
         losses = np.concatenate([np.tile([-1, 0], 25), np.logspace(-6, 1, 50)]).astype(np.float32)
         chart.show(losses[:50], [])
         assert "no loss to draw yet" in text_of(chart)
@@ -380,7 +380,7 @@ async def test_a_chart_can_be_told_before_it_is_on_the_screen() -> None:
     chart = LossChart()
     chart.start(6_252, 1_563)
     chart.show(falling(3_000), ACCURACIES[:1])
-    chart.action_toggle_recent()
+    chart.next_window()
     assert chart.summary.now is not None
 
     class Late(App[None]):

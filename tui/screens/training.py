@@ -23,6 +23,7 @@ from engine.record.pace import Pace
 from engine.record.record import RunRecord
 from engine.runs.contract import RunView
 from engine.text import clean
+from tui.charts.keys import CHART_BINDINGS, ChartKeys
 from tui.charts.kinds.loss import EpochAccuracy, LossChart
 from tui.look.wording import count, duration, rate
 from tui.screens.messages import Export
@@ -39,11 +40,8 @@ ANSWERS_WITHIN = 0.04
 WIDE = 110
 """Columns from which on the side panel has room beside the chart."""
 
-SMOOTHING = Binding.Group("Smooth", compact=True)
-"""The two keys that stand together in the footer."""
 
-
-class TrainingScreen(Screen[None]):
+class TrainingScreen(ChartKeys, Screen[None]):
     """Polls the run's log at its own pace; the run knows nothing of it."""
 
     HELP = (
@@ -54,20 +52,7 @@ class TrainingScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", tooltip="Pause the training, and go on with it"),
         Binding("s", "stop", "Stop", tooltip="Stop, evaluate and save; again: leave out the evaluation"),
-        Binding("r", "recent", "Recent", tooltip="The latest part of the run, or the whole"),
-        Binding("y", "log_scale", "Log scale", tooltip="Logarithmic or linear loss axis"),
-        Binding(
-            *("plus,equals_sign", "smooth(1)", "Smoother"),
-            key_display="+",
-            tooltip="Smooth over more iterations",
-            group=SMOOTHING,
-        ),
-        Binding(
-            *("minus", "smooth(-1)", "Rougher"),
-            key_display="-",
-            tooltip="Smooth over fewer iterations",
-            group=SMOOTHING,
-        ),
+        *CHART_BINDINGS,
         Binding("l", "lines", "Lines", tooltip="The log in full, or the chart"),
         Binding("e", "export", "Export", tooltip="Write what there is to a folder of your choice"),
         Binding("f1", "app.help", "Help"),
@@ -294,19 +279,6 @@ class TrainingScreen(Screen[None]):
             self.notify("There is nothing to export yet.", severity="warning")
         else:
             self.post_message(Export(self.record, self.folder))
-
-    def action_recent(self) -> None:
-        self.query_one(LossChart).action_toggle_recent()
-
-    def action_log_scale(self) -> None:
-        self.query_one(LossChart).toggle_log()
-
-    def action_smooth(self, direction: int) -> None:
-        chart = self.query_one(LossChart)
-        if direction > 0:
-            chart.smoother()
-        else:
-            chart.rougher()
 
     def action_lines(self) -> None:
         full = not self.has_class("-lines")

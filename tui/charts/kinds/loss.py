@@ -107,17 +107,15 @@ class LossChart(Sliced):
 
     # Modes
 
-    def action_toggle_recent(self) -> None:
+    def next_window(self) -> None:
         self.recent = not self.recent
 
-    def toggle_log(self) -> None:
+    def toggle_log_scale(self) -> None:
         self.log_scale = not self.log_scale
 
-    def smoother(self) -> None:
-        self.smoothing += 1
-
-    def rougher(self) -> None:
-        self.smoothing -= 1
+    def smooth(self, direction: int) -> None:
+        """Smooth over more iterations (1) or fewer (-1)."""
+        self.smoothing += direction
 
     def validate_smoothing(self, level: int) -> int:
         return max(0, min(level, len(SPANS) - 1))
