@@ -74,7 +74,7 @@ def _data_lines(found: data.Found) -> tuple[str, ...]:
     if not found.train_images:
         return (found.description,)
     classes = len(found.classes)
-    each = f", {found.train_images // classes:,} a class" if found.train_images % classes == 0 else ""
+    each = f", {found.train_counts[0]:,} a class" if len(set(found.train_counts)) == 1 else ""
     counts = (
         f"{found.train_images:,} training{each} · {found.test_images:,} test · {counted(classes, 'class', 'classes')}"
     )

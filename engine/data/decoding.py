@@ -1,9 +1,8 @@
-"""Image files to pixels: here, or in processes of their own.
+"""Decode image files, in this process or in others.
 
-Most of the time that Pillow takes for a small image is Python's, which one thread runs at a time: two threads are
-slower at it than one. A process that decodes is this module: it reads a JSON list of paths from a line of stdin and
-answers with a JSON line and the pixels, until stdin ends. An image that crashes its decoder ends that process, and not
-the run.
+Pillow holds the GIL for most of a small image's decoding, so two threads are slower than one. A decoder process runs
+this module: it reads a JSON list of paths from a line of stdin and answers with a line of JSON and the pixels, until
+stdin ends. An image that crashes its decoder ends that process and not the run.
 """
 
 from __future__ import annotations
@@ -19,52 +18,66 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from engine.data.imageset import IMAGE_SIZE
 from engine.process import python_running
 
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
-"""What is decoded, whatever a file's name says. Pillow knows more, and runs other programs for some."""
+"""The formats that are decoded, whatever the file's name says. Pillow runs other programs for some of the others."""
 
 
 @dataclass
 class Decoded:
-    """What became of some images."""
+    """The result of decoding some images."""
 
     resized: int = 0
-    """How many had another size."""
+    """How many had another size than 32×32."""
+    turned: int = 0
+    """How many were turned or mirrored because their EXIF orientation says so."""
     unreadable: dict[int, str] = field(default_factory=dict)
-    """Why an image could not be read, by its place among them."""
+    """Why an image could not be read, by its index."""
 
 
 def decode(paths: Sequence[str | None], into: NDArray[np.uint8]) -> Decoded:
-    """Decode the files at `paths` into an array of shape (n, 32, 32, 3). None stands for what must not be opened."""
+    """Decode the files at `paths` into an array of shape (n, 32, 32, 3). None stands for a file not to be opened."""
     decoded = Decoded()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # remarks on odd files have no place on the screen
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # its warnings would be printed onto the screen
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for place, path in enumerate(paths):
             try:
-                decoded.resized += _decode(path, into[place])
-            except Exception as error:  # noqa: BLE001 - a broken file leads decoders to raise anything
+                resized, turned = _decode(path, into[place])
+                decoded.resized += resized
+                decoded.turned += turned
+            except Exception as error:  # noqa: BLE001 - a damaged file can raise anything
                 decoded.unreadable[place] = _reason(error)
     return decoded
 
 
-def _decode(path: str | None, into: NDArray[np.uint8]) -> bool:
-    """Read one image into an array of shape (32, 32, 3); whether it had to be resized."""
+def _decode(path: str | None, into: NDArray[np.uint8]) -> tuple[bool, bool]:
+    """Read one image into an array of shape (32, 32, 3). Return whether it was resized, and whether it was turned."""
     if path is None:
         raise ValueError("not a file")
-    with Image.open(path, formats=FORMATS) as image:
-        # Pillow's own conversion cuts 16 bits off at 255, which leaves a white image.
+    with Image.open(path, formats=FORMATS) as opened:
+        turned = _orientation(opened) in range(2, 9)
+        image = ImageOps.exif_transpose(opened) if turned else opened
+        # Pillow's own conversion clips 16-bit values at 255, which gives a white image.
         plain = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if image.mode[0] == "I" else image
         rgb = plain.convert("RGB")
     resized = rgb.size != (IMAGE_SIZE, IMAGE_SIZE)
     if resized:
         rgb = rgb.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR)
     into[:] = np.asarray(rgb)
-    return resized
+    return resized, turned
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation: 1 is upright, 2 to 8 are turned or mirrored. Damaged EXIF data counts as upright."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - a damaged file can raise anything
+        return 1
 
 
 def _reason(error: Exception) -> str:
@@ -80,16 +93,16 @@ def _reason(error: Exception) -> str:
 
 
 class Decoder:
-    """A process that decodes, for one thread."""
+    """A decoder process. Not thread-safe."""
 
     def __init__(self) -> None:
-        """Raises `OSError` where no process can be had."""
+        """Start the process. Raises `OSError` if the system gives no process."""
         self._process = subprocess.Popen(
             python_running(__name__),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C in the terminal is not meant for it
+            start_new_session=True,  # so that Ctrl-C in the terminal does not reach it
         )
 
     def __enter__(self) -> Self:
@@ -100,30 +113,31 @@ class Decoder:
         self._process.communicate()
 
     def decode(self, paths: Sequence[str | None], into: NDArray[np.uint8]) -> Decoded:
-        """As `decode` above, there. Raises `EOFError` where the process ends before it has answered."""
-        asked, answers = self._process.stdin, self._process.stdout
-        assert asked is not None
+        """Like `decode` above, in the process. Raises `EOFError` if the process ends before it has answered."""
+        requests, answers = self._process.stdin, self._process.stdout
+        assert requests is not None
         assert answers is not None
         try:
-            asked.write(json.dumps(paths).encode() + b"\n")
-            asked.flush()
+            requests.write(json.dumps(paths).encode() + b"\n")
+            requests.flush()
         except BrokenPipeError:
             raise EOFError from None
-        told = answers.readline()
+        answer = answers.readline()
         pixels = answers.read(into.nbytes)
         if len(pixels) < into.nbytes:
             raise EOFError
         into[:] = np.frombuffer(pixels, np.uint8).reshape(into.shape)
-        resized, unreadable = json.loads(told)
-        return Decoded(resized, {int(place): reason for place, reason in unreadable.items()})
+        resized, turned, unreadable = json.loads(answer)
+        return Decoded(resized, turned, {int(place): reason for place, reason in unreadable.items()})
 
 
 def _serve() -> None:
+    """Answer each line on stdin until it ends."""
     for line in sys.stdin.buffer:
         paths = json.loads(line)
         pixels = np.zeros((len(paths), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
         decoded = decode(paths, pixels)
-        sys.stdout.buffer.write(json.dumps([decoded.resized, decoded.unreadable]).encode() + b"\n")
+        sys.stdout.buffer.write(json.dumps([decoded.resized, decoded.turned, decoded.unreadable]).encode() + b"\n")
         sys.stdout.buffer.write(pixels.tobytes())
         sys.stdout.buffer.flush()
 

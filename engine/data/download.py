@@ -1,12 +1,12 @@
-"""One file from the network to the disk: whole and verified, or not there at all.
+"""Download one file. It gets its final name only when its size and hash are verified.
 
-A transfer writes to `<name>.part` beside the place where the file will be, and only a file of the right size and hash
-gets the final name. What has come stays in the part when a transfer breaks or is stopped, and the next one goes on
-from there: the host of CIFAR-10 has been slow for months, and an hour's download should survive a dropped link. A lock
-on the part keeps two processes from writing it at once; the second one waits and takes what the first one brought.
+A transfer writes to `<name>.part` in the same folder. The part stays if the transfer breaks or is stopped, and the next
+one continues from there: the host of CIFAR-10 can be very slow, and a download of an hour should survive a lost
+connection. A lock on the part keeps two processes from writing it at once. The second one waits and uses the first
+one's file.
 
-The network is read by a thread of its own that hands over what arrives, so that a pause or a stop takes effect at once
-even when the host is silent. Nothing but the thread that called `download` touches the file.
+A daemon thread reads the network and puts what arrives into a queue, so that a pause or a stop takes effect at once,
+even if the host is silent. Only the thread that called `download` touches the file.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -29,57 +30,58 @@ import requests
 from urllib3.exceptions import HTTPError, TimeoutError
 
 from engine.data.progress import Progress
+from engine.files import open_regular
 
 CONNECT_SECONDS = 15.0
 CHUNK = 1 << 14
-"""Bytes handed over at a time: at the 20 kB/s that the host can be down to, the count still moves every second."""
-GLANCE = 0.1
-"""Seconds until a pause or a stop is seen while nothing arrives."""
+"""Bytes read at a time. Small enough that the progress still moves every second at 20 kB/s."""
+POLL = 0.1
+"""Seconds until a pause or a stop is noticed while nothing arrives."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the network and how to know that it is the right one."""
+    """A file to download, and the size and hash to verify it with."""
 
     title: str
     """For people, as in `downloading CIFAR-10`."""
     url: str
     name: str
-    """The file's name on the disk."""
+    """Name of the file on the disk."""
     size: int
     """Bytes."""
     sha256: str
     patience: float = 30.0
-    """Seconds that the host may be silent."""
+    """Seconds without data until the connection counts as broken."""
 
 
 class DownloadError(Exception):
-    """Why the file could not be had, as the end of a sentence."""
+    """The file could not be downloaded. The message is the end of a sentence: `… cannot be downloaded: {message}.`"""
 
 
 class _BrokenError(Exception):
-    """The connection could not be made or did not last; the cause says why."""
+    """The connection could not be made or broke. `__cause__` is the reason, or None if the transfer just ended."""
 
 
 _Arrival = bytes | int | Exception | None
-"""Content, the offset from which content follows, what went wrong, or the end."""
+"""In the queue: content, the offset that the content starts at, an error, or the end."""
 
 
 def download(remote: RemoteFile, folder: Path, progress: Progress) -> Path:
-    """Bring `remote` into `folder`, replacing what is there under its name, and return its path.
+    """Download `remote` into `folder`, replacing an existing file, and return its path.
 
-    Raises `DownloadError`, and `Stopped` when the control says so.
+    Raises `DownloadError`, and `Stopped` if a stop was requested.
     """
     final = folder / remote.name
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with _part(final, remote, progress) as file:
         if is_whole(final, remote, progress):
-            return final  # another process brought it
+            return final  # another process downloaded it meanwhile
         _fill(file, remote, folder, progress)
         if _sha256(file, remote, progress) != remote.sha256:
             file.truncate(0)
-            raise DownloadError(f"what {_host(remote)} sent is not the official file: its SHA-256 differs")
+            raise DownloadError(f"the file from {_host(remote)} is not the official one: its SHA-256 differs")
         with _writing(folder):
             os.fsync(file.fileno())
             os.replace(f"{final}.part", final)
@@ -87,21 +89,22 @@ def download(remote: RemoteFile, folder: Path, progress: Progress) -> Path:
 
 
 def is_whole(path: Path, remote: RemoteFile, progress: Progress) -> bool:
-    """Whether `path` is the file that `remote` describes, by size and SHA-256."""
+    """Whether `path` is the complete file, by size and SHA-256."""
     try:
         if path.stat().st_size != remote.size:
             return False
-        with path.open("rb") as file:
+        with open(open_regular(path, follow_links=True), "rb") as file:
             return _sha256(file, remote, progress) == remote.sha256
     except OSError:
         return False
 
 
 def bytes_in_part(remote: RemoteFile, folder: Path) -> int:
-    """Bytes that an earlier download left to go on from."""
+    """Return the size of the part that an earlier download left, or 0."""
     with suppress(OSError):
-        size = (folder / f"{remote.name}.part").stat().st_size
-        return size if size <= remote.size else 0
+        status = (folder / f"{remote.name}.part").stat()
+        if stat.S_ISREG(status.st_mode) and status.st_size <= remote.size:
+            return status.st_size
     return 0
 
 
@@ -110,21 +113,22 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DownloadError(f"{folder} cannot be written: {error.strerror or error}") from None
+        place = error.filename2 or error.filename or folder
+        raise DownloadError(f"{place} cannot be written: {error.strerror or error}") from None
 
 
 @contextmanager
 def _part(final: Path, remote: RemoteFile, progress: Progress) -> Iterator[BinaryIO]:
-    """The part, open for reading and writing and locked against other downloads; removed at the end if empty."""
+    """Open the part for reading and writing, locked against other downloads. Remove it at the end if it is empty."""
     path = final.with_name(f"{final.name}.part")
     while True:
-        # Unbuffered: what a full disk refuses is refused at the write, and not again when the file is closed.
+        # Unbuffered: a full disk fails at the write, and not a second time when the file is closed.
         with _writing(final.parent):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = open_regular(path, follow_links=True, flags=os.O_RDWR | os.O_CREAT)
         with open(descriptor, "r+b", buffering=0) as file:
             _lock(file, path, remote, progress)
             if not _is_at(file, path):
-                continue  # renamed or removed by the download that had the lock
+                continue  # the download that had the lock renamed or removed it
             try:
                 yield file
             finally:
@@ -140,9 +144,9 @@ def _lock(file: BinaryIO, path: Path, remote: RemoteFile, progress: Progress) ->
         except BlockingIOError:
             done = os.fstat(file.fileno()).st_size
             progress(f"waiting for another download of {remote.title}", min(done, remote.size), remote.size, "bytes")
-            time.sleep(GLANCE)
+            time.sleep(POLL)
         except OSError:
-            return  # a file system without locks; the hash still tells a spoilt part
+            return  # the file system has no locks; the hash still detects a damaged part
         else:
             return
 
@@ -155,13 +159,13 @@ def _is_at(file: BinaryIO, path: Path) -> bool:
 
 
 def _fill(file: BinaryIO, remote: RemoteFile, folder: Path, progress: Progress) -> None:
-    """Transfer what the part lacks, going on after a broken connection as long as each attempt gets further."""
+    """Transfer the rest of the part. After a broken connection try again, as long as each attempt gets further."""
     have = file.seek(0, os.SEEK_END)
     if have > remote.size:
         have = file.truncate(0)
     if (free := shutil.disk_usage(folder).free) < remote.size - have:
         raise DownloadError(
-            f"{folder} has {megabytes(free)} free, and {megabytes(remote.size - have)} are still to come"
+            f"{folder} has {megabytes(free)} free, and {megabytes(remote.size - have)} are still missing"
         )
     furthest = have
     while have < remote.size:
@@ -179,7 +183,7 @@ def _fill(file: BinaryIO, remote: RemoteFile, folder: Path, progress: Progress) 
 
 
 def _transfer(file: BinaryIO, remote: RemoteFile, folder: Path, progress: Progress) -> None:
-    """One connection: append to the part until the host ends it. Raises `_BrokenError`."""
+    """Append to the part over one connection, until the host ends it. Raises `_BrokenError`."""
     arrivals: Queue[_Arrival] = Queue(maxsize=64)
     abandoned = threading.Event()
     receiver = threading.Thread(
@@ -190,7 +194,7 @@ def _transfer(file: BinaryIO, remote: RemoteFile, folder: Path, progress: Progre
         while True:
             progress(f"downloading {remote.title}", file.tell(), remote.size, "bytes")
             try:
-                arrival = arrivals.get(timeout=GLANCE)
+                arrival = arrivals.get(timeout=POLL)
             except Empty:
                 continue
             match arrival:
@@ -205,7 +209,7 @@ def _transfer(file: BinaryIO, remote: RemoteFile, folder: Path, progress: Progre
                 case _:
                     raise arrival
     finally:
-        # The receiver may be waiting for room. It looks at `abandoned` before it waits again.
+        # The receiver may wait for space in the queue. It checks `abandoned` before it waits again.
         abandoned.set()
         with suppress(Empty):
             while True:
@@ -222,14 +226,14 @@ def _append(file: BinaryIO, content: bytes, remote: RemoteFile, folder: Path) ->
             while rest:
                 rest = rest[file.write(rest) :]
         except OSError:
-            file.truncate(0)  # a disk that we filled is a worse memory than a download that starts over
+            file.truncate(0)  # starting over is better than leaving a full disk behind
             raise
 
 
 def _receive(remote: RemoteFile, start: int, arrivals: Queue[_Arrival], abandoned: threading.Event) -> None:
-    """Hand over what the host sends from offset `start` on, or from 0 where it does not serve parts."""
+    """Put into the queue what the host sends from offset `start` on, or from 0 if it does not support ranges."""
     outcome: Exception | None = None
-    # identity: a host that compresses on the way would change what is hashed.
+    # identity: compression on the way would change the bytes that are hashed.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     try:
         timeout = (min(CONNECT_SECONDS, remote.patience), remote.patience)
@@ -242,24 +246,24 @@ def _receive(remote: RemoteFile, start: int, arrivals: Queue[_Arrival], abandone
                 if abandoned.is_set():
                     return
                 arrivals.put(content)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the thread that waits has to hear of it
+    except Exception as error:  # noqa: BLE001 - the waiting thread must get every error
         outcome = error
     if not abandoned.is_set():
         arrivals.put(outcome)
 
 
 def _check(response: requests.Response, remote: RemoteFile, offset: int) -> None:
-    """Refuse before the first byte what cannot be the file."""
+    """Raise `DownloadError` if the headers show that this is not the file."""
     host = _host(remote)
     if response.headers.get("Content-Type", "").startswith("text/html"):
-        raise DownloadError(f"{host} sent a web page instead of the file; perhaps this network wants a login first")
+        raise DownloadError(f"{host} sent a web page instead of the file; perhaps this network needs a login first")
     length = response.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) != remote.size - offset:
         raise DownloadError(
             f"{host} offers {int(length):,} bytes instead of {remote.size - offset:,}; it is not the official file"
         )
     if offset and not re.match(rf"bytes {offset}-", response.headers.get("Content-Range", "")):
-        raise DownloadError(f"{host} sent another part of the file than it was asked for")
+        raise DownloadError(f"{host} sent another part of the file than requested")
 
 
 def _sha256(file: BinaryIO, remote: RemoteFile, progress: Progress) -> str:
@@ -272,17 +276,17 @@ def _sha256(file: BinaryIO, remote: RemoteFile, progress: Progress) -> str:
 
 
 def megabytes(size: int) -> str:
-    """`170 MB` for 170,498,071."""
+    """Return `170 MB` for 170,498,071."""
     return f"{size / 1e6:,.0f} MB"
 
 
 def _host(remote: RemoteFile) -> str:
-    """The host as messages name it: without a password that the address may hold."""
+    """Return the host for messages, without the password that the URL may contain."""
     return re.sub(r"^\w+://([^/?#]*@)?|[/?#].*$", "", remote.url) or remote.url
 
 
 def _reason(error: BaseException | None, remote: RemoteFile) -> str:
-    """What the host did, as the rest of a sentence that began with its name."""
+    """Return what went wrong as the rest of a sentence that starts with the host's name."""
     match error:
         case None:
             return "ended the transfer"
@@ -297,7 +301,7 @@ def _reason(error: BaseException | None, remote: RemoteFile) -> str:
         case (
             requests.exceptions.InvalidURL() | requests.exceptions.InvalidSchema() | requests.exceptions.MissingSchema()
         ):
-            return "is not an address that files come from"
+            return "is not a URL to download from"
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:

@@ -1,4 +1,4 @@
-"""What a look at the data tells before a run."""
+"""What is known of the images before they are loaded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ class Found:
     """The images that a run would get."""
 
     ready: bool
-    """False: a download is needed first."""
+    """False if a download is needed first."""
     description: str
     """One line for a person, cleaned: `CIFAR-10 in data, verified`."""
-    train_images: int
-    test_images: int
     classes: tuple[str, ...]
+    train_counts: tuple[int, ...]
+    """The number of training images of each class."""
+    test_images: int
+
+    @property
+    def train_images(self) -> int:
+        return sum(self.train_counts)

@@ -278,11 +278,17 @@ def test_fewer_than_two_classes_are_refused(tmp_path: Path, classes: tuple[str, 
 
 
 def test_a_class_without_images_is_named(images: Path, tmp_path: Path) -> None:
-    """An empty class would silently never be learnt."""
-    shutil.rmtree(images / "test" / "dog")
-    (images / "test" / "dog").mkdir()
+    """A class without images is refused with what is in it instead, such as GIF files only, and what is read."""
+    for split in ("train", "test"):
+        shutil.rmtree(images / split / "dog")
+        (images / split / "dog").mkdir()
+    (images / "test" / "dog" / "0.GIF").write_bytes(b"GIF89a")
     (images / "test" / "dog" / "notes.txt").write_text("soon")
-    assert problem(images, tmp_path) == f"{images} has classes without an image: test/dog"
+    (images / "test" / "dog" / ".hidden").write_text("")
+    assert problem(images, tmp_path) == (
+        f"{images} has classes without an image: test/dog (only .gif, .txt files), train/dog (empty). Image files"
+        " end in .jpg, .jpeg, .png, .ppm, .bmp, .pgm, .tif, .tiff, .webp"
+    )
 
 
 def test_classes_that_differ_are_named(images: Path, tmp_path: Path) -> None:
@@ -334,6 +340,51 @@ def test_sixteen_bit_images_keep_their_greys(images: Path, tmp_path: Path) -> No
     Image.fromarray(greys).save(images / "train" / "cat" / "00.png")
     found = read(images, tmp_path)
     np.testing.assert_array_equal(found.train.images[1], np.repeat((greys >> 8)[..., None], 3, 2))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photos_stand_upright(
+    images: Path, tmp_path: Path, orientation: int, processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A photo that a camera took sideways is turned as its EXIF orientation says, and the record says so."""
+    upright = np.zeros((32, 32, 3), np.uint8)
+    upright[:8] = 200
+    upright[8:, :4] = 90  # no symmetry: each turn gives another picture
+    image = Image.fromarray(upright)
+    if orientation > 1:
+        taken = (0, 3, 1, 5, 2, 6, 4)[orientation - 2]  # how the camera was held, in Pillow's numbers
+        image = image.transpose(Image.Transpose(taken))
+    exif = Image.Exif()
+    exif[274] = orientation
+    image.save(images / "train" / "cat" / "photo.png", exif=exif)
+    found = read(images, tmp_path)
+    np.testing.assert_array_equal(found.train.images[3], upright)
+    turned = ("1 of 11 images were turned as their EXIF orientation says.",)
+    assert found.notes == (() if orientation == 1 else turned)
+
+
+def test_photos_with_damaged_orientation_are_read(images: Path, tmp_path: Path) -> None:
+    """EXIF data that makes no sense does not make the picture unreadable."""
+    Image.new("RGB", (32, 32), "red").save(images / "train" / "cat" / "photo.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff")
+    Image.new("RGB", (32, 32), "red").save(images / "train" / "cat" / "photo.png", exif=b"Exif\0\0nonsense")
+    assert read(images, tmp_path).notes == ()
+
+
+def test_a_cache_from_before_photos_were_turned_is_not_used(images: Path, tmp_path: Path) -> None:
+    """Images that an older version decoded are read again."""
+    read(images, tmp_path)
+    (cache,) = (tmp_path / "data" / "cache").iterdir()
+    cache.write_bytes(cache.read_bytes().replace(b"cifar-tui images 2", b"cifar-tui images 1"))
+    assert look(images, tmp_path).description.endswith("to be read")
+    read(images, tmp_path)
+    assert look(images, tmp_path).description.endswith("cached")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "loop"])
+def test_a_path_that_cannot_be_looked_up_is_named(tmp_path: Path, name: str) -> None:
+    """A path that is too long or a link to itself is refused in words."""
+    os.symlink(tmp_path / "loop", tmp_path / "loop")
+    assert problem(tmp_path / name, tmp_path).startswith(f"{tmp_path / name} ")
 
 
 def test_links_that_go_round_do_not(images: Path, tmp_path: Path) -> None:
@@ -427,7 +478,7 @@ def test_a_process_that_breaks_off_is_told(
 
     monkeypatch.setattr(decoding.Decoder, "__enter__", killed)
     said = unreadable(images, tmp_path)
-    assert said == f"a process that read images broke off somewhere between {images}/train/cat/0.png and 1.png"
+    assert said == f"a process that read images crashed between {images}/train/cat/0.png and 1.png"
     assert len(started) == 2
 
 

@@ -348,7 +348,7 @@ def test_a_password_in_the_address_is_not_shown(tmp_path: Path, made: Miniature)
 @pytest.mark.parametrize("url", ["nonsense", "ftp://host/file", "http://", "/etc/passwd", "http://[::1"])
 def test_an_address_that_is_none_is_said(tmp_path: Path, made: Miniature, url: str) -> None:
     """A mirror's address with a typing mistake gets an explanation."""
-    with pytest.raises(DataError, match="is not an address that files come from"):
+    with pytest.raises(DataError, match="is not a URL to download from"):
         load(tmp_path, made.at(url))
 
 

@@ -1,8 +1,8 @@
-"""CIFAR-10 (Krizhevsky, 2009; https://www.cs.toronto.edu/~kriz/cifar.html), as its official Python version.
+"""CIFAR-10 (Krizhevsky, 2009; https://www.cs.toronto.edu/~kriz/cifar.html), the official Python version.
 
-What is in the data folder already is used: torchvision's extracted `cifar-10-batches-py`, or the archive, which is read
-without extracting it. Nothing is read before its hash is verified. A damaged folder or archive does not count: the
-archive is then downloaded, and takes the place of a damaged one only when it is whole and verified.
+Files that are in the data folder already are used: the folder `cifar-10-batches-py` that torchvision extracts, or the
+archive, which is read without extracting it. Every file is verified by its hash before it is read. If both are missing
+or damaged, the archive is downloaded. It replaces a damaged one only when it is complete and verified.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import io
 import os
 import pickle
 import shutil
+import stat
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -22,22 +23,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.cache import cache_key, is_cached, read_cache, write_cache
+from engine.data.cache import cache_key, cache_path, is_cached, read_cache, write_cache
 from engine.data.download import DownloadError, RemoteFile, bytes_in_part, download, is_whole, megabytes
 from engine.data.found import Found
 from engine.data.imageset import IMAGE_SIZE, ImageSet, Split, fingerprint
 from engine.data.progress import Progress
 from engine.errors import ConstantError, DataError
+from engine.files import open_regular, read_bounded
 from engine.text import clean
 
 CLASSES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 """The notebook's names, in the order of the labels."""
 
 URL_VARIABLE = "CIFAR_TUI_CIFAR10_URL"
-"""Environment variable with the address of a mirror of the archive. The hash to match stays the official one."""
+"""Environment variable with the URL of a mirror of the archive. What it sends must still match the official hash."""
 
 FOLDER = "cifar-10-batches-py"
-"""The folder's name in the archive and on the disk."""
+"""Name of the folder, in the archive and on the disk."""
 
 TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
 TEST = ("test_batch",)
@@ -46,12 +48,17 @@ PIXELS = 3 * IMAGE_SIZE * IMAGE_SIZE
 
 @dataclass(frozen=True)
 class Edition:
-    """Where CIFAR-10 comes from, and how to know that it is CIFAR-10."""
+    """Where to get CIFAR-10, and the hashes to verify it with."""
 
     archive: RemoteFile
     md5: Mapping[str, str]
-    """Of each file in the extracted folder."""
+    """For each file in the extracted folder."""
     images_per_batch: int
+
+    @property
+    def largest_batch(self) -> int:
+        """Most bytes that a batch file can have: labels and file names take less than 64 bytes an image."""
+        return self.images_per_batch * (PIXELS + 64) + 4096
 
 
 OFFICIAL = Edition(
@@ -73,22 +80,23 @@ OFFICIAL = Edition(
     },
     images_per_batch=10_000,
 )
-"""The MD5 values are those in torchvision's `datasets/cifar.py`."""
+"""The MD5 values are from torchvision's `datasets/cifar.py`."""
 
 
 def official() -> Edition:
-    """The official edition, from a mirror where the environment names one."""
+    """Return the official edition, with the URL of a mirror if the environment names one."""
     url = os.environ.get(URL_VARIABLE)
     return replace(OFFICIAL, archive=replace(OFFICIAL.archive, url=url)) if url else OFFICIAL
 
 
 def load(source: str, data_dir: Path, progress: Progress, edition: Edition | None = None) -> ImageSet:
-    """CIFAR-10 from `data_dir`, downloaded into it where it is missing or damaged.
+    """Return CIFAR-10 from `data_dir`, downloading it first if it is missing or damaged.
 
-    Raises `DataError` where it cannot be had, and `Stopped`.
+    Raises `DataError` if it cannot be had, and `Stopped`.
     """
     edition = edition or official()
-    cached = read_cache(_cache(data_dir), _key(data_dir, edition))
+    cache = cache_path(data_dir, "cifar10")
+    cached = read_cache(cache, _key(data_dir, edition))
     if cached:
         return cached[1]
     images = _from_folder(data_dir / FOLDER, edition, progress)
@@ -98,39 +106,36 @@ def load(source: str, data_dir: Path, progress: Progress, edition: Edition | Non
             try:
                 download(edition.archive, data_dir, progress)
             except DownloadError as error:
-                damaged = f"; the {archive} that is there is damaged" if archive.exists() else ""
+                damaged = f"; the {archive} that is there is damaged" if os.path.lexists(archive) else ""
                 raise DataError(
-                    f"CIFAR-10 cannot be downloaded: {error}{damaged}.\nTry again, take --data demo or a folder of"
+                    f"CIFAR-10 cannot be downloaded: {error}{damaged}.\nTry again, use --data demo or a folder of"
                     f" images, or copy {edition.archive.name} from elsewhere into {data_dir}."
                 ) from None
         images = _from_archive(archive, edition, progress)
-    write_cache(_cache(data_dir), _key(data_dir, edition), images)
+    write_cache(cache, _key(data_dir, edition), images)
     return images
 
 
 def find(source: str, data_dir: Path, edition: Edition | None = None) -> Found:
-    """What `load` will find. Raises `ConstantError` where CIFAR-10 could not be written to `data_dir`."""
+    """Return what `load` will find. Raises `ConstantError` if CIFAR-10 could not be written to `data_dir`."""
     edition = edition or official()
     where = clean(data_dir)
     archive = data_dir / edition.archive.name
-    if is_cached(_cache(data_dir), _key(data_dir, edition)) or _is_in(data_dir, edition):
+    if is_cached(cache_path(data_dir, "cifar10"), _key(data_dir, edition)) or _is_in(data_dir, edition):
         return _found(True, f"CIFAR-10 in {where}, verified", edition)
     _check_room(data_dir, edition)
     details = megabytes(edition.archive.size)
     if part := bytes_in_part(edition.archive, data_dir):
         details += f", {megabytes(part)} of it already there"
-    if archive.exists():
+    if os.path.lexists(archive):
         details += f"; the {edition.archive.name} there is damaged"
     return _found(False, f"CIFAR-10 will be downloaded to {where}: {details}", edition)
 
 
 def _found(ready: bool, description: str, edition: Edition) -> Found:
     per_batch = edition.images_per_batch
-    return Found(ready, description, len(TRAIN) * per_batch, len(TEST) * per_batch, CLASSES)
-
-
-def _cache(data_dir: Path) -> Path:
-    return data_dir / "cache" / "cifar10.safetensors"
+    per_class = len(TRAIN) * per_batch // len(CLASSES)
+    return Found(ready, description, CLASSES, (per_class,) * len(CLASSES), len(TEST) * per_batch)
 
 
 def _files(data_dir: Path, edition: Edition) -> Iterator[tuple[Path, str, str]]:
@@ -141,20 +146,21 @@ def _files(data_dir: Path, edition: Edition) -> Iterator[tuple[Path, str, str]]:
 
 
 def _key(data_dir: Path, edition: Edition) -> str:
-    """Stands for the hashes that are asked for and the files that are there, as far as size and time tell them."""
+    """The cache's key: the expected hashes, and size and time of each file that is there."""
     return cache_key(*(f"{path.name} {hash} {_stamp(path)}" for path, _, hash in _files(data_dir, edition)))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
+    """Size and modification time of a regular file, otherwise None."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 def _is_in(data_dir: Path, edition: Edition) -> bool:
-    """Whether the archive or the whole extracted folder is there, verified."""
+    """Whether the archive or the complete extracted folder is there, verified."""
     archive, *extracted = (
         (stamp := _stamp(path)) is not None
         and (kind == "md5" or stamp[0] == edition.archive.size)
@@ -166,9 +172,9 @@ def _is_in(data_dir: Path, edition: Edition) -> bool:
 
 @functools.lru_cache(maxsize=32)
 def _hash(path: Path, kind: str, stamp: tuple[int, int]) -> str | None:
-    """A file's hash, computed once for each `stamp`: a form asks again with every key that is pressed."""
+    """A file's hash, computed once for each `stamp`, because the form looks again after every edit."""
     try:
-        with path.open("rb") as file:
+        with open(open_regular(path, follow_links=True), "rb") as file:
             return hashlib.file_digest(file, functools.partial(hashlib.new, kind, usedforsecurity=False)).hexdigest()
     except OSError:
         return None
@@ -176,9 +182,9 @@ def _hash(path: Path, kind: str, stamp: tuple[int, int]) -> str | None:
 
 def _check_room(data_dir: Path, edition: Edition) -> None:
     place = data_dir.absolute()
-    while not place.exists() and place != place.parent:
+    while not os.path.lexists(place) and place != place.parent:
         place = place.parent
-    if not place.is_dir():
+    if not os.path.isdir(place):
         raise ConstantError({"data_dir": f"{place} is not a folder"})
     if not os.access(place, os.W_OK | os.X_OK):
         raise ConstantError({"data_dir": f"{place} cannot be written to, and CIFAR-10 has to be downloaded"})
@@ -190,12 +196,12 @@ def _check_room(data_dir: Path, edition: Edition) -> None:
 
 
 def _from_folder(folder: Path, edition: Edition, progress: Progress) -> ImageSet | None:
-    """The images of torchvision's extracted folder, or None where it is missing, incomplete or damaged."""
+    """Return the images of torchvision's extracted folder, or None if it is missing, incomplete or damaged."""
     contents: dict[str, bytes] = {}
     for name, md5 in edition.md5.items():
         try:
-            # Read once, so that what is unpickled is what was hashed. All are verified before any of them is read.
-            contents[name] = (folder / name).read_bytes()
+            # Each file is read once, so that the bytes that are unpickled are the bytes that were hashed.
+            contents[name] = read_bounded(folder / name, edition.largest_batch, follow_links=True)
         except OSError:
             return None
         if hashlib.md5(contents[name], usedforsecurity=False).hexdigest() != md5:
@@ -205,26 +211,27 @@ def _from_folder(folder: Path, edition: Edition, progress: Progress) -> ImageSet
 
 
 def _from_archive(archive: Path, edition: Edition, progress: Progress) -> ImageSet:
-    """The images of a verified archive."""
+    """Return the images of a verified archive. Raises `DataError` if it cannot be read after all."""
     try:
-        with tarfile.open(archive, "r|gz") as members:
+        with (
+            open(open_regular(archive, follow_links=True), "rb") as file,
+            tarfile.open(fileobj=file, mode="r|gz") as members,
+        ):
             return _assemble(_batches(members, edition), archive, edition, progress)
     except (OSError, tarfile.TarError, EOFError) as error:
         raise DataError(f"{archive} cannot be read: {error}") from None
 
 
 def _batches(members: tarfile.TarFile, edition: Edition) -> Iterator[tuple[str, bytes]]:
-    # Labels and file names take less than 64 bytes an image.
-    largest = edition.images_per_batch * (PIXELS + 64) + 4096
     for member in members:
         folder, _, name = member.name.partition("/")
         content = members.extractfile(member) if folder == FOLDER and member.isfile() else None
         if content is not None:
-            yield name, content.read(largest)
+            yield name, content.read(edition.largest_batch)
 
 
 def _assemble(contents: Iterable[tuple[str, bytes]], where: Path, edition: Edition, progress: Progress) -> ImageSet:
-    """Put the batches in their places. `contents` holds verified files by name, in any order."""
+    """Build the image set from verified files, given by name and content in any order."""
     per_batch = edition.images_per_batch
     missing = [*TRAIN, *TEST]
     images = np.empty((len(missing) * per_batch, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
@@ -244,14 +251,14 @@ def _assemble(contents: Iterable[tuple[str, bytes]], where: Path, edition: Editi
 
 
 def _batch(content: bytes, images: int, what: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Pixels (images, 32, 32, 3) and labels (images,) of one batch file.
+    """Return pixels of shape (images, 32, 32, 3) and labels of shape (images,) of one batch file.
 
-    Its `data` holds 3072 bytes an image, the red, green and blue planes of 32×32; its `labels` are a list.
+    Its `data` has 3072 bytes an image: the red, green and blue planes of 32×32. Its `labels` are a list.
     """
     try:
         batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
         pixels, labels = batch[b"data"].content(images * PIXELS), np.array(batch[b"labels"])
-    except Exception as error:  # noqa: BLE001 - a pickle that is none can raise anything
+    except Exception as error:  # noqa: BLE001 - a damaged pickle can raise anything
         raise DataError(f"{what} is not a batch of CIFAR-10: {error}.") from None
     if labels.shape != (images,) or labels.dtype.kind != "i" or labels.min() < 0 or labels.max() >= len(CLASSES):
         raise DataError(f"{what} is not a batch of CIFAR-10: its labels are not {images:,} numbers from 0 to 9.")
@@ -260,7 +267,7 @@ def _batch(content: bytes, images: int, what: str) -> tuple[NDArray[np.uint8], N
 
 
 class _Pickled:
-    """What a batch's pickle builds in place of NumPy's arrays: it only keeps the bytes that it is given."""
+    """Replaces NumPy's classes when a batch is unpickled. Only keeps the state that it is given."""
 
     def __init__(self, *_: object) -> None:
         self._state: tuple[Any, ...] = ()
@@ -269,7 +276,7 @@ class _Pickled:
         self._state = state
 
     def content(self, length: int) -> bytes:
-        """The array's content, where it is one of `length` bytes: (version, shape, dtype, is Fortran, content)."""
+        """Return the array's bytes. The state is (version, shape, dtype, is Fortran, content). Raises `ValueError`."""
         content = self._state[4]
         if not isinstance(content, bytes) or len(content) != length or self._state[3]:
             raise ValueError(f"its images are not {length:,} bytes")
@@ -277,7 +284,7 @@ class _Pickled:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Runs nothing: the three names that a batch needs are stand-ins, any other is refused."""
+    """Runs no code: the three names that a batch needs become `_Pickled`, any other name is refused."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in {

@@ -1,8 +1,9 @@
-"""Images in folders, `train/<class>/*` and `test/<class>/*`, as torchvision's ImageFolder reads them.
+"""Images in a folder, `train/<class>/*` and `test/<class>/*`, read like torchvision's ImageFolder does.
 
-Classes and images come in ImageFolder's order; images of another size become 32×32 by bilinear interpolation, as
-`torchvision.transforms.Resize` does it. The first reading decodes every file and keeps the result in the data folder;
-the next finds it there, as long as every file's path, size and time are the same.
+Classes and images are in ImageFolder's order. Images of another size are resized to 32×32 by bilinear interpolation,
+like `torchvision.transforms.Resize` does. Unlike ImageFolder, images are turned as their EXIF orientation says. The
+first reading decodes every file and writes a cache to the data folder. The cache is used as long as the path, size and
+modification time of every file are the same.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config import CONSTANTS
-from engine.data.cache import cache_key, is_cached, read_cache, write_cache
+from engine.data.cache import cache_key, cache_path, is_cached, read_cache, write_cache
 from engine.data.decoding import Decoded, Decoder, decode
 from engine.data.found import Found
 from engine.data.imageset import IMAGE_SIZE, ImageSet, Split, fingerprint
@@ -31,30 +32,30 @@ from engine.errors import ConstantError
 from engine.text import clean
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
-"""Files that count as images, as torchvision has them; all others are passed over, and hidden ones too."""
+"""Files that are read as images, as in torchvision. All others are skipped, hidden files too."""
 
 CHUNK = 16
-"""Images that are decoded between two looks whether to go on."""
+"""Images that are decoded before the next check for a pause or a stop."""
 
 WORTH_A_PROCESS = 1_000
-"""Images that take about as long to decode as a process takes to start."""
+"""Images that take about as long to decode as a decoder process takes to start."""
 
 MOST_PROCESSES = 16
-"""Each may hold one image of up to `PIL.Image.MAX_IMAGE_PIXELS` (89 million), which bounds the memory."""
+"""Bounds the memory: each process may hold one image of up to `PIL.Image.MAX_IMAGE_PIXELS` (89 million) pixels."""
 
 Decode = Callable[[Sequence[str | None], NDArray[np.uint8]], Decoded]
 
 _ALLOWED = next(constant.allowed for constant in CONSTANTS if constant.name == "data")
 
 NAMED = 5
-"""How many of a list a message names."""
+"""How many entries of a list a message names."""
 
 
 Entry = str
-"""What is known of a file without opening it: folder, name, bytes and when it changed, parted by NUL.
+"""A file without its content: folder, name, size in bytes and modification time, separated by NUL.
 
-The garbage collector does not look at strings. With so many objects of any other kind it would look through all that
-torch has made, again and again, which takes longer than looking through the folder.
+A string, because the garbage collector does not track strings. 60,000 objects of another type would make it go through
+all of torch's objects again and again, which takes longer than listing the folder.
 """
 
 
@@ -63,7 +64,7 @@ class _File(NamedTuple):
     name: str
     size: int
     changed: int
-    """Nanoseconds, or -1 for what is no regular file."""
+    """Nanoseconds, or -1 if it is not a regular file."""
 
     @classmethod
     def of(cls, entry: Entry) -> Self:
@@ -77,18 +78,18 @@ class _File(NamedTuple):
 
 @dataclass(frozen=True)
 class _Listing:
-    """What is in the folder, before any image is opened."""
+    """The content of the folder, before any image is opened."""
 
     root: Path
     classes: tuple[str, ...]
-    """As on the disk, sorted."""
+    """Names of the folders, sorted."""
     train: list[list[Entry]]
     """The files of each class."""
     test: list[list[Entry]]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The classes as they are shown: cleaned, and still distinct."""
+        """The classes as they are shown: cleaned, and made distinct again."""
         names: list[str] = []
         for name in map(clean, self.classes):
             candidates = itertools.chain([name], (f"{name} ({i})" for i in itertools.count(2)))
@@ -97,7 +98,7 @@ class _Listing:
 
     @property
     def entries(self) -> list[Entry]:
-        """Training and test images in order."""
+        """Training and then test images, class by class."""
         return [entry for entries in (*self.train, *self.test) for entry in entries]
 
     @property
@@ -107,21 +108,20 @@ class _Listing:
 
 
 def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
-    """The images in the folder `source`, cached in `data_dir`.
+    """Return the images in the folder `source`, from the cache in `data_dir` if the folder has not changed.
 
-    Raises `ConstantError` where the folder is not laid out as it should be or holds unreadable images, and `Stopped`.
+    Raises `ConstantError` if the layout of the folder is wrong or images are unreadable, and `Stopped`.
     """
     with ThreadPoolExecutor(1, "read-cache") as pool:
-        # Both take a third of a second for 60,000 images, and what was kept is hardly ever for another state.
-        kept = pool.submit(read_cache, _cache(_root(source), data_dir), None)
+        # Both take a third of a second for 60,000 images, and the folder has rarely changed: read while listing.
+        kept = pool.submit(read_cache, _cache(_root(source), data_dir))
         listing = _list(source)
     key, cached = listing.key, kept.result()
     if cached and cached[0] == key:
         return cached[1]
-    images, resized = _read(listing, progress)
+    images, notes = _read(listing, progress)
     train, test = _splits(listing, images)
     names = listing.names
-    notes = (f"{resized:,} of {len(images):,} images were not 32×32 and were resized (bilinear).",) if resized else ()
     image_set = ImageSet(
         name=clean(listing.root.name),
         source=clean(listing.root),
@@ -136,15 +136,15 @@ def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
 
 
 def find(source: str, data_dir: Path) -> Found:
-    """What `load` will find. Raises `ConstantError`."""
+    """Return what `load` will find. Raises `ConstantError`."""
     listing = _list(source)
     cached = is_cached(_cache(listing.root, data_dir), listing.key)
     return Found(
         ready=True,
         description=f"folder {clean(source)}, {'cached' if cached else 'to be read'}",
-        train_images=sum(map(len, listing.train)),
-        test_images=sum(map(len, listing.test)),
         classes=listing.names,
+        train_counts=tuple(map(len, listing.train)),
+        test_images=sum(map(len, listing.test)),
     )
 
 
@@ -153,18 +153,19 @@ def _root(source: str) -> Path:
 
 
 def _cache(root: Path, data_dir: Path) -> Path:
-    """Where the images are kept: one file a folder, so a changed folder replaces what was there."""
-    return data_dir / "cache" / f"folder-{cache_key(str(root))[:16]}.safetensors"
+    """The cache file. Its name follows from the folder's path, so a changed folder replaces its older cache."""
+    return cache_path(data_dir, f"folder-{cache_key(str(root))[:16]}")
 
 
 def _list(source: str) -> _Listing:
-    """Look through the folder and check its layout."""
+    """List the folder and check its layout. Raises `ConstantError`."""
     root = _root(source)
-    if not root.is_dir():
-        what = "is not a folder" if root.exists() else "does not exist"
-        raise _problem(f"{root} {what}; it must be {_ALLOWED}")
+    with _reading(root):
+        if not root.is_dir():
+            what = "is not a folder" if root.exists() else "does not exist"
+            raise _problem(f"{root} {what}; it must be {_ALLOWED}")
     splits = [root / "train", root / "test"]
-    missing = [split.name for split in splits if not split.is_dir()]
+    missing = [split.name for split in splits if not os.path.isdir(split)]
     if missing:
         raise _problem(f"{root} has no {'/ and no '.join(missing)}/; it must hold train/<class>/ and test/<class>/")
     train, test = ({name: _images(f"{split}/{name}") for name in _folders(split)} for split in splits)
@@ -181,28 +182,29 @@ def _list(source: str) -> _Listing:
         f"{there}/{name}" for there, split in (("train", train), ("test", test)) for name in split if not split[name]
     ]
     if empty:
-        raise _problem(f"{root} has classes without an image: {_some(sorted(empty))}")
+        named = [f"{path} ({_other_files(root / path)})" for path in sorted(empty)]
+        raise _problem(f"{root} has classes without an image: {_some(named)}. Image files end in {', '.join(SUFFIXES)}")
     classes = tuple(sorted(train))
     return _Listing(root, classes, [train[name] for name in classes], [test[name] for name in classes])
 
 
 def _folders(folder: Path) -> list[str]:
-    with _looking_into(folder), os.scandir(folder) as entries:
+    with _reading(folder), os.scandir(folder) as entries:
         return [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
 
 
 def _images(folder: str) -> list[Entry]:
-    """All images below `folder`, in ImageFolder's order: by folder, then by name."""
+    """List the images below `folder` in ImageFolder's order: by folder, then by name."""
     found: list[Entry] = []
     seen: set[tuple[int, int]] = set()
     pending = [folder]
     while pending:
         current = pending.pop()
-        with _looking_into(current):
+        with _reading(current):
             status = os.stat(current)
             identity = (status.st_dev, status.st_ino)
             if identity in seen:
-                continue  # a link back up would go round for ever
+                continue  # a link to a folder above would never end
             seen.add(identity)
             with os.scandir(current) as entries:
                 for entry in entries:
@@ -220,24 +222,32 @@ def _entry(folder: str, name: str, entry: os.DirEntry[str]) -> Entry:
     try:
         status = entry.stat()
     except OSError:
-        return "\0".join((folder, name, "0", "-1"))  # a link to nowhere
-    # Opening a pipe would wait for a writer for ever.
+        return "\0".join((folder, name, "0", "-1"))  # a dangling link
+    # Not opened if it is no regular file: opening a FIFO would block.
     changed = status.st_mtime_ns if stat.S_ISREG(status.st_mode) else -1
     return "\0".join((folder, name, str(status.st_size), str(changed)))
 
 
+def _other_files(folder: Path) -> str:
+    """Describe the files in a class that has no image: `only .gif and .txt files`, or `empty`."""
+    names = [name for _, _, names in os.walk(folder) for name in names if not name.startswith(".")]
+    kinds = sorted({os.path.splitext(name)[1].lower() or "nameless" for name in names})
+    return f"only {_some(kinds)} files" if kinds else "empty"
+
+
 @contextmanager
-def _looking_into(folder: str | Path) -> Iterator[None]:
+def _reading(folder: str | Path) -> Iterator[None]:
+    """Turn an `OSError` into the reason beside the field."""
     try:
         yield
     except OSError as error:
         raise _problem(f"{folder} cannot be read: {error.strerror or error}") from None
 
 
-def _read(listing: _Listing, progress: Progress) -> tuple[NDArray[np.uint8], int]:
-    """Decode every image, on all cores: pixels of shape (n, 32, 32, 3), and how many were resized.
+def _read(listing: _Listing, progress: Progress) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Decode every image, on all cores. Return pixels of shape (n, 32, 32, 3), and notes for the record.
 
-    Raises `ConstantError` that names the unreadable ones.
+    Raises `ConstantError` with the names of unreadable images.
     """
     files = [_File.of(entry) for entry in listing.entries]
     try:
@@ -245,24 +255,24 @@ def _read(listing: _Listing, progress: Progress) -> tuple[NDArray[np.uint8], int
     except MemoryError:
         raise _problem(f"{listing.root} holds {len(files):,} images, more than fit into memory") from None
     chunks = iter([range(len(files))[start : start + CHUNK] for start in range(0, len(files), CHUNK)])
-    read, resized = 0, 0
+    read, resized, turned = 0, 0, 0
     unreadable: dict[int, str] = {}
     counting = threading.Lock()
 
     def work(decoder: Decode) -> None:
-        nonlocal read, resized
+        nonlocal read, resized, turned
         for chunk in chunks:
             paths = [files[i].path if files[i].changed >= 0 else None for i in chunk]
             try:
                 decoded = decoder(paths, images[chunk.start : chunk.stop])
             except EOFError:
                 raise _problem(
-                    f"a process that read images broke off somewhere between {files[chunk[0]].path} and"
-                    f" {files[chunk[-1]].name}"
+                    f"a process that read images crashed between {files[chunk[0]].path} and {files[chunk[-1]].name}"
                 ) from None
             with counting:
                 read += len(chunk)
                 resized += decoded.resized
+                turned += decoded.turned
                 unreadable.update((chunk[place], reason) for place, reason in decoded.unreadable.items())
                 so_far = read
             progress("reading images", so_far, len(files), "images")
@@ -278,11 +288,16 @@ def _read(listing: _Listing, progress: Progress) -> tuple[NDArray[np.uint8], int
             f"{listing.root} holds {len(named):,} unreadable of {len(files):,} images, to be replaced or removed:"
             f" {_some(named)}"
         )
-    return images, resized
+    notes = []
+    if resized:
+        notes.append(f"{resized:,} of {len(files):,} images were not 32×32 and were resized (bilinear).")
+    if turned:
+        notes.append(f"{turned:,} of {len(files):,} images were turned as their EXIF orientation says.")
+    return images, tuple(notes)
 
 
 def _decoders(images: int, stack: ExitStack) -> list[Decode]:
-    """What decodes so many images: a process a core, this one where they are few or where no other can be had."""
+    """Return a decoder for each core, or the one of this process for few images or if no process can be started."""
     decoders: list[Decode] = []
     processes = min(_cores(), MOST_PROCESSES, images // WORTH_A_PROCESS)
     if processes > 1:

@@ -62,7 +62,13 @@ def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
 
 def find(source: str, data_dir: Path) -> Found:
     """The demo set is always there."""
-    return Found(True, "demo set: drawn by the program, not CIFAR-10", TRAIN_IMAGES, TEST_IMAGES, CLASSES)
+    return Found(
+        True,
+        "demo set: drawn by the program, not CIFAR-10",
+        CLASSES,
+        (TRAIN_IMAGES // len(CLASSES),) * len(CLASSES),
+        TEST_IMAGES,
+    )
 
 
 def _draw(name: str, n: int, dice: Dice) -> NDArray[np.uint8]:
