@@ -99,7 +99,7 @@ def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
 def _model_lines(config: TrainingConfig, classes: int) -> tuple[str, ...]:
     import torch
 
-    from engine.training.loop import check_shape, count_parameters
+    from engine.training.shape import check_shape, count_parameters
 
     with torch.random.fork_rng(devices=[]):
         model = models.build(config.model, classes)

@@ -1,7 +1,7 @@
 """One contestant in a process of its own: `python -m engine.bench.contestant`, asked through its standard input.
 
-Each in its own process, so that neither enjoys or suffers what the other sets (threads, the allocator, kernels that
-were chosen already). Only one of them works at a time.
+Separate processes keep the settings of one (threads, allocator, chosen kernels) from helping or harming the other. Only
+one of them works at a time.
 """
 
 from __future__ import annotations
@@ -9,79 +9,83 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine import data, models
+from engine import data
 from engine.bench.notebook import Notebook
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data.imageset import ImageSet, Split, fingerprint
 from engine.data.progress import Progress
 from engine.hardware import device
-from engine.hardware.memory import keep_freed_memory
 from engine.kernels.convolutions import compiled_is_equal
-from engine.record.log import RunLog
-from engine.training.loop import evaluate, make_steps, shuffled
-from engine.training.reporter import Course
+from engine.record.events import Event
+from engine.training.predict import predict
 from engine.training.resident import ResidentImages
+from engine.training.trainer import train
 
 TRAIN_IMAGES, TEST_IMAGES = 50_000, 10_000
 
-
-class Contestant(Protocol):
-    def train(self) -> Iterator[list[float]]:
-        """The losses of the next iterations, as they come, epoch after epoch."""
-
-    def evaluate(self) -> NDArray[np.int64]:
-        """The class predicted for every test image."""
+Evaluate = Callable[[], NDArray[np.int64] | None]
+"""Returns the class predicted for every test image."""
 
 
-class NotebookLoop:
-    """The baseline."""
+class Questions:
+    """The lines on standard input: `train N`, as often as the contest likes, then `evaluate`.
 
-    def __init__(self, config: TrainingConfig, images: ImageSet) -> None:
-        self._notebook = Notebook(images, device.choose(config.device), seed=config.seed, epochs=config.epochs)
+    Takes the losses of a training as its `Report`. The training waits here whenever it has done what was asked.
+    """
 
-    def train(self) -> Iterator[list[float]]:
-        return ([loss] for loss in self._notebook.train())
+    def __init__(self) -> None:
+        self._losses: list[float] = []
+        self.next()
 
-    def evaluate(self) -> NDArray[np.int64]:
-        return self._notebook.evaluate()
+    def next(self) -> bool:
+        """Wait for the next question, and start the clock. Returns False after the last one."""
+        words = sys.stdin.readline().split()
+        self._wanted = int(words[1]) if len(words) == 2 else None
+        self.start_clock()
+        return bool(words)
 
+    def start_clock(self) -> None:
+        self._began = time.perf_counter()
 
-class Engine:
-    """What `cifar-tui train` does, without a record of it."""
+    def answer(self, **found: object) -> None:
+        print(json.dumps({"seconds": time.perf_counter() - self._began, **found}), flush=True)
 
-    def __init__(self, config: TrainingConfig, images: ImageSet) -> None:
-        chosen = device.choose(config.device)
-        keep_freed_memory()
-        torch.manual_seed(config.seed)
-        self._config = config
-        self._model = models.build(config.model, len(images.classes)).to(chosen)
-        self._run = Course(config, images, RunLog(), Control(), time.monotonic)
-        self._test_images = ResidentImages(images.test, chosen)
-        self._count = len(images.train)
-        self._steps = make_steps(config, self._model, ResidentImages(images.train, chosen), self._run)
+    def losses(self, values: NDArray[np.float32]) -> None:
+        self._losses += values.tolist()
+        if self._wanted is not None and len(self._losses) >= self._wanted:
+            self.answer(losses=self._losses)
+            self._losses.clear()
+            self.next()
 
-    def train(self) -> Iterator[list[float]]:
-        for _ in range(self._config.epochs):
-            self._model.train()
-            self._steps.begin(shuffled(self._count))
-            while self._steps.left:
-                yield self._steps.advance().tolist()
-
-    def evaluate(self) -> NDArray[np.int64]:
-        predictions = evaluate(self._model, self._test_images, self._run, self._config.precision)
-        assert predictions is not None
-        return predictions
+    def event(self, event: Event) -> None:
+        """The record of a run is not part of the contest."""
 
 
-CONTESTANTS: dict[str, type[NotebookLoop | Engine]] = {"notebook": NotebookLoop, "engine": Engine}
+def notebook(config: TrainingConfig, images: ImageSet, questions: Questions) -> Evaluate:
+    """Train the baseline for an epoch."""
+    loop = Notebook(images, device.choose(config.device), seed=config.seed, epochs=1)
+    for loss in loop.train():
+        questions.losses(np.array([loss], dtype=np.float32))
+    return loop.evaluate
+
+
+def engine(config: TrainingConfig, images: ImageSet, questions: Questions) -> Evaluate:
+    """Train as `cifar-tui train` does, without a record, for an epoch."""
+    config = config.replaced(epochs=1, threads=torch.get_num_threads())
+    trained = train(config, images, questions, Control())
+    test_images = ResidentImages(images.test, device.choose(config.device))
+    return partial(predict, trained.model, test_images, config.precision)
+
+
+CONTESTANTS = {"notebook": notebook, "engine": engine}
 
 
 def stand_in() -> ImageSet:
@@ -100,7 +104,7 @@ def stand_in() -> ImageSet:
 
 
 def main() -> None:
-    """Answer each line on standard input with one line of JSON: `train N`, `evaluate`."""
+    """Tell about this contestant in a line of JSON, then answer each question with one."""
     name, constants, wanted = sys.argv[1:]
     config = TrainingConfig.checked(json.loads(constants))
     if config.threads:
@@ -110,29 +114,25 @@ def main() -> None:
         if wanted == "stand-in"
         else data.load(config.data, config.data_dir, Progress(lambda *told: None, Control()))
     )
-    contestant = CONTESTANTS[name](config, images)
-    losses = contestant.train()
     threads = torch.get_num_threads()
     compiled = device.choose(config.device).type == "cpu" and compiled_is_equal(threads, min(config.batch_size, 64))
-    answer: dict[str, object] = {
+    about = {
         "threads": threads,
         "layers": "compiled, equal to torch's bit for bit" if compiled else "torch's",
         "iterations": -(-len(images.train) // config.batch_size),
         "labels": images.test.labels.tolist(),
         "images": f"{images.name}: {len(images.train):,} training and {len(images.test):,} test images",
     }
-    print(json.dumps(answer), flush=True)
-    for line in sys.stdin:
-        what, _, count = line.strip().partition(" ")
-        began = time.perf_counter()
-        if what == "train":
-            told: list[float] = []
-            while len(told) < int(count):
-                told += next(losses)
-            answer = {"losses": told}
-        else:
-            answer = {"predictions": contestant.evaluate().tolist()}
-        print(json.dumps({"seconds": time.perf_counter() - began, **answer}), flush=True)
+    print(json.dumps(about), flush=True)
+    questions = Questions()
+    evaluate = CONTESTANTS[name](config, images, questions)
+    while True:
+        questions.start_clock()  # a training may have ended with an evaluation of its own
+        predictions = evaluate()
+        assert predictions is not None
+        questions.answer(predictions=predictions.tolist())
+        if not questions.next():
+            return
 
 
 if __name__ == "__main__":

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 
 from engine.errors import ConstantError
@@ -20,9 +17,9 @@ def available() -> tuple[str, ...]:
 
 
 def choose(name: str, precision: str = "float32") -> torch.device:
-    """The device that the constant `device` means here.
+    """Return the device that the constant `device` means on this machine.
 
-    Raises `ConstantError` where there is none of that name, or none that computes in `precision`.
+    Raises `ConstantError` if there is no such device, or if it cannot compute in `precision`.
     """
     devices = available()
     wanted = devices[0] if name == "auto" else "cuda:0" if name == "cuda" and "cuda:0" in devices else name
@@ -33,19 +30,8 @@ def choose(name: str, precision: str = "float32") -> torch.device:
     return torch.device(wanted)
 
 
-@contextmanager
-def multiplying_in(precision: str) -> Iterator[None]:
-    """Let CUDA multiply matrices in tf32 where that is the `precision`, and as before afterwards."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else before)
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
 def describe(device: torch.device) -> DeviceInfo:
-    """What the record says about `device`; the threads are those that torch computes with now."""
+    """Return the record's entry for `device`. Its thread count is the one that torch uses now in this thread."""
     if device.type == "cuda":
         return DeviceInfo("cuda", clean(torch.cuda.get_device_name(device)))
     if device.type == "mps":
@@ -54,7 +40,7 @@ def describe(device: torch.device) -> DeviceInfo:
 
 
 def free_memory(device: torch.device) -> tuple[str, ...]:
-    """How much memory of a CUDA device is free, as a line for people; nothing where the system does not tell."""
+    """Return one line about the free memory of a CUDA device; nothing for other devices."""
     if device.type != "cuda":
         return ()
     free, total = torch.cuda.mem_get_info(device)

@@ -1,4 +1,4 @@
-"""How the C library hands out memory."""
+"""How the C library allocates memory."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what tensors free instead of returning it to the kernel after every step.
+    """Let glibc keep the memory of freed tensors instead of returning it to the kernel. Does nothing elsewhere.
 
-    Otherwise every step faults its activations in anew, which costs a good part of the step. Does nothing elsewhere.
+    Otherwise every training step takes page faults for all of its activations, a good part of its time.
     """
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # absent with musl
     if mallopt is not None:
-        # Numbers from glibc's malloc.h: M_MMAP_THRESHOLD is -3, M_TRIM_THRESHOLD is -1; values are bytes.
+        # Numbers from glibc's malloc.h: M_MMAP_THRESHOLD is -3, M_TRIM_THRESHOLD is -1. The values are bytes.
         mallopt(-3, 1 << 30)
         mallopt(-1, 1 << 30)

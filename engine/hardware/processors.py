@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def processor_name() -> str:
-    """What the machine calls its processor, such as `AMD EPYC 7763`."""
+    """Return the processor's name as the system has it, such as `AMD EPYC 7763`."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(errors="replace").splitlines():
@@ -18,8 +18,8 @@ def processor_name() -> str:
 
 
 def most_threads() -> int:
-    """Upper bound of the thread count: the processors this process may use, and `OMP_NUM_THREADS` where it is set."""
-    # macOS has no affinities
+    """Return the largest thread count: the processors this process may use, limited by `OMP_NUM_THREADS` if set."""
+    # macOS has no processor affinity.
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return min(processors, int(limit)) if limit.isdecimal() and int(limit) > 0 else processors

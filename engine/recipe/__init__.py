@@ -1,1 +1,1 @@
-"""How a network is trained: optimizer, loss, learning rate."""
+"""How a network is trained: loss, optimizer and learning rate."""

@@ -157,7 +157,7 @@ class Run:
         from engine.data.progress import Progress
         from engine.hardware import device
         from engine.storage import checkpoint
-        from engine.training.loop import train
+        from engine.training.trainer import train
 
         config, kept = self.config, None
         if recorder.reserved is not None:

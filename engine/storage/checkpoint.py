@@ -63,6 +63,7 @@ class Snapshot:
     position: Position
     model: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
+    learning_rate: float
     random: Tensor
     """The state of torch's global generator before the epoch's order was drawn, uint8. Nothing else draws from it
     during an epoch, so the order drawn again is the order that was."""
@@ -94,6 +95,8 @@ class State:
     """Time since the start of the run."""
     train_seconds: _Seconds
     evaluation_seconds: _Seconds
+    learning_rate: Annotated[float, Field(ge=0)] | None = None
+    """Of the next iteration; None in checkpoints of older versions, which could not change it."""
     journal_bytes: _Count
     """How long the journal was: what stands behind that happened later."""
     origin: Origin
@@ -130,6 +133,7 @@ def write(folder: Path, snapshot: Snapshot, origin: Origin, *, seconds: float, j
         seconds=seconds,
         train_seconds=snapshot.train_seconds,
         evaluation_seconds=snapshot.evaluation_seconds,
+        learning_rate=snapshot.learning_rate,
         journal_bytes=journal_bytes,
         origin=origin,
     )

@@ -1,1 +1,1 @@
-"""Training: the loop, and what it is made of."""
+"""Training. `loop` is the notebook's loop, `trainer` starts it; everything else is what the loop calls."""

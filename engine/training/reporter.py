@@ -1,48 +1,49 @@
-"""The course of a run: counts, times and events, and what was asked of it. Nothing here computes."""
+"""What a run adds to the notebook's loop: it reports, counts, waits in pauses, stops, and keeps checkpoints."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data.imageset import ImageSet
 from engine.errors import TrainingError
+from engine.hardware import device as devices
 from engine.hardware.versions import versions
+from engine.recipe.optimizers import Optimizer
 from engine.record.evaluation import confusion_matrix
 from engine.record.events import (
     BatchDone,
-    DeviceInfo,
     EpochStarted,
     Evaluated,
     EvaluationStarted,
     Failed,
     Finished,
     Notice,
-    Paused,
     Report,
-    Resumed,
     RunStarted,
-    Stopping,
     TakenUp,
 )
-from engine.storage.checkpoint import State
-
-KEPT_EVERY = 30.0
-"""Seconds of training between two checkpoints: what a run can lose with its machine."""
+from engine.storage.checkpoint import Checkpoint, Position, Save
+from engine.training.clock import Clock
+from engine.training.gate import Gate
+from engine.training.restore import Checkpoints, restore
+from engine.training.shape import count_parameters
 
 LINE_EVERY = 500
 """Batches between two lines of the notebook's log."""
 
 
-class Course:
-    """What the training loop tells and asks while it runs; everything goes to `report` and comes from `control`."""
+class Reporter:
+    """The loop's only link to the rest of the program. Nothing here computes."""
 
     def __init__(
         self,
@@ -50,185 +51,178 @@ class Course:
         images: ImageSet,
         report: Report,
         control: Control,
-        seconds: Callable[[], float],
-        start: State | None = None,
+        clock: Clock,
+        *,
+        save: Save | None = None,
+        start: Checkpoint | None = None,
     ) -> None:
-        """`start` is where a run that is taken up again goes on."""
-        self._config, self._images, self._report, self._control = config, images, report, control
-        self._seconds = seconds
-        self.batches = math.ceil(len(images.train) / config.batch_size)
-        self._epoch = start.position.epoch if start else 0
-        self._train_seconds = start.train_seconds if start else 0.0
-        self.evaluation_seconds = start.evaluation_seconds if start else 0.0
-        self._paused_seconds = 0.0
-        self._kept_at = -math.inf
-        self._training_since: float | None = None
-        self._told_stops = 0
-        self.iteration = start.position.iteration if start else 0
-        """Iterations done."""
+        """`start` is the checkpoint that a resumed run goes on from."""
+        self._config, self._images, self._report, self._clock, self._start = config, images, report, clock, start
+        self._gate = Gate(control, report, clock)
+        self._save = save
+        self._batches = math.ceil(len(images.train) / config.batch_size)
+        position = start.state.position if start else Position(epoch=1, batch=0, iteration=0)
+        self._epoch, self.batch, self._iteration = position.epoch, position.batch, position.iteration
+        """`batch` counts the batches of this epoch that are done, `_iteration` those of the whole run."""
+        self._evaluated_at = -1
+        self._has_results = False
 
-    @property
-    def stopping(self) -> bool:
-        """Whether training is to end here; the evaluation and the saving still follow."""
-        return self._control.stops > 0
-
-    def started(self, parameters: int, device: DeviceInfo) -> None:
+    def begin(self, model: nn.Module, optimizer: Optimizer, device: torch.device) -> None:
+        """Report the start of the run. A resumed run is put back to its checkpoint first."""
+        self._checkpoints = Checkpoints(self._save, self._clock, model, optimizer, device)
+        if self._start is not None:
+            restore(self._start, model, optimizer)
+            self._report.event(
+                TakenUp(
+                    seconds=self._clock.seconds(),
+                    at=_now(),
+                    epoch=self._epoch,
+                    iteration=self._iteration,
+                    device=devices.describe(device),
+                    versions=versions(),
+                )
+            )
+            return
         self._report.event(
             RunStarted(
-                seconds=self._seconds(),
+                seconds=self._clock.seconds(),
                 at=_now(),
                 name=self._config.name,
                 config=self._config.as_json(),
                 dataset=self._images.info,
-                device=device,
+                device=devices.describe(device),
                 versions=versions(),
-                parameters=parameters,
-                batches=self.batches,
+                parameters=count_parameters(model),
+                batches=self._batches,
                 epochs=self._config.epochs,
             )
         )
 
-    def taken_up(self, device: DeviceInfo) -> None:
-        self._report.event(
-            TakenUp(
-                seconds=self._seconds(),
-                at=_now(),
-                epoch=self._epoch,
-                iteration=self.iteration,
-                device=device,
-                versions=versions(),
-            )
-        )
+    def epochs(self) -> Iterator[int]:
+        """The epochs that remain, from 1; none after a stop."""
+        for epoch in range(self._epoch, self._config.epochs + 1):
+            self._epoch = epoch
+            self._checkpoints.epoch_begins()
+            if not self.goes_on():
+                return
+            if self.batch == 0:
+                self._report.event(EpochStarted(seconds=self._clock.seconds(), epoch=self._epoch))
+            yield epoch
+            self.batch = 0
 
-    def epoch_started(self, epoch: int) -> None:
-        self._epoch = epoch
-        self._report.event(EpochStarted(seconds=self._seconds(), epoch=epoch))
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Count the time of an epoch's training, and keep a checkpoint at its end."""
+        with self._clock.counting("training"):
+            yield
+        self._keep()
 
-    def goes_on(self, keep: Callable[[], None]) -> bool:
-        """`keep` the run's state every 30 seconds and before a pause, and wait while it is paused; False once a stop
-        was asked for."""
-        paused = self._control.paused
-        if paused or self._seconds() - self._kept_at >= KEPT_EVERY:
-            keep()
-            self._kept_at = self._seconds()
-        if paused:
-            self._wait_while_paused()
-        self._tell_stops()
-        return not self.stopping
-
-    def evaluation_goes_on(self) -> bool:
-        """Wait while the run is paused; False once a second stop was asked for: the first still wants results."""
-        self._wait_while_paused()
-        self._tell_stops()
-        return self._control.stops < 2
-
-    def _tell_stops(self) -> None:
-        """Tell a new stop in an event, so that each watcher knows that it was taken."""
-        stops = self._control.stops
-        if stops > self._told_stops:
-            self._told_stops = stops
-            self._report.event(Stopping(seconds=self._seconds(), iteration=self.iteration, evaluates=stops < 2))
-
-    def _wait_while_paused(self) -> None:
-        if not self._control.paused:
-            return
-        began = self._seconds()
-        self._report.event(Paused(seconds=began, iteration=self.iteration))
-        self._control.wait_while_paused()
-        self._report.event(Resumed(seconds=self._seconds(), iteration=self.iteration))
-        self._paused_seconds += self._seconds() - began
-
-    def batches_done(self, epoch: int, batch: int, losses: NDArray[np.float32]) -> None:
-        """The batches of `epoch` up to number `batch` (from 1) are done, and these are the losses of the last ones."""
+    def trained(self, losses: NDArray[np.float32]) -> None:
+        """Report the losses of the next batches. Raises `TrainingError` if one of them is not finite."""
         diverged = np.flatnonzero(~np.isfinite(losses))
         if len(diverged):
-            batch -= len(losses) - int(diverged[0]) - 1
             losses = losses[: diverged[0] + 1]
-        first = batch - len(losses) + 1
-        self.iteration += len(losses)
+        before = self.batch
+        self.batch += len(losses)
+        self._iteration += len(losses)
         self._report.losses(losses)
-        for told in range(-(-first // LINE_EVERY) * LINE_EVERY, batch + 1 - bool(len(diverged)), LINE_EVERY):
+        for batch in range(before + LINE_EVERY - before % LINE_EVERY, self.batch + 1 - bool(len(diverged)), LINE_EVERY):
             self._report.event(
                 BatchDone(
-                    seconds=self._seconds(),
-                    epoch=epoch,
+                    seconds=self._clock.seconds(),
+                    epoch=self._epoch,
                     epochs=self._config.epochs,
-                    batch=told,
-                    batches=self.batches,
-                    loss=float(losses[told - first]),
+                    batch=batch,
+                    batches=self._batches,
+                    loss=float(losses[batch - before - 1]),
                 )
             )
         if len(diverged):
             raise TrainingError(
-                f"The loss became {losses[-1]} at iteration {self.iteration:,} (epoch {epoch}, batch {batch:,}):"
-                f" training diverged. Try a smaller learning rate than {self._config.learning_rate:g}."
+                f"The loss became {losses[-1]} at iteration {self._iteration:,} (epoch {self._epoch},"
+                f" batch {self.batch:,}): training diverged."
+                f" Try a smaller learning rate than {self._config.learning_rate:g}."
             )
 
-    def notice(self, text: str) -> None:
-        """Something that a person should know and that does not end the run."""
-        self._report.event(Notice(seconds=self._seconds(), text=text))
+    def goes_on(self) -> bool:
+        """Keep a checkpoint every 30 seconds and before a pause, and wait while the run is paused. False after a
+        stop."""
+        if self._gate.paused or self._checkpoints.due:
+            self._keep()
+        return self._gate.lets_train(self._iteration)
 
     @property
-    def train_seconds(self) -> float:
-        """Time spent in training steps so far, without pauses and evaluations."""
-        since = self._training_since
-        return self._train_seconds + (0.0 if since is None else self._working_seconds() - since)
+    def stopping(self) -> bool:
+        """Whether the training ends here. Evaluation and saving still follow."""
+        return self._gate.stopping
 
     @contextmanager
-    def training(self) -> Iterator[None]:
-        self._training_since = self._working_seconds()
-        try:
-            yield
-        finally:
-            self._train_seconds, self._training_since = self.train_seconds, None
-
-    @contextmanager
-    def evaluating(self, images: int) -> Iterator[Callable[[NDArray[np.int64], NDArray[np.int64]], None]]:
-        began = self._working_seconds()
-        epoch, iteration = self._epoch, self.iteration
-        self._report.event(EvaluationStarted(seconds=self._seconds(), epoch=epoch, iteration=iteration, images=images))
-
-        def evaluated(labels: NDArray[np.int64], predictions: NDArray[np.int64]) -> None:
-            self._report.event(
-                Evaluated(
-                    seconds=self._seconds(),
-                    duration=self._working_seconds() - began,
-                    epoch=epoch,
-                    iteration=iteration,
-                    matrix=confusion_matrix(labels, predictions, len(self._images.classes)),
-                )
+    def evaluating(self) -> Iterator[None]:
+        """Report the start of an evaluation, and count its time."""
+        self._report.event(
+            EvaluationStarted(
+                seconds=self._clock.seconds(),
+                epoch=self._epoch,
+                iteration=self._iteration,
+                images=len(self._images.test),
             )
+        )
+        with self._clock.counting("evaluation"):
+            yield
 
-        try:
-            yield evaluated
-        finally:
-            self.evaluation_seconds += self._working_seconds() - began
+    def evaluation_goes_on(self) -> bool:
+        """Wait while the run is paused. False after a second stop."""
+        return self._gate.lets_evaluate(self._iteration)
 
-    def _working_seconds(self) -> float:
-        return self._seconds() - self._paused_seconds
+    def evaluated(self, predictions: NDArray[np.int64] | None) -> None:
+        """Report what the evaluation found: the class index of each test image; None if it was left out."""
+        self._evaluated_at, self._has_results = self._iteration, predictions is not None
+        if predictions is None:
+            return
+        self._report.event(
+            Evaluated(
+                seconds=self._clock.seconds(),
+                duration=self._clock.lap,
+                epoch=self._epoch,
+                iteration=self._iteration,
+                matrix=confusion_matrix(self._images.test.labels, predictions, len(self._images.classes)),
+            )
+        )
 
-    def finished(self, *, evaluated: bool) -> None:
-        complete = evaluated and self.iteration == self.batches * self._config.epochs
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether the network as it is now was evaluated."""
+        return self._evaluated_at == self._iteration
+
+    def notice(self, text: str) -> None:
+        """Report something that a person should know and that does not end the run."""
+        self._report.event(Notice(seconds=self._clock.seconds(), text=text))
+
+    def finished(self) -> None:
+        complete = self._has_results and self._iteration == self._batches * self._config.epochs
         self._report.event(
             Finished(
-                seconds=self._seconds(),
-                status="completed" if complete else "interrupted" if self._control.leaving else "stopped",
-                iterations=self.iteration,
-                train_seconds=self.train_seconds,
-                evaluation_seconds=self.evaluation_seconds,
+                seconds=self._clock.seconds(),
+                status="completed" if complete else "interrupted" if self._gate.leaving else "stopped",
+                iterations=self._iteration,
+                train_seconds=self._clock.spent("training"),
+                evaluation_seconds=self._clock.spent("evaluation"),
             )
         )
 
     def failed(self, failure: TrainingError) -> None:
         self._report.event(
             Failed(
-                seconds=self._seconds(),
+                seconds=self._clock.seconds(),
                 reason=failure.message,
-                iterations=self.iteration,
-                train_seconds=self.train_seconds,
-                evaluation_seconds=self.evaluation_seconds,
+                iterations=self._iteration,
+                train_seconds=self._clock.spent("training"),
+                evaluation_seconds=self._clock.spent("evaluation"),
             )
         )
+
+    def _keep(self) -> None:
+        self._checkpoints.keep(Position(self._epoch, self.batch, self._iteration))
 
 
 def _now() -> str:

@@ -14,7 +14,7 @@ from engine.record.log import RunLog
 from engine.record.losses import Losses
 from engine.record.pace import Pace
 from engine.record.record import RunRecord
-from engine.training.loop import train
+from engine.training.trainer import train
 from tests.engine.test_training import QUICK
 from tests.images import made_up_images
 

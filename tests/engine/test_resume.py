@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +18,11 @@ from engine import data
 from engine.config import TrainingConfig
 from engine.control import Leave, Pause, Resume, Stop
 from engine.errors import RunFolderError
+from engine.recipe.recipe import Recipe
 from engine.record.events import TakenUp
 from engine.runs.local import Run
 from engine.storage import folder as rundir
+from engine.training import loop
 from tests.images import made_up_images
 
 BATCHES = 5
@@ -180,6 +184,43 @@ def test_checkpoint_whose_losses_are_gone_is_passed_over(config: TrainingConfig)
     with (left.folder / "losses.f32").open("r+b") as losses:
         losses.truncate(4 * 7)
     assert_same_run(ended(Run.taking_up(left.folder)), straight)
+
+
+def test_changed_learning_rate_survives(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose learning rate was changed goes on with the changed one, bit for bit."""
+    recipes: list[Recipe] = []
+
+    def remembered(*constants: Any, **options: Any) -> Recipe:
+        recipes.append(Recipe(*constants, **options))
+        return recipes[-1]
+
+    def change() -> None:
+        recipes[-1].optimizer.learning_rate = 0.01 / 3
+
+    monkeypatch.setattr(loop, "Recipe", remembered)
+    straight, unchanged = Run(config.replaced(name="straight")), ended(Run(config.replaced(name="unchanged")))
+    at(straight, 3, change)
+    ended(straight)
+    run = Run(config)
+    at(run, 3, change)
+    assert_same_run(ended(Run.taking_up(left_after(run, 8).folder)), straight)
+    assert not np.array_equal(straight.record().losses, unchanged.record().losses)
+
+
+def test_checkpoint_without_a_learning_rate(config: TrainingConfig) -> None:
+    """A checkpoint of the version before, which did not hold the learning rate, still serves."""
+    straight = ended(Run(config.replaced(name="straight")))
+    left = left_after(Run(config), 8)
+    checkpoint = left.folder / "checkpoints" / "iteration-000000000008"
+    state, manifest = (json.loads((checkpoint / name).read_text()) for name in ("state.json", "manifest.json"))
+    del state["learning_rate"]
+    content = json.dumps(state).encode()
+    manifest["files"]["state.json"] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (checkpoint / "state.json").write_bytes(content)
+    (checkpoint / "manifest.json").write_text(json.dumps(manifest))
+    again = ended(Run.taking_up(left.folder))
+    assert_same_run(again, straight)
+    assert [event.iteration for event in again.log.events if isinstance(event, TakenUp)] == [8]
 
 
 def test_pause_keeps_a_checkpoint(config: TrainingConfig) -> None:

@@ -1,49 +1,94 @@
-"""Training steps, one at a time and replayed: one contract."""
+"""Training steps, eager and recorded: one contract."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
 
-from engine import models
-from engine.recipe.adam import Adam, flatten
-from engine.record.events import Notice
-from engine.record.log import RunLog
-from engine.training.loop import shuffled
+from engine import models, registry
+from engine.recipe import optimizers
+from engine.recipe.flat import flatten
+from engine.recipe.optimizers import Optimizer
+from engine.recipe.recipe import Recipe
+from engine.training.loop import train_on_batch
+from engine.training.order import shuffled
 from engine.training.resident import ResidentImages
-from engine.training.steps.eager import EagerSteps, Steps
+from engine.training.steps import choose
+from engine.training.steps.choose import Steps, steps_on
+from engine.training.steps.eager import EagerSteps
 from engine.training.steps.graphed import GraphedSteps
+from engine.training.trial import undone
 from tests.images import made_up_images
 
 CPU = torch.device("cpu")
 LEARNING_RATE = 0.001
 
+Made = tuple[Steps, Optimizer]
 
-def recorded(run: Callable[[], None]) -> Callable[[], None]:
-    """Stands in for a GPU's recording: to replay is to run again."""
+
+class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Stands in for a CUDA graph: notes each operation with its tensors, and repeats exactly that.
+
+    As on a GPU, a number that Python computed is repeated as it was.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._done: list[tuple[Any, Any, Any, Any]] = []
+
+    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = operation(*args, **(kwargs or {}))
+        self._done.append((operation, args, kwargs or {}, result))
+        return result
+
+    def replay(self) -> None:
+        anew: dict[int, Any] = {}
+        with torch.no_grad():
+            for operation, args, kwargs, result in self._done:
+                args, kwargs = tree_map(lambda leaf: anew.get(id(leaf), leaf), (args, kwargs))
+                repeated = operation(*args, **kwargs)
+                for before, now in zip(tree_leaves(result), tree_leaves(repeated), strict=True):
+                    if isinstance(before, Tensor):
+                        anew[id(before)] = now
+
+
+def again(run: Callable[[], None]) -> Callable[[], None]:
+    """The simplest record of something to do: to replay is to run it again."""
     return run
 
 
-def eager(model: nn.Module, images: ResidentImages, batch_size: int, precision: str = "float32") -> Steps:
-    return EagerSteps(model, images, batch_size, LEARNING_RATE, precision)
+def eager(model: nn.Module, images: ResidentImages, batch_size: int, precision: str = "float32") -> Made:
+    recipe = Recipe(model, LEARNING_RATE)
+    return EagerSteps(partial(train_on_batch, model, recipe, precision), images, batch_size), recipe.optimizer
 
 
-def graphed(model: nn.Module, images: ResidentImages, batch_size: int, precision: str = "float32") -> Steps:
-    return GraphedSteps(model, images, batch_size, LEARNING_RATE, precision, record=recorded)
+def graphed(
+    model: nn.Module,
+    images: ResidentImages,
+    batch_size: int,
+    precision: str = "float32",
+    record: Callable[[Callable[[], None]], Callable[[], object]] | None = again,
+) -> Made:
+    recipe = Recipe(model, LEARNING_RATE, recordable=True)
+    step = partial(train_on_batch, model, recipe, precision)
+    return GraphedSteps(step, images, batch_size, model, recipe.optimizer, record), recipe.optimizer
 
 
-def replayed_on_a_gpu(model: nn.Module, images: ResidentImages, batch_size: int, precision: str = "float32") -> Steps:
-    gpu = torch.device("cuda")
-    held = ResidentImages(made_up_images(len(images), 10).train, gpu)
-    return GraphedSteps(model.to(gpu), held, batch_size, LEARNING_RATE, precision)
+def replayed_on_a_gpu(model: nn.Module, images: ResidentImages, batch_size: int, precision: str = "float32") -> Made:
+    held = ResidentImages(made_up_images(len(images), 10).train, torch.device("cuda"))
+    return graphed(model.to("cuda"), held, batch_size, precision, record=None)
 
 
-Make = Callable[..., Steps]
+Make = Callable[..., Made]
 both = pytest.mark.parametrize("make", [eager, graphed, *([replayed_on_a_gpu] if torch.cuda.is_available() else [])])
 
 
@@ -56,19 +101,22 @@ def built(name: str = "cnn") -> nn.Module:
     return models.build(name, 10).train()
 
 
-def epoch(steps: Steps, order: torch.Tensor, done: int = 0) -> NDArray[np.float32]:
-    steps.begin(order, done)
-    losses = []
-    while steps.left:
-        losses.append(steps.advance())
-    return np.concatenate(losses)
+def epoch(steps: Steps, order: Tensor, done: int = 0) -> NDArray[np.float32]:
+    return np.concatenate(list(steps.epoch(order, done)))
 
 
-def plain_losses(model: nn.Module, images: ResidentImages, batch_size: int, orders: list[torch.Tensor]) -> list[float]:
-    """What torch's own Adam makes of the same batches."""
+def plain_losses(
+    model: nn.Module,
+    images: ResidentImages,
+    batch_size: int,
+    orders: list[Tensor],
+    rates: tuple[float, ...] = (LEARNING_RATE,),
+) -> list[float]:
+    """What torch's own Adam makes of the same batches, with the last of `rates` from its epoch on."""
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     losses = []
-    for order in orders:
+    for number, order in enumerate(orders):
+        optimizer.param_groups[0]["lr"] = rates[min(number, len(rates) - 1)]
         for indices in torch.split(order, batch_size):
             inputs, labels = images.batch(indices)
             optimizer.zero_grad()
@@ -80,11 +128,10 @@ def plain_losses(model: nn.Module, images: ResidentImages, batch_size: int, orde
 
 
 @both
-@pytest.mark.parametrize(("images", "batch_size"), [(100, 32), (96, 32), (7, 1), (40, 40), (40, 64), (5000, 4999)])
+@pytest.mark.parametrize(("images", "batch_size"), [(100, 32), (96, 32), (7, 1), (40, 40), (40, 64), (300, 299)])
 def test_every_batch_of_an_epoch_once(make: Make, images: int, batch_size: int) -> None:
     """Each epoch gives one finite loss a batch, the shorter last one included, whatever the batch size."""
-    steps = make(built(), resident(images), batch_size)
-    assert steps.left == 0
+    steps, _ = make(built(), resident(images), batch_size)
     for _ in range(2):
         losses = epoch(steps, torch.randperm(images))
         assert losses.shape == (-(-images // batch_size),)
@@ -100,14 +147,14 @@ def test_the_same_losses_as_plain_torch(make: Make, name: str) -> None:
     torch.manual_seed(1)
     orders = [shuffled(300) for _ in range(2)]
     expected = plain_losses(built(name), images, 64, orders)
-    steps = make(built(name), images, 64)
+    steps, _ = make(built(name), images, 64)
     np.testing.assert_allclose(np.concatenate([epoch(steps, order) for order in orders]), expected, atol=0.02)
 
 
 @both
 def test_losses_told_stay_as_they_were_told(make: Make) -> None:
     """What was told of one epoch does not change while the next one runs."""
-    steps = make(built(), resident(100), 32)
+    steps, _ = make(built(), resident(100), 32)
     first = epoch(steps, torch.arange(100))
     kept = first.copy()
     epoch(steps, torch.arange(100))
@@ -121,16 +168,16 @@ def test_going_on_within_an_epoch(make: Make) -> None:
     torch.manual_seed(2)
     order = shuffled(200)
     straight_model = built()
-    straight = make(straight_model, images, 32)
+    straight, straight_optimizer = make(straight_model, images, 32)
     epoch(straight, order)
-    epoch(straight, order, done=5)  # a state in the middle of things
+    epoch(straight, order, done=5)  # a state in the middle of an epoch
     weights = {name: tensor.clone() for name, tensor in straight_model.state_dict().items()}
-    state = {name: tensor.clone() for name, tensor in straight.optimizer_state().items()}
+    state = {name: tensor.clone() for name, tensor in straight_optimizer.state().items()}
 
     model = built()
-    steps = make(model, images, 32)
+    steps, optimizer = make(model, images, 32)
     model.load_state_dict(weights)
-    steps.restore_optimizer(state)
+    optimizer.restore(state)
     np.testing.assert_array_equal(epoch(steps, order, done=3), epoch(straight, order, done=3))
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), straight_model.parameters(), strict=True))
 
@@ -142,28 +189,93 @@ def test_making_steps_changes_nothing(make: Make, name: str) -> None:
     model = built(name)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     random_state = torch.get_rng_state()
-    steps = make(model, resident(50), 32)
+    _, optimizer = make(model, resident(50), 32)
     assert all(torch.equal(tensor.cpu(), before[name]) for name, tensor in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), random_state)
-    assert all(not tensor.any() for tensor in steps.optimizer_state().values())
+    assert all(not tensor.any() for tensor in optimizer.state().values())
 
 
 @both
 def test_bfloat16_is_another_run(make: Make) -> None:
     """bfloat16 changes the losses a little, which is why it is off unless asked for."""
     images, order = resident(200), torch.arange(200)
-    whole, rounded = (epoch(make(built(), images, 32, precision), order) for precision in ("float32", "bfloat16"))
+    whole, rounded = (epoch(make(built(), images, 32, precision)[0], order) for precision in ("float32", "bfloat16"))
     assert not np.array_equal(whole, rounded)
     np.testing.assert_allclose(whole, rounded, atol=0.1)
 
 
-def test_adam_is_torchs_bit_for_bit() -> None:
+@both
+def test_learning_rate_changes_between_iterations(make: Make) -> None:
+    """A new learning rate counts from the next iteration on, and the steps before it are untouched."""
+    images, order = resident(96), torch.arange(96)
+    steps, optimizer = make(built(), images, 32)
+    losses = [epoch(steps, order)]
+    optimizer.learning_rate = 0.004
+    losses += [epoch(steps, order), epoch(steps, order)]
+    expected = plain_losses(built(), images, 32, [order] * 3, rates=(LEARNING_RATE, 0.004))
+    np.testing.assert_allclose(np.concatenate(losses), expected, atol=1e-4)
+    unchanged = plain_losses(built(), images, 32, [order] * 3)
+    assert np.abs(np.subtract(expected, unchanged)).max() > 0.01
+
+
+def test_recorded_steps_read_the_learning_rate() -> None:
+    """A recorded step repeats operations on the same tensors, so its learning rate must not be a number in Python."""
+    images, order = resident(70), torch.arange(70)
+
+    def losses(recorded: bool) -> NDArray[np.float32]:
+        model = built("batchnorm")
+        recipe = Recipe(model, LEARNING_RATE, recordable=True)
+
+        def record(run: Callable[[], None]) -> Callable[[], None]:
+            recording = Recording()
+            with undone(model, recipe.optimizer), recording:
+                run()
+            return recording.replay
+
+        step = partial(train_on_batch, model, recipe, "float32")
+        steps = GraphedSteps(step, images, 32, model, recipe.optimizer, record if recorded else again)
+        told = [epoch(steps, order)]
+        recipe.optimizer.learning_rate = 0.0123
+        return np.concatenate([*told, epoch(steps, order), epoch(steps, order)])
+
+    np.testing.assert_array_equal(losses(recorded=True), losses(recorded=False))
+
+
+@pytest.mark.parametrize("name", registry.names("recipe/optimizers", first="adam"))
+@pytest.mark.parametrize("recordable", [False, True])
+def test_every_optimizer_keeps_the_contract(name: str, recordable: bool) -> None:
+    """Each optimizer goes on bit for bit from its saved state, with whatever learning rate it had."""
+    results = []
+    for interrupted in (False, True):
+        torch.manual_seed(2)
+        flat = flatten(nn.Linear(7, 5).parameters())
+        optimizer = optimizers.build(name, flat, 0.1 / 3, recordable=recordable)
+        for number in range(6):
+            if number == 3:
+                optimizer.learning_rate = 0.01 / 7
+            if number == 4 and interrupted:
+                state = {name: tensor.clone() for name, tensor in optimizer.state().items()}
+                rate = optimizer.learning_rate
+                optimizer = optimizers.build(name, flat, 0.5, recordable=recordable)
+                optimizer.restore(state)
+                optimizer.learning_rate = rate
+            optimizer.zero_grad()
+            assert flat[0].grad is not None
+            flat[0].grad += torch.sin(flat[0].data * (number + 1))
+            optimizer.step()
+        results.append(flat[0].data)
+    assert torch.equal(*results)
+
+
+@pytest.mark.parametrize("rates", [(LEARNING_RATE,), (LEARNING_RATE, 0.1 / 3)])
+def test_adam_is_torchs_bit_for_bit(rates: tuple[float, ...]) -> None:
     """The optimizer that works on all parameters at once moves them exactly where torch's own would."""
     ours, torchs = built("residual"), built("residual")
-    optimizer = Adam(flatten(ours), LEARNING_RATE)
+    optimizer = Recipe(ours, LEARNING_RATE).optimizer
     reference = torch.optim.Adam(torchs.parameters(), lr=LEARNING_RATE)
     generator = torch.Generator().manual_seed(0)
     for step in range(30):
+        optimizer.learning_rate = reference.param_groups[0]["lr"] = rates[step % len(rates)]
         optimizer.zero_grad()
         reference.zero_grad()
         for parameter, other in zip(ours.parameters(), torchs.parameters(), strict=True):
@@ -179,7 +291,7 @@ def test_adam_is_torchs_bit_for_bit() -> None:
 def test_flattening_keeps_a_network() -> None:
     """A network whose parameters lie in one tensor has the same values, and its gradients land in one tensor too."""
     model, other = built("deeper"), built("deeper")
-    flat = flatten(model)
+    (flat,) = flatten(model.parameters())
     assert flat.shape == (sum(p.numel() for p in other.parameters()),)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
     model(torch.ones(2, 3, 32, 32)).sum().backward()
@@ -189,23 +301,32 @@ def test_flattening_keeps_a_network() -> None:
     assert flat.grad.any()
 
 
+def test_frozen_and_mixed_parameters() -> None:
+    """Frozen parameters never move, and parameters of another dtype are trained beside the others."""
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2, dtype=torch.float64), nn.Linear(5, 6))
+    model[2].requires_grad_(False)
+    before = [parameter.clone() for parameter in model.parameters()]
+    optimizer = Recipe(model, LEARNING_RATE).optimizer
+    model[1](model[0](torch.ones(1, 3)).double()).sum().backward()
+    optimizer.step()
+    changed = [not torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True)]
+    assert changed == [True] * 4 + [False] * 2
+    assert [name for name, tensor in optimizer.state().items() if tensor.dtype == torch.float64] == [
+        *("exp_avg.1", "exp_avg_sq.1")
+    ]
+
+
 def test_recording_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a GPU cannot record the steps, training goes on without, and the record says so."""
-    from engine.config import TrainingConfig
-    from engine.control import Control
-    from engine.training import loop as training
-    from engine.training.reporter import Course
+    """If a GPU cannot record the steps, training goes on without, and the record says so."""
 
     def refuse(*constants: object) -> Steps:
         raise RuntimeError("CUDA error: operation not permitted\n when stream is capturing")
 
-    monkeypatch.setattr(training, "GraphedSteps", refuse)
-    log, images = RunLog(), made_up_images(50, 10)
-    course = Course(TrainingConfig(), images, log, Control(), lambda: 0.0)
-    held = resident(50)
+    monkeypatch.setattr(choose, "GraphedSteps", refuse)
+    held, model, notices = resident(50), built(), list[str]()
     held.device = torch.device("cuda")  # as far as the choice can see
-    monkeypatch.setattr(training, "EagerSteps", lambda *constants: constants)
-    assert training.make_steps(TrainingConfig(), built(), held, course)
-    (notice,) = log.events
-    assert isinstance(notice, Notice)
-    assert "slower: CUDA error: operation not permitted when stream is capturing" in notice.text
+    recipe = Recipe(model, LEARNING_RATE)
+    step = partial(train_on_batch, model, recipe, "float32")
+    assert isinstance(steps_on(held, step, model, recipe.optimizer, 32, notices.append), EagerSteps)
+    (notice,) = notices
+    assert "slower: CUDA error: operation not permitted when stream is capturing" in notice

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 from engine import models
 from engine.hardware.processors import most_threads
+from engine.recipe.recipe import Recipe
+from engine.training.loop import train_on_batch
 from engine.training.threads import fastest, set_threads
 
 
@@ -33,15 +37,21 @@ def test_fastest_count_is_taken(costs: dict[int, float], best: int) -> None:
     assert fastest(tuple(costs), step, lambda: now) == best
 
 
+def set_for(model: nn.Module, threads: int) -> Recipe:
+    recipe = Recipe(model, 0.001)
+    set_threads(threads, partial(train_on_batch, model, recipe, "float32"), model, recipe.optimizer, batch_size=16)
+    return recipe
+
+
 def test_measuring_changes_nothing_else() -> None:
-    """Weights, their gradients and the random numbers are the same after measuring as before."""
+    """Weights, running means, the optimizer and the random numbers are the same after measuring as before."""
     model = models.build("batchnorm", 10)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     random_state = torch.get_rng_state()
-    set_threads(0, model, batch_size=16)
+    recipe = set_for(model, 0)
     assert 1 <= torch.get_num_threads() <= most_threads()
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not any(tensor.any() for tensor in recipe.optimizer.state().values())
     assert torch.equal(torch.get_rng_state(), random_state)
 
 
@@ -52,5 +62,5 @@ def test_omp_num_threads_is_the_upper_bound(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
         assert most_threads() == (expected or 3)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    set_threads(8, models.build("cnn", 10), batch_size=16)
+    set_for(models.build("cnn", 10), 8)
     assert torch.get_num_threads() == 1

@@ -31,7 +31,10 @@ from engine.record.events import (
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
 from engine.storage.checkpoint import Snapshot
-from engine.training.loop import EVALUATION_BATCH, check_shape, shuffled, train
+from engine.training import predict
+from engine.training.order import shuffled
+from engine.training.shape import check_shape
+from engine.training.trainer import train
 from tests.images import made_up_images
 
 
@@ -159,7 +162,7 @@ def test_stop_in_evaluation_keeps_its_result() -> None:
     """A stop while the test images are evaluated lets that evaluation finish, since it is the run's result."""
     control = Control()
     log = Told(lambda said: control.ask(Stop()) if isinstance(said, EvaluationStarted) else None)
-    train(QUICK, made_up_images(64, 3 * EVALUATION_BATCH), log, control)
+    train(QUICK, made_up_images(64, 3 * predict.BATCH), log, control)
     record = recorded(log)
     assert record.status == "stopped"
     assert len(record.losses) == 2
@@ -175,7 +178,7 @@ def test_second_stop_leaves_out_the_evaluation() -> None:
             control.ask(Stop())
 
     log = Told(stop_twice)
-    trained = train(QUICK, made_up_images(64, 3 * EVALUATION_BATCH), log, control)
+    trained = train(QUICK, made_up_images(64, 3 * predict.BATCH), log, control)
     assert trained.predictions is None
     assert recorded(log).status == "stopped"
     assert not recorded(log).evaluations
@@ -218,7 +221,7 @@ def test_checkpoints_every_thirty_seconds() -> None:
         kept.append((snapshot.position.epoch, snapshot.position.batch, snapshot.position.iteration))
 
     train(QUICK, made_up_images(200, 40), Told(act), Control(), save=save, seconds=lambda: now)
-    assert kept == [(1, 0, 0), (1, 3, 3), (1, 6, 6), (1, 7, 7), (2, 2, 9), (2, 5, 12), (2, 7, 14)]
+    assert kept == [(1, 0, 0), (1, 3, 3), (1, 6, 6), (1, 7, 7), (2, 3, 10), (2, 6, 13), (2, 7, 14)]
 
 
 def test_pause_in_evaluation() -> None:
@@ -333,7 +336,7 @@ def test_every_network_passes_the_shape_check(name: str, classes: int) -> None:
 
 def test_shape_check_refuses_a_wrong_network() -> None:
     """A network with too few outputs is refused before any training."""
-    with pytest.raises(TrainingError, match=r"\(64, 9\), not \(64, 10\)"):
+    with pytest.raises(TrainingError, match=r"\(64, 9\) instead of \(64, 10\)"):
         check_shape(models.build("cnn", 9), 10)
 
 

@@ -1,1 +1,1 @@
-"""The body of the training loop, one operation at a time or recorded as a CUDA graph."""
+"""Training steps: sent to the device one by one, or recorded and replayed."""

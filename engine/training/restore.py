@@ -1,0 +1,66 @@
+"""The state of a training between two iterations: taken for a checkpoint, and put back."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from engine.hardware import device as devices
+from engine.recipe.optimizers import Optimizer
+from engine.storage.checkpoint import Checkpoint, Position, Save, Snapshot
+from engine.training.clock import Clock
+
+KEPT_EVERY = 30.0
+"""Seconds between two checkpoints: as much work as a crash can lose."""
+
+
+class Checkpoints:
+    """Takes the state of a run and hands it to `save`. Without `save` nothing is kept."""
+
+    def __init__(
+        self, save: Save | None, clock: Clock, model: nn.Module, optimizer: Optimizer, device: torch.device
+    ) -> None:
+        self._save, self._clock = save, clock
+        self._model, self._optimizer, self._device = model, optimizer, devices.describe(device)
+        self._kept_at = -math.inf
+        self._random = torch.get_rng_state()
+
+    @property
+    def due(self) -> bool:
+        return self._clock.seconds() - self._kept_at >= KEPT_EVERY
+
+    def epoch_begins(self) -> None:
+        """Note the random generator's state. The epoch draws from it only once, at its start, to shuffle."""
+        self._random = torch.get_rng_state()
+
+    def keep(self, position: Position) -> None:
+        if self._save is None:
+            return
+        self._save(
+            Snapshot(
+                position=position,
+                model=self._model.state_dict(),
+                optimizer=self._optimizer.state(),
+                learning_rate=self._optimizer.learning_rate,
+                random=self._random,
+                device=self._device,
+                train_seconds=self._clock.spent("training"),
+                evaluation_seconds=self._clock.spent("evaluation"),
+            )
+        )
+        self._kept_at = self._clock.seconds()
+
+
+def restore(start: Checkpoint, model: nn.Module, optimizer: Optimizer) -> None:
+    """Put back weights, optimizer, learning rate and random generator as they were when `start` was taken.
+
+    Raises `RunFolderError` if the checkpoint does not fit the network.
+    """
+    model.load_state_dict(start.model(model.state_dict()))
+    like = optimizer.state()
+    optimizer.restore(start.optimizer(like))
+    if start.state.learning_rate is not None:
+        optimizer.learning_rate = start.state.learning_rate
+    torch.set_rng_state(start.random(like))

@@ -1,0 +1,46 @@
+"""Which kind of steps a device gets, and what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from engine.recipe.optimizers import Optimizer
+from engine.text import clean
+from engine.training.resident import ResidentImages
+from engine.training.steps.eager import EagerSteps
+from engine.training.steps.graphed import GraphedSteps
+
+
+class Steps(Protocol):
+    def epoch(self, order: Tensor, done: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Train on the images in `order` (n,) int64, batch by batch; the first `done` batches are left out.
+
+        Yields the losses of the next batch, or of a few that run faster together, float32, when the device has
+        finished them. The last batch may be smaller.
+        """
+
+
+def steps_on(
+    images: ResidentImages,
+    step: Callable[[Tensor, Tensor], Tensor],
+    model: nn.Module,
+    optimizer: Optimizer,
+    batch_size: int,
+    notice: Callable[[str], None],
+) -> Steps:
+    """Return recorded steps on a CUDA GPU, eager steps elsewhere or, after a `notice`, if recording fails.
+
+    `step` trains on a batch (inputs, labels) and returns its loss.
+    """
+    if images.device.type == "cuda":
+        try:
+            return GraphedSteps(step, images, batch_size, model, optimizer)
+        except RuntimeError as error:
+            reason = clean(" ".join(str(error).split())[:200])
+            notice(f"This training cannot be recorded as a CUDA graph, so it is slower: {reason}")
+    return EagerSteps(step, images, batch_size)

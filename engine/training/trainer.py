@@ -1,0 +1,42 @@
+"""One training from its constants and images: the loop with everything around it."""
+
+from __future__ import annotations
+
+from engine.config import TrainingConfig
+from engine.control import Control
+from engine.data.imageset import ImageSet
+from engine.hardware.memory import keep_freed_memory
+from engine.hardware.precision import matrix_products_in
+from engine.record.events import Report
+from engine.storage.checkpoint import Checkpoint, Save
+from engine.training import loop
+from engine.training.clock import Clock, Seconds, stopwatch
+from engine.training.failures import reported
+from engine.training.loop import Trained
+from engine.training.reporter import Reporter
+
+
+def train(
+    config: TrainingConfig,
+    images: ImageSet,
+    report: Report,
+    control: Control,
+    *,
+    save: Save | None = None,
+    seconds: Seconds | None = None,
+    start: Checkpoint | None = None,
+) -> Trained:
+    """Train the network that `config` names on `images`, and report everything that happens to `report`.
+
+    `save` is called with the state of the run at the start, every 30 seconds, before a pause and after each epoch.
+    `seconds` returns the time since the run began. With `start` an interrupted run goes on from that checkpoint, and
+    its numbers are those of a run that was never interrupted.
+
+    Raises `ConstantError` before anything is reported if the device is not there. Raises `TrainingError`, after
+    reporting `Failed`, if the training cannot go on.
+    """
+    keep_freed_memory()
+    clock = Clock(seconds or stopwatch(), start.state if start else None)
+    run = Reporter(config, images, report, control, clock, save=save, start=start)
+    with reported(run, config), matrix_products_in(config.precision):
+        return loop.train(config, images, run)
