@@ -23,6 +23,8 @@ class Check:
     """False where the run could not start."""
     lines: tuple[str, ...]
     """What was found, for a person, cleaned; the first line is the answer, the others are details."""
+    constants: tuple[str, ...] = ()
+    """The constants that have to change, by name; the reasons are in `Preflight.problems`, so `lines` is empty."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def preflight(config: TrainingConfig) -> Preflight:
         except EngineError as error:
             if isinstance(error, ConstantError):
                 problems.update(error.problems)
-                checks.append(Check(subject, False, tuple(error.problems.values())))
+                checks.append(Check(subject, False, (), tuple(error.problems)))
             else:
                 checks.append(Check(subject, False, (error.message,)))
 

@@ -32,7 +32,7 @@ from tui.dialogs.choice import coming_back, images_missing, leaving, unfinished
 from tui.dialogs.export_to import ExportTo
 from tui.dialogs.help import HelpScreen
 from tui.look.theme import DARK, LIGHT
-from tui.screens.messages import Export
+from tui.screens.messages import Export, StartInBackground, StartRun
 from tui.screens.setup import SetupScreen
 from tui.terminal.deadline import Deadline
 from tui.terminal.driver import SteadyDriver
@@ -167,7 +167,7 @@ class CifarApp(SteadyApp):
 
         self._start(lambda: Run.taking_up(folder))
 
-    def on_setup_screen_start_in_background(self, message: SetupScreen.StartInBackground) -> None:
+    def on_start_in_background(self, message: StartInBackground) -> None:
         """Start a run of the config in `message` as a process of its own, and watch it."""
         from engine.runs import background
 
@@ -183,7 +183,7 @@ class CifarApp(SteadyApp):
 
     # From the form to the results
 
-    def on_setup_screen_start_run(self, message: SetupScreen.StartRun) -> None:
+    def on_start_run(self, message: StartRun) -> None:
         self.start_run(message.config)
 
     def start_run(self, config: TrainingConfig) -> None:

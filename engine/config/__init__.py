@@ -7,7 +7,18 @@ before either is loaded.
 from __future__ import annotations
 
 from engine.config.constant import Constant, shown
-from engine.config.presets import PRESETS
+from engine.config.presets import PRESETS, Preset, preset_of
 from engine.config.training import CONSTANTS, DATA_SOURCES, TrainingConfig, checking_model, reasons
 
-__all__ = ["CONSTANTS", "DATA_SOURCES", "PRESETS", "Constant", "TrainingConfig", "checking_model", "reasons", "shown"]
+__all__ = [
+    "CONSTANTS",
+    "DATA_SOURCES",
+    "PRESETS",
+    "Constant",
+    "Preset",
+    "TrainingConfig",
+    "checking_model",
+    "preset_of",
+    "reasons",
+    "shown",
+]

@@ -15,14 +15,15 @@ def constant(
     allowed: str,
     unit: str = "",
     choices: tuple[str, ...] = (),
-    open_choices: bool = False,
+    open_choices: str = "",
+    folder: bool = False,
     check: Callable[[Any], object] | None = None,
     **bounds: float,
 ) -> Any:
     """Declare one field of `TrainingConfig`.
 
-    pydantic checks the type, the `bounds` and `check`, which raises `ValueError`. The rest is shown to people. With
-    `open_choices`, values beside `choices` are allowed.
+    pydantic checks the type, the `bounds` and `check`, which raises `ValueError`. The rest is shown to people; see
+    `Constant`.
     """
     shown = {
         "help": help,
@@ -31,6 +32,7 @@ def constant(
         "unit": unit,
         "choices": choices,
         "open_choices": open_choices,
+        "folder": folder,
     }
     return field(default=default, metadata={"shown": shown, "check": check, "bounds": bounds})
 
@@ -47,8 +49,10 @@ class Constant:
     group: str
     unit: str
     choices: tuple[str, ...]
-    open_choices: bool
-    """Whether values beside `choices` are allowed."""
+    open_choices: str
+    """What else is allowed besides `choices`, in a word or two; empty if nothing is."""
+    folder: bool
+    """Whether the value is the path of a folder, or, with `choices`, whether any other value is one."""
 
     @property
     def label(self) -> str:

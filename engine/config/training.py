@@ -80,13 +80,15 @@ class TrainingConfig:
         check=_data_source,
         group="data",
         choices=DATA_SOURCES,
-        open_choices=True,
+        open_choices="a folder",
+        folder=True,
         allowed="cifar10, demo, or a folder that holds train/<class>/ and test/<class>/ images",
         help="The images: CIFAR-10, the built-in demo set (drawn by the program, needs no network), or your own.",
     )
     data_dir: Path = constant(
         Path("data"),
         check=_folder,
+        folder=True,
         group="data",
         allowed="a folder",
         help="Where CIFAR-10 is kept once downloaded, and where a folder's images are cached once read.",
@@ -154,7 +156,7 @@ class TrainingConfig:
         check=_device,
         group="machine",
         choices=DEVICES,
-        open_choices=True,
+        open_choices="cuda:N",
         allowed="auto, cpu, cuda, cuda:N or mps",
         help="Where to train. auto takes the first CUDA GPU if there is one, else Apple's GPU, else the processor.",
     )
@@ -170,6 +172,7 @@ class TrainingConfig:
     runs_dir: Path = constant(
         Path("runs"),
         check=_folder,
+        folder=True,
         group="run",
         allowed="a folder",
         help="Where every run leaves its folder: journal, losses, checkpoints, summary.",

@@ -102,7 +102,7 @@ def test_every_problem_is_told_at_once() -> None:
 
 def test_presets_are_allowed() -> None:
     """Each preset is a config that can be started, and leaves the run's name and place alone."""
-    for values in PRESETS.values():
-        changed = TrainingConfig.checked(values).changed()
-        assert set(changed) == set(values)
+    for preset in PRESETS:
+        changed = TrainingConfig.checked(preset.constants()).changed()
+        assert set(changed) == set(preset.values)
         assert not {constant.name for constant in CONSTANTS if constant.group == "run"} & set(changed)

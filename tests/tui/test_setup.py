@@ -18,11 +18,12 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select
 
-from engine.config import CONSTANTS, PRESETS, TrainingConfig
+from engine.config import CONSTANTS, PRESETS, Preset, TrainingConfig
 from engine.errors import ConstantError, DataError
 from engine.preflight import Check, Preflight
 from tui.dialogs.help import HelpScreen
 from tui.screens import setup
+from tui.screens.messages import StartRun
 from tui.screens.setup import SetupScreen
 from tui.widgets.config_form import ConfigForm
 from tui.widgets.constant_field import ConstantField
@@ -30,6 +31,8 @@ from tui.widgets.keys import Keys
 from tui.widgets.preflight_panel import PreflightPanel, command_line
 
 Look = Callable[[TrainingConfig], Preflight]
+
+LOOK = next(preset for preset in PRESETS if preset.name == "one-minute look")
 
 READY = Preflight(
     (
@@ -56,8 +59,8 @@ class SetupApp(App[None]):
     def on_mount(self) -> None:
         self.push_screen(self.setup)
 
-    @on(SetupScreen.StartRun)
-    def note_start(self, message: SetupScreen.StartRun) -> None:
+    @on(StartRun)
+    def note_start(self, message: StartRun) -> None:
         self.started.append(message.config)
 
     def action_leave(self) -> None:
@@ -72,7 +75,7 @@ class SetupApp(App[None]):
         return self.setup.query_one(PreflightPanel)
 
     @property
-    def preset(self) -> Select[str]:
+    def preset(self) -> Select[Preset]:
         return self.setup.query_one("#bar Select", Select)
 
     def line(self, name: str) -> Input:
@@ -118,39 +121,75 @@ async def test_a_look_that_is_ready_enables_start() -> None:
         assert app.started == [TrainingConfig(epochs=2)]
 
 
-async def test_a_wrong_constant_disables_start_until_it_is_right() -> None:
-    """What is out of bounds cannot be started, by no key and no button; put right, it can."""
+async def test_start_goes_to_what_is_wrong() -> None:
+    """With wrong constants no key starts a run: Ctrl+R counts them and moves to the first; put right, it starts."""
     app = SetupApp()
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.status == "ready")
-        app.line("epochs").focus()
-        await pilot.press("0")
-        await until(pilot, lambda: app.button.disabled)
-        assert app.status == "a constant is wrong"
+        app.line("epochs").value = "0"
+        app.line("seed").value = "-1"
+        app.line("name").focus()
+        await until(pilot, lambda: app.status == "2 constants are wrong")
         assert "a whole number from 1 to 10,000" in shown(app.setup.query_one(ConfigForm))
-        await pilot.press("ctrl+r", "ctrl+y")
+        for key in ("ctrl+r", "ctrl+b", "ctrl+y"):
+            await pilot.press(key)
+        await until(pilot, lambda: app.setup.focused is app.line("epochs"))
         assert app.started == []
         assert app.clipboard == ""
-        await pilot.press("backspace", "3")
+        await pilot.press("3")
+        await until(pilot, lambda: app.status == "1 constant is wrong")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: app.setup.focused is app.line("seed"))
+        await pilot.press("5")
         await until(pilot, lambda: app.status == "ready")
         await pilot.press("ctrl+r")
-        assert app.started == [TrainingConfig(epochs=3)]
+        assert app.started == [TrainingConfig(epochs=3, seed=5)]
 
 
-async def test_what_the_look_finds_wrong_is_said_twice() -> None:
-    """A check that fails is marked in the panel, its reason stands beside the constant, and Start stays off."""
-    problem = Preflight((Check("device", False, ("no cuda here", "use cpu")),), {"device": "no cuda here"})
+async def test_a_folder_that_is_still_to_be_typed() -> None:
+    """A list's last entry asks for a path without an error; Ctrl+R says what is missing, and stays there."""
+    app = SetupApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter", "end", "enter")
+        await until(pilot, lambda: app.status == "data is still empty")
+        assert not app.setup.query(".reason")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: app.status == "1 constant is wrong")
+        assert app.setup.focused is app.line("data")
+        await pilot.press(*"pics")
+        await until(pilot, lambda: app.status == "ready")
+        await pilot.press("ctrl+r")
+        assert app.started == [TrainingConfig(data="pics")]
+
+
+async def test_a_reason_is_shown_once() -> None:
+    """A constant that the checks find wrong has its reason beside it; the check only names it. Ctrl+R goes there."""
+    problem = Preflight((Check("device", False, (), ("device",)),), {"device": "no cuda here"})
     app = SetupApp(lambda config: problem if config.device == "cuda" else READY, {"device": "cuda"})
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.status == "cannot start yet")
-        assert "device ✘ no cuda here use cpu" in shown(app.panel)
-        assert "✘ no cuda here" in shown(app.setup.query_one(ConfigForm))
+        await until(pilot, lambda: app.status == "1 constant is wrong")
+        assert "device ✘ see device in the form" in shown(app.panel)
+        assert drawn(app).count("no cuda here") == 1
         await pilot.press("ctrl+r")
+        await until(pilot, lambda: app.setup.focused is not None and app.setup.focused.parent is not None)
+        assert app.setup.focused is not None
+        assert app.setup.focused.query_ancestor(ConstantField).constant.name == "device"
         assert app.started == []
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-async def test_presets_fill_in_everything_but_the_run(preset: str) -> None:
+async def test_start_shows_a_check_that_failed() -> None:
+    """What no constant can mend is scrolled into sight."""
+    checks = [*READY.checks[:-1], *(Check("run", True, ("more",)) for _ in range(9)), Check("run", False, ("full",))]
+    app = SetupApp(lambda config: Preflight(tuple(checks)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.status == "cannot start yet")
+        assert "✘ full" not in drawn(app)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "✘ full" in drawn(app))
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+async def test_presets_fill_in_everything_but_the_run(preset: Preset) -> None:
     """A preset sets what it names, the rest to the defaults, and leaves where and under which name to the user."""
     values = {"epochs": 77, "seed": 5, "evaluate_each_epoch": False, "device": "cpu", "name": "mine", "runs_dir": "r"}
     app = SetupApp(values=dict(values))
@@ -159,8 +198,8 @@ async def test_presets_fill_in_everything_but_the_run(preset: str) -> None:
         app.preset.value = preset
         own = {"name": "mine", "runs_dir": "r"}
         await until(pilot, lambda: app.setup.query_one(ConfigForm).config() != TrainingConfig.checked(values))
-        assert app.setup.query_one(ConfigForm).config() == TrainingConfig.checked({**PRESETS[preset], **own})
-        assert preset in shown(app.preset)
+        assert app.setup.query_one(ConfigForm).config() == TrainingConfig.checked({**preset.values, **own})
+        assert preset.name in shown(app.preset)
         app.line("seed").value = "9"
         await until(pilot, lambda: app.preset.is_blank())
         assert "custom" in shown(app.preset)
@@ -174,7 +213,7 @@ async def test_the_command_is_shown_and_copied(size: tuple[int, int]) -> None:
     app = SetupApp()
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.panel.command == "cifar-tui train")
-        app.preset.value = "one-minute look"
+        app.preset.value = LOOK
         await until(pilot, lambda: app.panel.command != "cifar-tui train")
         command = "cifar-tui train --data demo --epochs 2"
         assert command in drawn(app)
@@ -240,7 +279,7 @@ async def test_the_keyboard_alone_starts_a_run() -> None:
 
 
 async def test_the_foot_names_the_keys_that_work() -> None:
-    """Start is dimmed until it works, and Leave is named by the key that leaves from where the focus is."""
+    """Copy is dimmed while there is no command, and Leave is named by the key that leaves from where the focus is."""
     app = SetupApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.status == "ready")
@@ -252,7 +291,7 @@ async def test_the_foot_names_the_keys_that_work() -> None:
         app.line("epochs").focus()
         await until(pilot, lambda: "f1 Help ^q Leave" in shown(foot))
         await pilot.press("0")
-        await until(pilot, lambda: len(app.setup.query("FooterKey.-disabled")) == 3)
+        await until(pilot, lambda: len(app.setup.query("FooterKey.-disabled")) == 1)  # there is no command to copy
 
 
 async def test_q_leaves_unless_it_is_typed() -> None:
@@ -302,16 +341,16 @@ async def test_a_look_that_fails_is_a_failed_check(error: Exception, said: str) 
 
     app = SetupApp(look)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.status == "cannot start yet")
-        assert said in shown(app.panel)
-        assert "\x1b" not in shown(app.panel)
+        await until(pilot, lambda: said in drawn(app))
+        assert "\x1b" not in drawn(app)
+        assert app.status in ("cannot start yet", "1 constant is wrong")
         app.line("epochs").value = "5"
         await until(pilot, lambda: app.status == "ready")
 
 
 async def test_a_look_that_never_returns_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """While one look hangs the form works, another config can be looked at and started, and the app can be left."""
-    monkeypatch.setattr(setup, "PATIENCE", 0.0)
+    monkeypatch.setattr(setup, "PATIENCE", 0.01)
     hanging, go_on = threading.Event(), threading.Event()
 
     def look(config: TrainingConfig) -> Preflight:
@@ -323,8 +362,8 @@ async def test_a_look_that_never_returns_holds_up_nothing(monkeypatch: pytest.Mo
     app = SetupApp(look)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, hanging.is_set)
-        assert app.status == "looking…"
-        app.preset.value = "one-minute look"
+        assert app.status == "checking…"
+        app.preset.value = LOOK
         await until(pilot, lambda: app.status == "ready")
         await pilot.press("ctrl+r")
         assert app.started == [TrainingConfig(data="demo", epochs=2)]
@@ -344,7 +383,6 @@ async def test_a_start_is_remembered_until_it_is_ready(key: str) -> None:
     app = SetupApp(look)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, looking.is_set)
-        assert not app.button.disabled
         await pilot.press(key)
         assert app.status == "starts when ready…"
         assert app.started == []
@@ -370,7 +408,7 @@ async def test_a_start_is_forgotten_where_it_no_longer_fits(instead: str) -> Non
         await pilot.press("ctrl+r")
         if instead == "edit":
             app.line("epochs").value = "5"
-            await until(pilot, lambda: app.status == "looking…")
+            await until(pilot, lambda: app.status == "checking…")
         elif instead == "dialog":
             app.push_screen(HelpScreen("", []))
             await pilot.pause()
@@ -399,11 +437,9 @@ async def test_a_late_answer_is_dropped() -> None:
         for epochs in ("5", "6", "7"):
             app.line("epochs").value = epochs
             await pilot.pause()
-        app.setup.post_message(SetupScreen.Looked(TrainingConfig(), READY))
-        await pilot.pause()
-        assert app.status == "looking…"
+        assert app.status == "checking…"
         go_on.set()
-        await until(pilot, lambda: app.status != "looking…")
+        await until(pilot, lambda: app.status != "checking…")
         assert app.status == "cannot start yet"
         assert "not this one" in shown(app.panel)
         assert looked == [4, 7]
@@ -418,7 +454,7 @@ async def test_the_look_waits_until_typing_rests() -> None:
         app.line("epochs").focus()
         await pilot.press(*"123")
         await pilot.pause()
-        assert app.status == "looking…"
+        assert app.status == "checking…"
     assert looked == []
 
 
@@ -430,7 +466,7 @@ async def test_back_from_another_screen_it_looks_again() -> None:
         await until(pilot, lambda: app.status == "ready")
         await app.push_screen(SetupScreen({}, ready, pause=0))
         await app.pop_screen()
-        await until(pilot, lambda: app.status == "cannot start yet")
+        await until(pilot, lambda: app.status == "1 constant is wrong")
         assert "there is a run of this name" in shown(app.setup.query_one(ConfigForm))
 
 

@@ -86,3 +86,8 @@ def images_missing(reason: str) -> Choice:
         clean(reason, keep_lines=True),
         {"again": "Try again", "demo": "Use the demo set", "folder": "Choose a folder", "back": "Back"},
     )
+
+
+def not_copied(reason: str, command: str) -> Choice:
+    """Shows a command that could not be copied, so that it can be selected in the terminal."""
+    return Choice("The command was not copied.", f"{clean(reason)}\n\n{clean(command)}", {"back": "Back"})

@@ -1,7 +1,7 @@
 """The app's two themes. Calm surfaces, one accent.
 
-Blue carries what is measured and orange what is marked: the pair that people with any of the common colour blindnesses
-tell apart (Okabe and Ito, 2008, "Color Universal Design").
+Blue is for measured values and orange for marks. People with any of the common kinds of colour blindness can tell the
+two apart (Okabe and Ito, 2008, "Color Universal Design").
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ DARK = Theme(
     background="#0f1419",
     surface="#141a21",
     panel="#1c242d",
-    variables={"border": "#33414f", "border-blurred": "#2a3541", "footer-key-foreground": "#5aa7e8"},
+    variables={
+        "border": "#33414f",
+        "border-blurred": "#2a3541",
+        "footer-key-foreground": "#5aa7e8",
+        "scrollbar": "#33414f",
+        "scrollbar-hover": "#4a5b6d",
+        "scrollbar-active": "#5aa7e8",
+        "scrollbar-background": "#141a21",
+        "scrollbar-background-hover": "#141a21",
+        "scrollbar-background-active": "#141a21",
+    },
 )
 
 LIGHT = Theme(
@@ -37,5 +47,15 @@ LIGHT = Theme(
     background="#f7f8fa",
     surface="#ffffff",
     panel="#e9edf1",
-    variables={"border": "#b9c4cf", "border-blurred": "#ccd5dd", "footer-key-foreground": "#0b62a4"},
+    variables={
+        "border": "#b9c4cf",
+        "border-blurred": "#ccd5dd",
+        "footer-key-foreground": "#0b62a4",
+        "scrollbar": "#b9c4cf",
+        "scrollbar-hover": "#8d9cab",
+        "scrollbar-active": "#0b62a4",
+        "scrollbar-background": "#eef1f4",
+        "scrollbar-background-hover": "#eef1f4",
+        "scrollbar-background-active": "#eef1f4",
+    },
 )

@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from engine.config import TrainingConfig
     from engine.record.record import RunRecord
+
+
+class StartRun(Message):
+    """Start a run of `config` in this process, and show it."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        super().__init__()
+        self.config = config
+
+
+class StartInBackground(StartRun):
+    """Start a run of `config` as a process of its own, and watch it."""
 
 
 class Back(Message):

@@ -1,10 +1,9 @@
-"""Before a run: its constants, what they will lead to, and Start."""
+"""Before a run: its constants, what they lead to, and Start."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from functools import partial
 from typing import ClassVar
 
 from textual import events, on
@@ -13,39 +12,50 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.geometry import Size
-from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Button, Label, Select, Static
 
 from engine import __version__
-from engine.config import CONSTANTS, PRESETS, TrainingConfig
+from engine.config import PRESETS, Preset, TrainingConfig, preset_of
 from engine.errors import ConstantError, EngineError
 from engine.preflight import Check, Preflight
 from engine.text import clean
+from tui import work
+from tui.dialogs.choice import not_copied
+from tui.folders import FolderSuggester
+from tui.screens.messages import StartInBackground, StartRun
 from tui.widgets.config_form import ConfigForm
 from tui.widgets.keys import Keys
 from tui.widgets.preflight_panel import PreflightPanel
 from tui.widgets.title_bar import TitleBar
 
 PATIENCE = 10.0
-"""Seconds that a look waits for the one before it; a folder that never answers must not hold up the next one."""
+"""Seconds that checks wait for those before them. A folder that never answers must not hold up the next checks."""
+
+START_HELP = Content(
+    "Ctrl+R trains here and shows the training. Ctrl+B trains in a process of its own, which goes on if this program"
+    " or its terminal is closed. If a constant is wrong, both go to its field."
+)
+PRESET_HELP = Content(
+    "Fills in all constants except the group run." + "".join(f"\n{preset.name}: {preset.help}" for preset in PRESETS)
+)
 
 
 class SetupScreen(Screen[None]):
-    """The form, the look before the start, and Start.
+    """The form, the checks before the start, and Start.
 
-    `values` fill the form by name. `look` is called off the event loop, in a daemon thread, since it may import torch
-    or read a slow disk; its answer counts only if the config is still the same. `pause` is how many seconds nothing
-    has to change before it is called: a number is typed by then, and at first the form is painted.
+    `values` fill the form, by constant name. `look` makes the checks; it is called off the event loop, since it may
+    import torch or read a slow disk. It is called once nothing has changed for `pause` seconds: by then the form is
+    painted, and a number is typed. `tmux` copies a text through tmux; None outside tmux.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "start", "Start", priority=True),
+        Binding("ctrl+r", "start", "Start", priority=True, tooltip="Start the run, or go to what is wrong"),
         Binding(
             *("ctrl+b", "start_in_background", "Background"),
             priority=True,
-            tooltip="Start as a process of its own, which goes on whatever becomes of this one, and watch it",
+            tooltip="Start the run in a process of its own, which goes on if this program is closed, and watch it",
         ),
         Binding("ctrl+y", "copy_command", "Copy command", priority=True),
         Binding("ctrl+o", "app.runs", "Runs", priority=True),
@@ -68,11 +78,16 @@ class SetupScreen(Screen[None]):
             height: 1;
             padding: 0 1;
             Label { width: auto; color: $foreground 70%; padding: 0 1 0 1; }
-            Select { width: 22; & > SelectCurrent { background: $surface; padding: 0; } }
+            Select {
+                width: 22;
+                & > SelectCurrent { background: $surface; padding: 0; }
+                /* There is no room below: the list opens above, and the offset keeps the value in sight. */
+                & > SelectOverlay { constrain: none inflect; offset-y: -1; background: $panel; }
+            }
             #status { width: 1fr; text-align: right; padding: 0 2; color: $foreground 60%; text-wrap: nowrap; }
             #status.-wrong { color: $text-error; }
             Button { min-width: 19; background: $accent; color: auto 90%; }
-            Button:disabled { background: $surface; color: $foreground; }
+            Button.-wrong { background: $surface; color: $foreground; }
         }
         &.-beside {
             #body { layout: horizontal; }
@@ -83,55 +98,47 @@ class SetupScreen(Screen[None]):
     }
     """
 
-    class StartRun(Message):
-        """Start a run of `config` in this process, and show it."""
-
-        def __init__(self, config: TrainingConfig) -> None:
-            super().__init__()
-            self.config = config
-
-    class StartInBackground(StartRun):
-        """Start a run of `config` as a process of its own, and watch it."""
-
-    class Looked(Message):
-        """The look at `config` is over."""
-
-        def __init__(self, config: TrainingConfig, preflight: Preflight) -> None:
-            super().__init__()
-            self.config = config
-            self.preflight = preflight
-
     def __init__(
-        self, values: Mapping[str, object], look: Callable[[TrainingConfig], Preflight], *, pause: float = 0.3
+        self,
+        values: Mapping[str, object],
+        look: Callable[[TrainingConfig], Preflight],
+        *,
+        pause: float = 0.3,
+        tmux: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__()
-        self._form = ConfigForm(values)
+        self._form = ConfigForm(values, FolderSuggester(self))
         self._panel = PreflightPanel()
         self._look = look
         self._pause = pause
-        self._turn = threading.Lock()
+        self._tmux = tmux
         self._waiting: Timer | None = None
+        """Counts down to the next checks."""
+        self._under_check: TrainingConfig | None = None
+        """The config whose checks are running."""
+        self._is_due = False
+        """Whether new checks wait for those running."""
         self._config: TrainingConfig | None = self._form.start
         self._refused: dict[str, str] = {}
         self._preflight: Preflight | None = None
-        self._wish: type[SetupScreen.StartRun] | None = None
+        self._wish: type[StartRun] | None = None
         """The start that was asked for before the checks were done."""
 
     def compose(self) -> ComposeResult:
-        self._arrange(self.app.size)  # before anything stands in it, so that styles are worked out once
+        self._arrange(self.app.size)  # before there are children, so that styles are worked out once
         yield TitleBar("cifar-tui", "new run", __version__)
         with Container(id="body"):
             yield self._form
             yield self._panel
         with Horizontal(id="bar"):
             yield Label("preset", markup=False)
-            yield Select([(name, name) for name in PRESETS], prompt="custom", compact=True)
+            yield Select([(preset.name, preset) for preset in PRESETS], prompt="custom", compact=True)
             yield Static(id="status", markup=False)
             yield Button("Start  Ctrl+R", variant="primary", compact=True)
         yield Keys()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        """At first, and back from another screen: the name may be taken by now, or the data downloaded."""
+        """Check again when coming back: the name may be taken by now, or the data downloaded."""
         event.refresh_styles = False  # at first they have only just been worked out, and later none has changed
         try:
             config = self._form.config()
@@ -149,26 +156,32 @@ class SetupScreen(Screen[None]):
         self._form.columns = 1 if beside or width < 76 else 2
         self._form.airy = beside and height >= 36
         self._form.explained = width >= 180 and height >= 50
-        self._panel.folded = not beside and height < 40
+        self._panel.folded = not beside and height < 34
+        self._panel.brief = not beside and height < 29
         self._panel.airy = beside and height >= 36
 
-    # What the app says and asks
+    # For the app
 
     @property
     def values(self) -> dict[str, str]:
-        """What stands in the form, as text, by constant name."""
+        """The text of every field, by constant name."""
         return self._form.values
 
+    def fill(self, values: Mapping[str, object]) -> None:
+        """Fill in the constants named in `values`. Raises `ConstantError` if one is not allowed."""
+        self._form.set_values(values)
+
     def show_problems(self, problems: Mapping[str, str]) -> None:
-        """Shows reasons that only a start found out beside their fields, until something is edited."""
+        """Show reasons that only a start found beside their fields, until something is edited."""
         self._refused = dict(problems)
         self._form.show_problems(problems)
+        self._show_status()
 
     def choose(self, name: str, value: str | None) -> None:
-        """Sets a constant, or with None asks for a value that is not among its choices."""
+        """Set a constant and move to it; None asks for a value that is not among its choices."""
         self._form.choose(name, value)
 
-    # What was typed, and what a look at it found
+    # Edits, and the checks that follow
 
     @on(ConfigForm.Changed)
     def _form_changed(self, event: ConfigForm.Changed) -> None:
@@ -180,88 +193,102 @@ class SetupScreen(Screen[None]):
         self._config = config
         self._preflight = None
         self._wish = None
-        if self._waiting is not None:
-            self._waiting.stop()
         if config is None:
+            self._check_after(None)
             self._panel.show_checks(None, waiting="waits for the constants")
         else:
             self._panel.show_checks(None)
-            if self._pause:
-                self._waiting = self.set_timer(self._pause, self._look_now)
-            else:
-                self._look_now()
+            self._check_after(self._pause)
         self._panel.show_command(config)
-        with self.prevent(Select.Changed):
-            self.query_one("#bar Select", Select).value = _preset(config) or Select.NULL
+        self._show_preset()
         self._show_status()
 
-    def _look_now(self) -> None:
-        if self._config is not None:
-            # A daemon, not Textual's thread worker: leaving the app waits for those, and importing torch takes seconds.
-            threading.Thread(target=self._look_at, args=(self._config,), name="preflight", daemon=True).start()
+    def _check_after(self, seconds: float | None) -> None:
+        """Check the config in so many seconds; None: not at all."""
+        self._is_due = False
+        if self._waiting is not None:
+            self._waiting.stop()
+        if seconds:
+            self._waiting = self.set_timer(seconds, self._check)
+        elif seconds is not None:
+            self._check()
 
-    def _look_at(self, config: TrainingConfig) -> None:
-        """In a thread of its own. One look at a time, and none at what nobody waits for any more."""
-        in_turn = self._turn.acquire(timeout=PATIENCE)
-        try:
-            if config is not self._config:
-                return
-            preflight = self._look(config)
-        except EngineError as error:
-            problems = error.problems if isinstance(error, ConstantError) else {}
-            preflight = Preflight((Check("run", False, tuple(error.message.splitlines())),), problems)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the form must stay usable
-            said = f"{type(error).__name__}: {error}"
-            preflight = Preflight((Check("run", False, ("The look before the start failed.", clean(said))),))
-        finally:
-            if in_turn:
-                self._turn.release()
-        with suppress(RuntimeError):  # the app has ended meanwhile
-            self.post_message(self.Looked(config, preflight))
-
-    @on(Looked)
-    def _show_look(self, event: Looked) -> None:
-        if event.config is not self._config:
+    def _check(self, *, beside: bool = False) -> None:
+        """Start the checks once those running are done, or, with `beside`, at once."""
+        config = self._config
+        if config is None:
             return
-        self._preflight = event.preflight
-        self._panel.show_checks(event.preflight)
-        self._form.show_problems({**self._refused, **event.preflight.problems})
+        if self._under_check is not None and not beside:
+            self._is_due = True
+            self._waiting = self.set_timer(PATIENCE, partial(self._check, beside=True))
+            return
+        self._under_check = config
+        work.run(self, partial(self._look_at, config), partial(self._looked, config))
+
+    def _look_at(self, config: TrainingConfig) -> Preflight:
+        """Make the checks. Not on the event loop."""
+        try:
+            return self._look(config)
+        except ConstantError as error:
+            return Preflight((Check("run", False, (), tuple(error.problems)),), error.problems)
+        except EngineError as error:
+            return Preflight((Check("run", False, tuple(error.message.splitlines())),))
+        except Exception as error:  # noqa: BLE001 - the form must stay usable
+            reason = clean(f"{type(error).__name__}: {error}")
+            return Preflight((Check("run", False, ("The checks before the start failed.", reason)),))
+
+    def _looked(self, config: TrainingConfig, preflight: Preflight) -> None:
+        if config is self._under_check:
+            self._under_check = None
+        if self._is_due:
+            self._check_after(0)
+        if config is not self._config:
+            return
+        self._preflight = preflight
+        self._panel.show_checks(preflight)
+        self._form.show_problems({**self._refused, **preflight.problems})
         wish, self._wish = self._wish, None
         self._show_status()
-        if wish is not None and self._ready and self.app.screen is self:
-            self.post_message(wish(event.config))
+        if wish is not None and preflight.ready and self.app.screen is self:
+            self.post_message(wish(config))
 
     def _show_status(self) -> None:
-        preflight = self._preflight
-        if self._config is None:
-            said, wrong = "a constant is wrong", True
-        elif preflight is None:
-            said, wrong = "looking…" if self._wish is None else "starts when ready…", False
-        elif preflight.ready:
-            said, wrong = "ready", False
+        wrong = self._form.wrong
+        is_wrong = any(not field.is_awaited for field in wrong)
+        if is_wrong:
+            text = "1 constant is wrong" if len(wrong) == 1 else f"{len(wrong)} constants are wrong"
+        elif wrong:
+            text = f"{wrong[0].constant.label} is still empty"
+        elif self._preflight is None:
+            text = "checking…" if self._wish is None else "starts when ready…"
         else:
-            said, wrong = "cannot start yet", True
-        status = self.query_one("#status", Static)
-        status.update(Content(said))
-        status.set_class(wrong, "-wrong")
-        self.query_one(Button).disabled = not self._startable
+            is_wrong = not self._preflight.ready
+            text = "cannot start yet" if is_wrong else "ready"
+        self.query_one("#status", Static).update(Content(text))
+        self.query_one("#status").set_class(is_wrong, "-wrong")
+        self.query_one(Button).set_class(is_wrong, "-wrong")
         self.refresh_bindings()
 
-    @property
-    def _ready(self) -> bool:
-        return self._config is not None and self._preflight is not None and self._preflight.ready
-
-    @property
-    def _startable(self) -> bool:
-        """Whether a start may be asked for: where the look is not over yet, it is done as soon as it is."""
-        return self._ready or (self._config is not None and self._preflight is None)
-
-    # Presets and keys
+    # Presets, help and keys
 
     @on(Select.Changed, "#bar Select")
     def _use_preset(self, event: Select.Changed) -> None:
-        if event.value is not Select.NULL:
-            self._form.set_values(_filled(str(event.value)))
+        if isinstance(event.value, Preset):
+            self._form.set_values(event.value.constants())
+        else:
+            self._show_preset()  # "custom" is no set of constants: show what there is
+
+    def _show_preset(self) -> None:
+        with self.prevent(Select.Changed):
+            preset = preset_of(self._config) if self._config else None
+            self.query_one("#bar Select", Select).value = preset or Select.NULL
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Below the form, help is about what has the focus there."""
+        if isinstance(event.widget, Button):
+            self._form.show_help(START_HELP)
+        elif event.widget.parent is self.query_one("#bar"):
+            self._form.show_help(PRESET_HELP)
 
     @on(Button.Pressed)
     def _pressed(self) -> None:
@@ -269,44 +296,42 @@ class SetupScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None shows a key as not working now."""
-        if action in ("start", "start_in_background"):
-            return self._startable or None
         if action == "copy_command":
             return self._config is not None or None
         return super().check_action(action, parameters)
 
     def action_start(self) -> None:
-        self._start(self.StartRun)
+        self._start(StartRun)
 
     def action_start_in_background(self) -> None:
-        self._start(self.StartInBackground)
+        self._start(StartInBackground)
 
     def _start(self, start: type[StartRun]) -> None:
-        if self._config is not None and self._ready:
-            self.post_message(start(self._config))
-        elif self._startable:
+        """Start, or show what is in the way."""
+        if self._form.go_to_wrong():
+            self._show_status()
+        elif self._config is None or (self._preflight is not None and not self._preflight.ready):
+            self._panel.show_failed()
+        elif self._preflight is None:
             self._wish = start
             self._show_status()
+        else:
+            self.post_message(start(self._config))
 
     def action_copy_command(self) -> None:
         command = self._panel.command
         if command != clean(command):
-            self.notify("It holds characters that cannot be shown: not copied.", severity="warning", markup=False)
-        elif command:
+            self._panel.show_note("not copied: it holds characters that cannot be shown")
+        elif self._tmux is not None:
+            work.run(
+                self,
+                partial(self._tmux, command),
+                lambda _: self._panel.show_note("copied: paste with tmux, or from the terminal's clipboard"),
+                lambda error: self.app.push_screen(not_copied(error.message, command)),
+            )
+        else:
             self.app.copy_to_clipboard(command)
-            self.notify("The command is in the clipboard.", markup=False)
+            self._panel.show_note("sent to the terminal's clipboard")
 
     def action_unfocus(self) -> None:
         self.set_focus(None)
-
-
-def _filled(preset: str) -> dict[str, object]:
-    """All constants as a preset sets them; the group `run`, which no preset touches, is left out."""
-    return {c.name: c.default for c in CONSTANTS if c.group != "run"} | PRESETS[preset]
-
-
-def _preset(config: TrainingConfig | None) -> str | None:
-    """The preset that this config is, if it is one."""
-    if config is None:
-        return None
-    return next((n for n in PRESETS if TrainingConfig.checked({**config.as_json(), **_filled(n)}) == config), None)

@@ -1,13 +1,12 @@
 """The form: one field for every constant, made from its declaration in `TrainingConfig`.
 
-A new constant needs nothing here: its type and its choices decide the editor, its group the box, its declaration the
-help and the bounds. What is typed is kept as text and given to `TrainingConfig.checked`, which alone knows what is
-allowed.
+A new constant needs no change here. Its type and choices decide the editor, its group decides the box. Text that was
+typed is kept as text; only `TrainingConfig.checked` knows whether it is allowed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import ClassVar
 
@@ -18,6 +17,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
+from textual.suggester import Suggester
 from textual.widgets import Static
 
 from engine.config import CONSTANTS, Constant, TrainingConfig, shown
@@ -26,10 +26,10 @@ from tui.widgets.constant_field import ConstantField, explained
 
 
 class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
-    """All constants, in bordered groups; the help of the focused one stands below them.
+    """All constants in bordered groups, with the help of the focused one below them.
 
-    `values` fill the fields by name, what is missing gets its default. Raises `ConstantError` for a value that is not
-    allowed.
+    `values` fill the fields by name; a missing one gets its default. `folders` completes the paths of folders. Raises
+    `ConstantError` if a value is not allowed.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,15 +60,13 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
         &.-two-columns {
             layout: horizontal;
             .help { min-height: 6; }
-            ConstantField.-another { .line { height: auto; } .editor { layout: vertical; height: auto; } }
         }
         &.-airy .group { padding: 1 1 1 0; }
         &.-explained {
             ConstantField { layout: horizontal; margin-bottom: 1; }
-            .line { width: 58; }
+            .line { width: 46; }
             .explanation { display: block; }
             ConstantField.-wrong .explanation { display: none; }
-            .reason { padding: 0 1 0 2 !important; }
             .group { padding: 1 1 0 0; }
             .help { display: none; }
         }
@@ -84,50 +82,49 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
             }
             .line { height: 1; }
             .editor { width: 1fr; max-width: 48; height: 1; }
-            Container.editor { layout: horizontal; }
             .unit { padding: 0 0 0 1; color: $foreground 60%; }
-            .reason { display: none; width: 1fr; height: auto; color: $text-error; }
+            .reason { display: none; width: 1fr; height: auto; padding: 0 0 0 2; color: $text-error; }
             .explanation { display: none; width: 1fr; padding: 0 1 0 2; height: auto; color: $foreground 60%; }
 
             Input { width: 1fr; padding: 0; }
-            Select { max-width: 100%; & > SelectCurrent { padding: 0; background: $surface; } }
-            Input.another { display: none; margin-left: 1; }
+            .other { margin-left: 2; }
+            Select {
+                & > SelectCurrent { padding: 0; background: $surface; }
+                & > SelectOverlay { background: $panel; }
+            }
             Checkbox, Checkbox:focus { border: none; background: transparent; background-tint: transparent 0%; }
 
             &.-number .editor { max-width: 16; }
-            &.-another Input.another { display: block; }
             &.-wrong {
                 .reason { display: block; }
                 .label { color: $text-error; }
                 Input { background-tint: $error 25%; }
             }
         }
-        &.-two-columns ConstantField.-another Input.another { margin-left: 0; }
     }
     """
 
     columns: reactive[int] = reactive(1)
-    """How many columns the groups stand in: 1 or 2."""
+    """The number of columns of groups: 1 or 2."""
 
     airy: reactive[bool] = reactive(False, toggle_class="-airy")
-    """Whether the groups have space around them."""
+    """Whether there is room for blank lines around the fields."""
 
     explained: reactive[bool] = reactive(False, toggle_class="-explained")
-    """Whether every field has its help beside it, not only the focused one."""
+    """Whether every field shows its help beside it, not only the focused one."""
 
     class Changed(Message):
-        """A constant was edited; `config` is None while one is wrong, and `problems` says which and why."""
+        """A constant was edited. `config` is None while one of them is wrong."""
 
-        def __init__(self, config: TrainingConfig | None, problems: Mapping[str, str]) -> None:
+        def __init__(self, config: TrainingConfig | None) -> None:
             super().__init__()
             self.config = config
-            self.problems = problems
 
-    def __init__(self, values: Mapping[str, object]) -> None:
+    def __init__(self, values: Mapping[str, object], folders: Suggester | None = None) -> None:
         super().__init__()
         self.start = TrainingConfig.checked(values)
-        """What the form is filled with at first."""
-        self._fields = {c.name: ConstantField(c, getattr(self.start, c.name)) for c in CONSTANTS}
+        """The config that the form is filled with at first."""
+        self._fields = {c.name: ConstantField(c, getattr(self.start, c.name), folders) for c in CONSTANTS}
         self._outside: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
@@ -148,37 +145,54 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     @property
     def values(self) -> dict[str, str]:
-        """What stands in the fields, as text, by name."""
+        """The text of every field, by name."""
         return {name: field.text for name, field in self._fields.items()}
 
     def config(self) -> TrainingConfig:
-        """The config that the fields say. Raises `ConstantError` with a reason for every wrong one."""
+        """Return the config that the fields make. Raises `ConstantError` with a reason for every wrong one."""
         return TrainingConfig.checked(self.values)
 
     def set_values(self, values: Mapping[str, object]) -> None:
-        """Fills in the constants named in `values`, as a preset does. Raises `ConstantError` for one not allowed."""
+        """Fill in the constants named in `values`. Raises `ConstantError` if one is not allowed."""
         checked = TrainingConfig.checked(values)
         for name in values:
             self._fields[name].text = shown(getattr(checked, name))
             self._outside.pop(name, None)
-            self._show_reason(self._fields[name])
-        self._say()
+        self._show_reasons(self._fields[name] for name in values)
+        self._post_change()
 
     def choose(self, name: str, value: str | None) -> None:
-        """Sets one constant and moves to it; None opens the line for a value that is not among its choices."""
-        field = self._fields[name]
+        """Set one constant and move to it; None opens the row for a value that is not among its choices."""
         if value is not None:
             self.set_values({name: value})
-        field.edit(another=value is None)
+        self._fields[name].edit(other=value is None)
+
+    # Wrong values
+
+    @property
+    def wrong(self) -> list[ConstantField]:
+        """The fields whose values are wrong or still missing, in their order."""
+        return [field for field in self._fields.values() if field.is_awaited or field.reason]
 
     def show_problems(self, problems: Mapping[str, str]) -> None:
-        """Shows reasons that the form cannot know beside their fields, instead of those shown so before.
+        """Show reasons that the form cannot know beside their fields, in the place of those shown before.
 
-        A field that is edited loses its reason. Names that are no constants are left out.
+        Editing a field removes its reason. Names that are no constants are ignored.
         """
         self._outside = {name: reason for name, reason in problems.items() if name in self._fields}
-        for field in self._fields.values():
-            self._show_reason(field)
+        self._show_reasons(self._fields.values())
+
+    def go_to_wrong(self) -> bool:
+        """Move to the first field whose value is wrong or missing, and show why. Returns False if there is none."""
+        if not self.wrong:
+            return False
+        first = self.wrong[0]
+        for field in self.wrong:
+            field.is_awaited = False
+        self._show_reasons(self._fields.values())
+        first.edit()
+        first.call_after_refresh(first.scroll_visible, animate=False)
+        return True
 
     def watch_columns(self) -> None:
         self.set_class(self.columns > 1, "-two-columns")
@@ -192,24 +206,30 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         field = next((node for node in event.widget.ancestors_with_self if isinstance(node, ConstantField)), None)
         if field is not None:
-            self.query_one(".help", Static).update(explained(field.constant))
+            self.show_help(explained(field.constant))
+
+    def show_help(self, text: Content) -> None:
+        """Show `text` where the help of the focused field stands."""
+        self.query_one(".help", Static).update(text)
 
     @on(ConstantField.Changed)
     def _field_changed(self, event: ConstantField.Changed) -> None:
         event.stop()
         self._outside.pop(event.field.constant.name, None)
-        self._show_reason(event.field)
-        self._say()
+        self._show_reasons([event.field])
+        self._post_change()
 
-    def _show_reason(self, field: ConstantField) -> None:
-        name = field.constant.name
-        field.reason = _wrong(name, field.text) or self._outside.get(name, "")
+    def _show_reasons(self, fields: Iterable[ConstantField]) -> None:
+        for field in fields:
+            name = field.constant.name
+            problem = _problem(name, field.text) or self._outside.get(name, "")
+            field.reason = "" if field.is_awaited else problem
 
-    def _say(self) -> None:
+    def _post_change(self) -> None:
         try:
-            self.post_message(self.Changed(self.config(), {}))
-        except ConstantError as error:
-            self.post_message(self.Changed(None, error.problems))
+            self.post_message(self.Changed(self.config()))
+        except ConstantError:
+            self.post_message(self.Changed(None))
 
     def _explain(self) -> None:
         if self.explained:
@@ -217,18 +237,18 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
                 field.explain()
 
     def _align(self) -> None:
-        """The editors of one column start below each other; of the whole form when there is one column."""
+        """Align the editors of each column, or of the whole form if there is one column."""
         columns = [[c for _, constants in column for c in constants] for column in _columns()]
         if self.columns == 1:
             columns = [[c for column in columns for c in column]]
         for constants in columns:
             width = max(len(constant.label) for constant in constants) + 2
             for constant in constants:
-                self._fields[constant.name].align(width, indent=width if self.columns == 1 else 2)
+                self._fields[constant.name].align(width)
 
 
-def _wrong(name: str, text: str) -> str:
-    """Why `text` is not allowed for this constant; empty where it is."""
+def _problem(name: str, text: str) -> str:
+    """Return why `text` is not allowed for this constant; empty if it is allowed."""
     try:
         TrainingConfig.checked({name: text})
     except ConstantError as error:
@@ -240,7 +260,7 @@ _Group = tuple[str, tuple[Constant, ...]]
 
 
 def _columns() -> tuple[tuple[_Group, ...], ...]:
-    """The groups in their order, cut in two where the taller half is lowest."""
+    """Return the groups in their order, split so that the taller column is as low as possible."""
     groups = tuple((name, tuple(constants)) for name, constants in groupby(CONSTANTS, key=lambda c: c.group))
     heights = [len(constants) + 2 for _, constants in groups]
     cut = min(range(1, len(groups) + 1), key=lambda at: max(sum(heights[:at]), sum(heights[at:])))

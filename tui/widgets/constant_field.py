@@ -1,4 +1,4 @@
-"""One constant of the form: its label, the editor that its type and choices call for, its unit, the reason if wrong."""
+"""One constant of the form: label, editor, unit, and the reason if the value is wrong."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.suggester import Suggester
 from textual.widgets import Checkbox, Input, Label, Select, Static
 from textual.widgets._select import SelectCurrent
 
@@ -19,26 +20,44 @@ from engine.config import Constant, shown
 from engine.text import clean
 
 COMPACT = "-textual-compact"
-"""The class that `compact` gives a widget. One that has it from the start is spared a look through all style sheets."""
+"""The class that `compact` gives a widget. Set from the start, it saves one pass over all style sheets."""
 
-ANOTHER = ""
-"""Stands for "a value that is not among the choices"; no choice is empty."""
+OTHER = ""
+"""The entry of a list that stands for a value that is not in it; no choice is empty."""
 
 
 class _Printable(Highlighter):
-    """Shows what cannot be printed as U+FFFD, so that no control character of a value reaches the terminal."""
+    """Shows unprintable characters as U+FFFD, so that no control character of a value reaches the terminal."""
 
     def highlight(self, text: Text) -> None:
         text.plain = "".join(character if character.isprintable() else "\ufffd" for character in text.plain)
 
 
 class _Line(Input):
-    """A line of text. What is pasted is cleaned first; the cursor stands still, as each blink would cross the link."""
+    """A line of text. Pasted text is cleaned. The cursor does not blink: each blink would be sent to the terminal.
 
-    def __init__(self, value: str, classes: str = "") -> None:
-        # Without a validator every line is valid. Textual finds that out one by one, and works out all styles again.
-        super().__init__(value, highlighter=_Printable(), classes=f"{classes} -valid {COMPACT}", compact=True)
+    `suggester` completes the text while the line has the focus.
+    """
+
+    def __init__(
+        self, value: str, placeholder: str = "", classes: str = "", suggester: Suggester | None = None
+    ) -> None:
+        super().__init__(
+            value,
+            placeholder,
+            highlighter=_Printable(),
+            # Without a validator every line is valid. Textual would find that out later and work out all styles again.
+            classes=f"{classes} -valid {COMPACT}",
+            compact=True,
+        )
+        self._completes_with = suggester
         self.cursor_blink = False
+
+    def on_focus(self) -> None:
+        self.suggester = self._completes_with
+
+    def on_blur(self) -> None:
+        self.suggester = None
 
     def on_paste(self, event: events.Paste) -> None:
         lines = event.text.strip().splitlines()
@@ -46,16 +65,16 @@ class _Line(Input):
 
 
 class _Choice(Select[str], inherit_bindings=False):
-    """A list to choose from. Up and Down stay free to move between the fields."""
+    """A list of choices. Up and Down move between fields, so only Enter and Space open it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "show_overlay", "Show menu", show=False)]
 
     def __init__(self, constant: Constant, value: str) -> None:
         options = [(choice, choice) for choice in constant.choices]
         if constant.open_choices:
-            options.append(("another…", ANOTHER))
-        super().__init__(options, value=value, allow_blank=False, compact=True, classes=COMPACT)
-        self.styles.width = max(16, *(len(prompt) + 4 for prompt, _ in options))  # room for the list's borders
+            options.append((f"{constant.open_choices}…", OTHER))
+        super().__init__(options, value=value, allow_blank=False, compact=True, classes=f"editor {COMPACT}")
+        self.styles.max_width = max(16, *(len(prompt) + 4 for prompt, _ in options))
 
     def compose(self) -> ComposeResult:
         for part in super().compose():
@@ -64,7 +83,7 @@ class _Choice(Select[str], inherit_bindings=False):
 
 
 class _YesNo(Checkbox):
-    """A box to tick that says in words what it means, for eyes and terminals without colour."""
+    """A box to tick, with yes or no beside it, so that it can be read without colour."""
 
     BUTTON_LEFT = "█"
     BUTTON_RIGHT = "█"
@@ -80,63 +99,71 @@ class _YesNo(Checkbox):
 
 
 class ConstantField(Vertical):
-    """One constant: its label, an editor, its unit, and right under it the reason when the value is wrong."""
+    """One constant: its label, its editor, its unit, and below them the reason if the value is wrong.
+
+    A value that is not among the choices is typed in a row of its own below the list. `folders` completes paths.
+    """
 
     class Changed(Message):
-        """The text of a field is another one now."""
+        """The text of a field has changed."""
 
         def __init__(self, field: ConstantField) -> None:
             super().__init__()
             self.field = field
 
-    def __init__(self, constant: Constant, value: object) -> None:
+    def __init__(self, constant: Constant, value: object, folders: Suggester | None = None) -> None:
         super().__init__(name=constant.name, classes="-number" if constant.type in (int, float) else "")
         self.constant = constant
+        self._folders = folders if constant.folder else None
         self._text = shown(value)
         self._reason = ""
-        self._indent = 0
-        self._show_editor()
+        self.is_awaited = False
+        """Whether a value is still to be typed: its row was opened and nothing has been typed yet."""
 
     def compose(self) -> ComposeResult:
         constant = self.constant
         with Horizontal(classes="line"):
             yield Label(constant.label, classes="label", markup=False)
             if constant.choices:
-                with Container(classes="editor"):
-                    yield _Choice(constant, self._choice)
-                    if constant.open_choices:
-                        yield _Line("" if self._text in constant.choices else self._text, classes="another")
+                yield _Choice(constant, self._text if self._text in constant.choices else OTHER)
             elif constant.type is bool:
                 yield _YesNo(self._text == "yes")
             else:
-                yield _Line(self._text, classes="editor")
+                yield _Line(self._text, classes="editor", suggester=self._folders)
             if constant.unit:
                 yield Label(constant.unit, classes="unit", markup=False)
+        if constant.choices and self._text not in constant.choices:
+            yield self._other_row()
 
     def on_mount(self) -> None:
         self._show_reason()
 
     @property
     def text(self) -> str:
-        """The value as it stands in the editor."""
+        """The value as it is in the editor."""
         return self._text
 
     @text.setter
     def text(self, text: str) -> None:
         self._text = text
-        if self.is_mounted:
-            with self.prevent(Input.Changed, Select.Changed, Checkbox.Changed):
-                for box in self.query(_YesNo):
-                    box.value = text == "yes"
-                for choice in self.query(_Choice):
-                    choice.value = self._choice
-                for line in self.query(_Line):
-                    line.value = "" if text in self.constant.choices else text
-            self._show_editor()
+        self.is_awaited = False
+        if not self.is_mounted:
+            return
+        with self.prevent(Input.Changed, Select.Changed, Checkbox.Changed):
+            if self.constant.type is bool:
+                self.query_one(_YesNo).value = text == "yes"
+            elif not self.constant.choices:
+                self.query_one(_Line).value = text
+            else:
+                is_other = text not in self.constant.choices
+                self.query_one(_Choice).value = OTHER if is_other else text
+                self._show_other_row(is_other)
+                if is_other:
+                    self.query_one(_Line).value = text
 
     @property
     def reason(self) -> str:
-        """Why the value is wrong; empty where it is not."""
+        """Why the value is wrong; empty if it is not."""
         return self._reason
 
     @reason.setter
@@ -145,67 +172,65 @@ class ConstantField(Vertical):
         if self.is_mounted:
             self._show_reason()
 
-    # What a form seldom shows is put up when it first does: each widget takes its time before the first paint.
+    # Parts that are rarely shown are mounted when needed: every widget costs time before the first paint.
 
     def explain(self) -> None:
-        """Put up the constant's help, and what is allowed, for a form that shows it beside every field."""
+        """Mount the constant's help, for a form that shows it beside every field."""
         if not self.query(".explanation"):
             self.mount(Static(explained(self.constant), classes="explanation"))
 
     def _show_reason(self) -> None:
         self.set_class(bool(self._reason), "-wrong")
         if self._reason:
-            said = Content(f"✘ {clean(self._reason)}")
+            content = Content(f"✘ {clean(self._reason)}")
             if self.query(".reason"):
-                self.query_one(".reason", Static).update(said)
+                self.query_one(".reason", Static).update(content)
             else:
-                self.mount(Static(said, classes="reason"))
-                self._indent_reason()
+                self.mount(Static(content, classes="reason"))
 
-    def edit(self, *, another: bool) -> None:
-        """Moves to this field; with `another`, to the line beside its choices."""
-        if another:
-            self.query_one(_Choice).value = ANOTHER
-            self.add_class("-another")  # a line that is not shown yet takes no focus
-            self.query_one(_Line).focus()
-        else:
-            self.query("Input, Select, Checkbox").first().focus()
+    def _other_row(self) -> _Line:
+        value = "" if self._text in self.constant.choices else self._text
+        hint = "path of a folder; → completes it" if self.constant.folder else self.constant.allowed
+        return _Line(value, hint, classes="other", suggester=self._folders)
 
-    def align(self, width: int, indent: int) -> None:
-        """Gives the label `width` cells, and starts the reason under it after `indent` cells."""
+    def _show_other_row(self, is_shown: bool) -> None:
+        if is_shown and not self.query(".other"):
+            self.mount(self._other_row(), after=".line")
+        self.query(".other").set(display=is_shown)
+
+    def edit(self, *, other: bool = False) -> None:
+        """Move the focus to this field; with `other`, to the row for a value that is not among the choices."""
+        if other:
+            self.query_one(_Choice).value = OTHER
+            self._show_other_row(True)
+        editors = [editor for editor in self.query("Input, Select, Checkbox") if editor.display]
+        editors[-1].focus()
+
+    def align(self, width: int) -> None:
+        """Give the label `width` cells."""
         self.query_one(".label", Label).styles.width = width
-        self._indent = indent
-        self._indent_reason()
-
-    def _indent_reason(self) -> None:
-        self.query(".reason").set_styles(padding=(0, 0, 0, self._indent))
-
-    @property
-    def _choice(self) -> str:
-        return self._text if self._text in self.constant.choices else ANOTHER
-
-    def _show_editor(self) -> None:
-        self.set_class(bool(self.constant.choices) and self._choice == ANOTHER, "-another")
 
     @on(Input.Changed)
     @on(Checkbox.Changed)
-    @on(Select.Changed)
-    def _edited(self, event: Input.Changed | Checkbox.Changed | Select.Changed) -> None:
+    def _edited(self, event: Input.Changed | Checkbox.Changed) -> None:
         event.stop()
-        if isinstance(event, Checkbox.Changed):
-            text = shown(event.value)
-        elif isinstance(event, Select.Changed):
-            another = event.value == ANOTHER
-            text = self.query_one(_Line).value if another else str(event.value)
-            self.set_class(another, "-another")
-            if another and event.select.has_focus:
-                self.query_one(_Line).focus()
-        elif self.constant.choices and not self.has_class("-another"):
-            return  # the line is not what is shown
-        else:
-            text = event.value
+        self._change(shown(event.value))
+
+    @on(Select.Changed)
+    def _chosen(self, event: Select.Changed) -> None:
+        event.stop()
+        is_other = event.value == OTHER
+        self._show_other_row(is_other)
+        text = self.query_one(_Line).value if is_other else str(event.value)
+        self.is_awaited = is_other and not text
+        if is_other and event.select.has_focus:
+            self.query_one(_Line).focus()
+        self._change(text)
+
+    def _change(self, text: str) -> None:
         if text != self._text:
             self._text = text
+            self.is_awaited = self.is_awaited and not text
             self.post_message(self.Changed(self))
 
     @on(Input.Submitted)
@@ -215,5 +240,5 @@ class ConstantField(Vertical):
 
 
 def explained(constant: Constant) -> Content:
-    """A constant's help, and what is allowed."""
+    """Return a constant's help, and what is allowed."""
     return Content.assemble(f"{constant.help} ", ("Allowed: ", "$foreground 50%"), f"{constant.allowed}.")

@@ -1,4 +1,4 @@
-"""What will happen if this is started: the checks made beforehand, and the command that does the same."""
+"""What a start would do: the checks of the constants, and the shell command for the same run."""
 
 from __future__ import annotations
 
@@ -17,20 +17,24 @@ from engine.text import clean
 
 
 def command_line(config: TrainingConfig) -> str:
-    """The shell command that starts this run without the app; it names only the constants that are not the default."""
+    """Return the shell command that starts this run without the app. It names only constants that are not defaults."""
     changed = config.changed()
     words = [word for c in CONSTANTS if c.name in changed for word in c.arguments(changed[c.name])]
     return shlex.join(["cifar-tui", "train", *words])
 
 
 class CheckRow(Horizontal):
-    """One check: what was looked at, whether it is ready (None: not known yet), and what was found."""
+    """One check: its subject, whether it is ready, and what was found.
 
-    def __init__(self, subject: str, ready: bool | None, lines: tuple[str, ...]) -> None:
-        super().__init__(classes="-failed" if ready is False else "")
-        self._subject = subject
-        self._mark = "·" if ready is None else "✔" if ready else "✘"
-        self._lines = [clean(line) for line in lines] or [""]
+    Reasons that stand beside a field are not repeated here; the row names the field.
+    """
+
+    def __init__(self, check: Check) -> None:
+        super().__init__(classes="" if check.ready else "-failed")
+        self._subject = check.subject
+        self._mark = "✔" if check.ready else "✘"
+        fields = " and ".join(name.replace("_", " ") for name in check.constants)
+        self._lines = [clean(line) for line in check.lines] or [f"see {fields} in the form"]
 
     def compose(self) -> ComposeResult:
         answer, *details = self._lines
@@ -43,9 +47,9 @@ class CheckRow(Horizontal):
 
 
 class PreflightPanel(VerticalScroll):
-    """The checks of a config and its command line.
+    """The checks of a config, and its command line.
 
-    While a new look is under way the last answer stays, dimmed: it is mostly still true, and the screen stays calm.
+    While new checks are running the last ones stay, dimmed: most are still true, and the screen stays calm.
     """
 
     BORDER_TITLE: ClassVar[str] = "before you start"
@@ -80,48 +84,51 @@ class PreflightPanel(VerticalScroll):
             .words { width: 1fr; height: auto; }
         }
 
-        &.-folded {
-            .same, .command { display: none; }
-            CheckRow {
-                .answer { text-wrap: nowrap; text-overflow: ellipsis; height: 1; }
-                .details { display: none; }
-                &.-failed { .answer { height: auto; text-wrap: wrap; } .details { display: block; } }
-            }
+        &.-folded { .same, .command { display: none; } }
+        &.-brief CheckRow {
+            .answer { text-wrap: nowrap; text-overflow: ellipsis; height: 1; }
+            .details { display: none; }
+            &.-failed { .answer { height: auto; text-wrap: wrap; } .details { display: block; } }
         }
         &.-airy { padding: 1 2; CheckRow { margin-bottom: 1; } .same { margin-top: 0; } }
     }
     """
 
     folded: reactive[bool] = reactive(False, toggle_class="-folded")
-    """Whether a check that is ready takes one line only, and the command too."""
+    """Whether the command stands in the lower border, to save three lines."""
+
+    brief: reactive[bool] = reactive(False, toggle_class="-brief")
+    """Whether a check that is ready takes one line only."""
 
     airy: reactive[bool] = reactive(False, toggle_class="-airy")
-    """Whether there is space to spare."""
+    """Whether there is room for blank lines between the checks."""
 
     def __init__(self) -> None:
         super().__init__(classes="-waiting")
         self._command = ""
+        self._note = ""
+        self._state = ""
         self._shown: tuple[Check, ...] | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="checks"):
-            # One widget for what is one text as yet: a row each would take a tenth of the time to the first paint.
+            # One widget, not one per row: rows would take a tenth of the time before the first paint.
             yield Static(self._awaited(), classes="awaited")
-        yield Static("the same without the screen", classes="same", markup=False)
+        yield Static(classes="same", markup=False)
         with Horizontal(classes="command"):
             yield Label("$", classes="prompt", markup=False)
             yield Static(classes="words", markup=False)
 
     def allow_focus(self) -> bool:
-        return super().allow_focus() and self.max_scroll_y > 0  # a stop on the way of Tab only where it scrolls
+        return super().allow_focus() and self.max_scroll_y > 0  # Tab stops here only if there is something to scroll
 
     @property
     def command(self) -> str:
-        """The command line shown, ready for a shell; empty where there is none."""
+        """The command that is shown, ready for a shell; empty if there is none."""
         return self._command
 
     def _awaited(self) -> Content:
-        """The rows of checks of which none has been made."""
+        """Return the rows of checks before the first ones are done."""
         rows = [
             Content.assemble((f"{subject:<8}", "$foreground 70%"), ("· ", "$text-success"), "…")
             for subject in get_args(Subject)
@@ -133,22 +140,42 @@ class PreflightPanel(VerticalScroll):
             awaited.update(self._awaited())
 
     def show_command(self, config: TrainingConfig | None) -> None:
-        """Shows the command of this config; None, where a constant is wrong, leaves a placeholder."""
+        """Show the command of `config`; None, if a constant is wrong, shows a placeholder."""
         self._command = command_line(config) if config else ""
+        self._note = ""
         self.query_one(".words", Static).update(Content(clean(self._command) or "…"))
-        self.watch_folded()
+        self._show_words()
 
-    def show_checks(self, preflight: Preflight | None, waiting: str = "looking…") -> None:
-        """Shows what was found; None says `waiting` instead, and dims what was found before."""
+    def show_note(self, note: str) -> None:
+        """Say what became of a copy, until the command changes."""
+        self._note = note
+        self._show_words()
+
+    def show_checks(self, preflight: Preflight | None, waiting: str = "checking…") -> None:
+        """Show the checks; None shows `waiting` in the title and dims the checks shown before."""
         self.set_class(preflight is None, "-waiting")
-        self.border_title = Content(self.BORDER_TITLE if preflight else f"{self.BORDER_TITLE} · {waiting}")
+        self._state = "" if preflight else waiting
+        self._show_words()
         if preflight is not None and preflight.checks != self._shown:
             self._shown = preflight.checks
             checks = self.query_one(".checks", Vertical)
             with self.app.batch_update():
                 checks.remove_children()
-                checks.mount_all(CheckRow(check.subject, check.ready, check.lines) for check in preflight.checks)
+                checks.mount_all(CheckRow(check) for check in preflight.checks)
+
+    def show_failed(self) -> None:
+        """Scroll to the first check that failed."""
+        for row in self.query("CheckRow.-failed").results(CheckRow):
+            row.scroll_visible(animate=False)
+            return
 
     def watch_folded(self) -> None:
-        """Folded, the command stands in the lower border."""
+        if self.is_mounted:
+            self._show_words()
+
+    def _show_words(self) -> None:
+        """Put the state of the checks into the title, and the note beside the command or, folded, into the title."""
+        title = [self.BORDER_TITLE, self._state, self._note if self.folded else ""]
+        self.border_title = Content(" · ".join(part for part in title if part))
         self.border_subtitle = Content(f"$ {clean(self._command) or '…'}") if self.folded else None
+        self.query_one(".same", Static).update(Content(self._note or "the same without the screen"))
