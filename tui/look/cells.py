@@ -1,6 +1,12 @@
-"""Text measured in the cells of a terminal, where a letter takes one and a CJK character or an emoji two."""
+"""Text measured in terminal cells: a letter takes one, a CJK character or an emoji two."""
 
 from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+from os.path import commonprefix
 
 from rich.cells import cell_len, set_cell_size
 
@@ -8,9 +14,9 @@ from engine.text import clean
 
 
 def cropped(text: object, cells: int) -> str:
-    """`text` from outside, cleaned, in at most `cells` cells.
+    """Return `text`, cleaned, in at most `cells` cells.
 
-    An ellipsis stands for what was cut out before the last third: names that begin alike often end differently.
+    If it does not fit, an ellipsis replaces a part before the last third: names that begin alike often end differently.
     """
     plain = clean(text)
     if cell_len(plain) <= cells:
@@ -24,12 +30,91 @@ def cropped(text: object, cells: int) -> str:
 
 
 def begun(text: str, cells: int) -> str:
-    """As much of the beginning of `text` as `cells` cells hold, without an ellipsis."""
+    """Return the beginning of `text` that fits into `cells` cells, without an ellipsis."""
     return text if cell_len(text) <= cells else set_cell_size(text, max(0, cells)).rstrip()
 
 
+def shortened(names: Sequence[object], cells: int) -> list[str]:
+    """Return `names`, cleaned, in at most `cells` cells each; different names stay different.
+
+    Names that would become equal lose the beginning and the end that they share, `…heron…` for `my_heron_photos`. Names
+    that are still equal then show their index in `names`, so `cells` must hold the last index.
+    """
+    plain = [clean(name) for name in names]
+    short = _apart(plain, cells)
+    uses = Counter(short[name] for name in set(plain))
+    shown = [short[name] if uses[short[name]] == 1 else _numbered(name, i, cells) for i, name in enumerate(plain)]
+    if len(set(shown)) < len(set(plain)):
+        return [str(i) for i in range(len(plain))]
+    return shown
+
+
+def initials(names: Sequence[object], cells: int) -> list[str] | None:
+    """Return an abbreviation of at most `cells` cells for each of `names`: `ca` for car and `ct` for cat.
+
+    Return None if letters do not tell the names apart well: too many begin alike, or one has no letter left to use.
+    """
+    plain = [clean(name) for name in names]
+    first, last = _shared(plain)
+    for known in (plain, [name[first : len(name) - last] for name in plain]):
+        if 4 * len({begun(name, cells) for name in known}) >= 3 * len(known):
+            return _initials(known, cells)
+    return None
+
+
 def bar(share: float, cells: int) -> str:
-    """A bar of `share` (0 to 1) of `cells` cells, drawn to an eighth of a cell and filled up with blanks."""
+    """Return a bar over `share` (0 to 1) of `cells` cells, exact to an eighth of a cell and filled up with blanks."""
     eighths = round(8 * cells * min(1.0, max(0.0, share)))
     full, rest = divmod(eighths, 8)
     return ("█" * full + " ▏▎▍▌▋▊▉"[rest] * (rest > 0)).ljust(cells)
+
+
+def _apart(names: Sequence[str], cells: int) -> dict[str, str]:
+    """Return a short form by name. Those that are alike when cropped are shortened to what they do not share."""
+    short = {name: cropped(name, cells) for name in names}
+    groups: dict[str, list[str]] = {}
+    for name, text in short.items():
+        groups.setdefault(text, []).append(name)
+    for alike in groups.values():
+        first, last = _shared(alike)
+        before, after = "…" * bool(first), "…" * bool(last)
+        if (first or last) and cells > 3:
+            parts = {name: name[first : len(name) - last] for name in alike}
+            inner = _apart(list(parts.values()), cells - len(before + after))
+            short |= {name: f"{before}{inner[part]}{after}" for name, part in parts.items()}
+    return short
+
+
+def _shared(names: Sequence[str]) -> tuple[int, int]:
+    """Return how many characters of whole words all `names` begin with, and how many they end with.
+
+    Return zeros if a name holds nothing else.
+    """
+    if len(names) < 2:
+        return 0, 0
+    first = len(_whole_words(commonprefix(list(names))))
+    last = len(_whole_words(commonprefix([name[first:][::-1] for name in names])))
+    return (first, last) if first + last < min(map(len, names)) else (0, 0)
+
+
+def _whole_words(shared: str) -> str:
+    """Return `shared` without the word or number that goes on in the names: `class 1` of `class 10` and `class 11`."""
+    return re.sub(r"[^\W_]+$", "", shared) or re.sub(r"\d+$", "", shared)
+
+
+def _numbered(name: str, index: int, cells: int) -> str:
+    number = f"… {index}"
+    return f"{begun(name, cells - len(number))}{number}" if cells >= len(number) else str(index)
+
+
+def _initials(names: Sequence[str], cells: int) -> list[str] | None:
+    taken: list[str] = []
+    for name in names:
+        start = begun(name, cells)
+        letters = (letter for letter in name[len(start) :] if letter.isalnum())
+        others = (begun(start, cells - cell_len(letter)) + letter for letter in letters)
+        free = next((text for text in chain([start], others) if text not in taken), None)
+        if free is None:
+            return None
+        taken.append(free)
+    return taken

@@ -1,10 +1,8 @@
-"""What each class was taken for: the confusion matrix as a heat map in cells, and the mistakes made most often."""
+"""The confusion matrix as a heat map in cells, and the mistakes made most often."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import chain, takewhile
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -20,47 +18,30 @@ from textual.widget import Widget
 
 from engine.record.evaluation import Evaluation
 from engine.text import clean
-from tui.look.cells import begun, cropped
+from tui.look.cells import begun, initials, shortened
 
 SHADES = ((0.4, "█"), (0.2, "▓"), (0.1, "▒"), (0.03, "░"), (0.0, "·"))
-"""What a cell shows where its number does not fit: a glyph from each share of the true class's images on."""
+"""If the counts do not fit, a cell shows a glyph: the first whose share of the true class's images is reached."""
 
 GLYPH_CELLS = 3
-"""Two letters of a heading and a gap."""
+"""Two letters or digits of a heading and a gap."""
 MOST_CELLS = 8
-MOST_NAME_CELLS = 12
+MOST_NAME_CELLS = 14
 MOST_PAIRS = 24
 
 
 def shade(count: int, total: int) -> str:
-    """The glyph for `count` of `total` images; a blank for none, so that whatever happened even once is seen."""
+    """Return the glyph for `count` of `total` images; a blank only for none, so that a single mistake is seen."""
     return next(glyph for share, glyph in SHADES if count >= share * total) if count else " "
 
 
-def abbreviated(names: Sequence[str], cells: int) -> list[str]:
-    """`names` in at most `cells` cells each, told apart as far as their letters allow: `ca` for car, `ct` for cat."""
-    plain = [clean(name) for name in names]
-    if 2 * len({begun(name, cells) for name in plain}) < len(plain):
-        # Most begin alike, as numbered classes do: what follows is what tells them apart.
-        shared = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*plain, strict=False)))
-        plain = [name[shared:] or name for name in plain]
-    taken: set[str] = set()
-    short = []
-    for name in plain:
-        start = begun(name, cells)
-        letters = (letter for letter in name[len(start) :] if not letter.isspace())
-        others = (begun(start, cells - cell_len(letter)) + letter for letter in letters)
-        chosen = next((text for text in chain([start], others) if text not in taken), start)
-        taken.add(chosen)
-        short.append(chosen)
-    return short
-
-
 class ConfusionMap(ScrollView, can_focus=True):
-    """The matrix: rows are the true classes, columns what they were taken for. The headings stay while it scrolls.
+    """The matrix: rows are the true classes, columns the predicted ones. The headings stay while it scrolls.
 
-    The share of its row's images decides how strong a cell's colour is: one colour on the diagonal, another for the
-    mistakes. Where the counts do not fit, a glyph says the share, twice on the diagonal, so that no colour is needed.
+    A column is headed by the name of its class, or its first letters. If those do not tell the classes apart, rows and
+    columns are numbered by class index. A cell's colour is the stronger, the larger its share of the row's images: one
+    colour on the diagonal, another for the mistakes. If the counts do not fit, a glyph shows the share, twice on the
+    diagonal, so that the map can be read without colour.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -93,29 +74,37 @@ class ConfusionMap(ScrollView, can_focus=True):
         self._names, self._matrix = evaluation.classes, evaluation.matrix
         self._totals = [sum(row) for row in evaluation.matrix]
         self._number_cells = max(len(str(count)) for row in evaluation.matrix for count in row)
-        # Mistakes are rarer than hits: their colours spread over the range that they have.
+        # Mistakes are rarer than hits: the largest share of a mistake gets the full colour.
         every = range(len(self._names))
-        self._worst = max(self._share(i, j) for i in every for j in every if i != j)
-        self._name_cells = 0
+        self._worst = max((self._share(i, j) for i in every for j in every if i != j), default=0.0)
         self._cells = GLYPH_CELLS
-        self._headings = [""] * len(self._names)
+        self._left_cells = 0
+        self._rows = self._columns = [""] * len(self._names)
         self.border_title = "true class ↓  taken for →"
 
     @property
     def shows_numbers(self) -> bool:
-        """Whether there is room for the counts themselves."""
+        """Whether the counts fit into the cells."""
         return self._cells > self._number_cells
 
     def on_resize(self, event: events.Resize) -> None:
-        """Share the width out between the rows' names and the cells."""
+        """Divide the width between the names of the rows and the cells."""
         count, width = len(self._names), self.container_size.width
         longest = max(cell_len(clean(name)) for name in self._names)
-        self._name_cells = 1 + max(2, min(longest, MOST_NAME_CELLS, width // 4))
+        name_cells = max(2, min(longest, MOST_NAME_CELLS, width // 4))
+        numbers = [f"{i:>{len(str(count - 1))}}" for i in range(count)]
         scrollbar = count + 1 > self.container_size.height
-        room = (width - self._name_cells - scrollbar) // count
-        self._cells = min(room, max(MOST_CELLS, self._number_cells + 2)) if room > self._number_cells else GLYPH_CELLS
-        self._headings = abbreviated(self._names, self._cells - 1)
-        self.virtual_size = Size(self._name_cells + count * self._cells, count + 1)
+        room = (width - name_cells - 1 - scrollbar) // count
+        fits = room > self._number_cells
+        self._cells = min(room, max(MOST_CELLS, self._number_cells + 2)) if fits else GLYPH_CELLS
+        headings = initials(self._names, self._cells - 1)
+        self._rows = shortened(self._names, name_cells)
+        if headings is None:
+            self._cells = max(self._cells, len(numbers[0]) + 1)
+            self._rows = [f"{number} {name}" for number, name in zip(numbers, self._rows, strict=True)]
+        self._columns = headings or numbers
+        self._left_cells = 1 + max(map(cell_len, self._rows))
+        self.virtual_size = Size(self._left_cells + count * self._cells, count + 1)
         legend = "  ".join(f"{glyph} {f'{100 * share:.0f} %' if share else 'some'}" for share, glyph in SHADES[::-1])
         self.border_subtitle = None if self.shows_numbers else legend
         self.refresh()
@@ -126,13 +115,13 @@ class ConfusionMap(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         row = y - 1 + (self.scroll_offset.y if y else 0)
-        room = max(0, width - self._name_cells)
+        room = max(0, width - self._left_cells)
         first, start = divmod(self.scroll_offset.x, self._cells)
         columns = range(first, min(len(self._names), first + room // self._cells + 2))
         if row >= len(self._names):
             return Strip.blank(width, self.rich_style)
         if row < 0:
-            left = Segment(" " * self._name_cells, self.rich_style)
+            left = Segment(" " * self._left_cells, self.rich_style)
             cells = [self._column_heading(column) for column in columns]
         else:
             left = self._row_heading(row)
@@ -141,11 +130,10 @@ class ConfusionMap(ScrollView, can_focus=True):
         return Strip.join([Strip([left]), scrolled]).crop(0, width)
 
     def _row_heading(self, row: int) -> Segment:
-        name = cropped(self._names[row], self._name_cells - 1)
-        return Segment(set_cell_size(name, self._name_cells), self._heading_style(row))
+        return Segment(set_cell_size(self._rows[row], self._left_cells), self._heading_style(row))
 
     def _column_heading(self, column: int) -> Segment:
-        heading = self._headings[column]
+        heading = begun(self._columns[column], self._cells - 1)
         return Segment(" " * (self._cells - 1 - cell_len(heading)) + heading + " ", self._heading_style(column))
 
     def _heading_style(self, index: int) -> Style:
@@ -154,7 +142,7 @@ class ConfusionMap(ScrollView, can_focus=True):
     def _cell(self, row: int, column: int) -> Segment:
         count, share, right = self._matrix[row][column], self._share(row, column), row == column
         strength = share if right else share / self._worst if self._worst else 0.0
-        # By the root: rare mistakes are the ones to find, and they would hardly show.
+        # The square root makes rare mistakes, which are the ones to find, visible.
         strength = math.sqrt(strength)
         ground = self.background_colors[1]
         colour = self.get_component_styles(f"confusion-map--{'right' if right else 'wrong'}").color
@@ -170,7 +158,7 @@ class ConfusionMap(ScrollView, can_focus=True):
 
 
 class ConfusedPairs(Widget):
-    """The mistakes made most often, in as many columns and lines as there is room for."""
+    """The mistakes made most often, in as many columns and lines as fit."""
 
     DEFAULT_CSS = """
     ConfusedPairs {
@@ -183,18 +171,16 @@ class ConfusedPairs(Widget):
 
     def __init__(self, evaluation: Evaluation, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        names = dict(zip(evaluation.classes, shortened(evaluation.classes, MOST_NAME_CELLS), strict=True))
         self._pairs = [
-            (
-                f"{cropped(pair.true, MOST_NAME_CELLS)} → {cropped(pair.predicted, MOST_NAME_CELLS)}",
-                f"{pair.count:,}",
-            )
+            (f"{names[pair.true]} → {names[pair.predicted]}", f"{pair.count:,}")
             for pair in evaluation.most_confused(MOST_PAIRS)
         ]
         self.border_title = "most confused"
 
     @property
     def columns(self) -> int:
-        """How many pairs stand beside each other."""
+        """The number of pairs side by side."""
         return max(1, min(len(self._pairs), (self.content_size.width + 3) // (sum(self._widths) + 4)))
 
     @property

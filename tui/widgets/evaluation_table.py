@@ -15,11 +15,11 @@ from textual.reactive import reactive
 from textual.widgets import DataTable
 
 from engine.record.evaluation import ClassAccuracy, Evaluation
-from tui.look.cells import bar, cropped
+from tui.look.cells import bar, shortened
 
 MOST_NAME_CELLS = 24
 FULL_BAR = 80
-"""Cells; a longer bar tells no more."""
+"""Cells of a full bar at most."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class _Column:
     label: str
     key: Callable[[ClassAccuracy], str | float]
     descending: bool = True
-    """The order that a first click asks for."""
+    """Whether a first click puts the largest first."""
 
     @property
     def justify(self) -> Literal["left", "right"]:
@@ -46,9 +46,9 @@ _BAR = "bar"
 
 
 class EvaluationTable(DataTable[Text]):
-    """A row a class: how many of its images were recognised, as numbers and as a bar that takes the room there is.
+    """A row per class: how many of its images were recognised, as numbers and as a bar as wide as there is room.
 
-    A click on a heading sorts by its column, another one turns the order round. Each row's key is the class index.
+    A click on a heading sorts by its column, a second click reverses the order. A row's key is its class index.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"evaluation-table--bar"}
@@ -75,7 +75,7 @@ class EvaluationTable(DataTable[Text]):
     """
 
     order = reactive((3, True), init=False)
-    """Index of the column that the rows are sorted by, and whether the largest comes first."""
+    """Index of the column to sort by, and whether the largest comes first."""
 
     def __init__(self, evaluation: Evaluation, *, id: str | None = None) -> None:
         super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
@@ -86,7 +86,7 @@ class EvaluationTable(DataTable[Text]):
 
     @property
     def class_index(self) -> int | None:
-        """The class under the cursor."""
+        """Index of the class under the cursor."""
         if not self.is_valid_row_index(self.cursor_row):
             return None
         return class_index(self.coordinate_to_cell_key(self.cursor_coordinate).row_key.value)
@@ -98,7 +98,7 @@ class EvaluationTable(DataTable[Text]):
         self._fill()
 
     def notify_style_update(self) -> None:
-        """Another theme: the same bars in another colour."""
+        """Draw the bars again if the theme gave them another colour."""
         super().notify_style_update()
         if self.row_count and self._bar_style != self.get_component_rich_style("evaluation-table--bar"):
             self.call_later(self._fill)
@@ -107,17 +107,17 @@ class EvaluationTable(DataTable[Text]):
         self._fill()
 
     def sort_by(self, column: int) -> None:
-        """Sort by column number `column`; by the one that is sorted by already: turn the order round."""
+        """Sort by column number `column`. Reverse the order if the rows are sorted by it already."""
         current, descending = self.order
         self.order = (column, not descending if column == current else COLUMNS[column].descending)
 
     def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
         event.stop()
-        # The bar shows the accuracy, so a click on it means that column.
+        # The bar shows the accuracy, so a click on its heading means that column.
         self.sort_by(min(event.column_index, len(COLUMNS) - 1))
 
     def _fill(self) -> None:
-        """Write all rows anew: columns as wide as needed, in the order that was asked for."""
+        """Write all rows again: columns as wide as needed, in the current order."""
         if not self.size.width:
             return
         under_cursor = self.class_index
@@ -125,7 +125,12 @@ class EvaluationTable(DataTable[Text]):
         order = sorted(
             range(len(self._accuracies)), key=lambda i: COLUMNS[by].key(self._accuracies[i]), reverse=descending
         )
-        rows = [self._cells(one) for one in self._accuracies]
+        names = shortened([one.name for one in self._accuracies], self._most_name_cells)
+        # A blank at the end stands below the arrow of the heading.
+        rows = [
+            (name, f"{one.correct:,} ", f"{one.total:,} ", f"{one.accuracy:.1f} % ")
+            for name, one in zip(names, self._accuracies, strict=True)
+        ]
         labels = [
             f"{column.label}{' ▼▲'[1 + (not descending)] if i == by else ' '}" for i, column in enumerate(COLUMNS)
         ]
@@ -149,12 +154,11 @@ class EvaluationTable(DataTable[Text]):
         if under_cursor is not None:
             self.move_cursor(row=order.index(under_cursor), animate=False)
 
-    def _cells(self, one: ClassAccuracy) -> tuple[str, ...]:
-        # A blank at the end stands below the arrow of the heading.
-        name = cropped(one.name, max(8, min(MOST_NAME_CELLS, self.size.width // 3)))
-        return (name, f"{one.correct:,} ", f"{one.total:,} ", f"{one.accuracy:.1f} % ")
+    @property
+    def _most_name_cells(self) -> int:
+        return max(8, min(MOST_NAME_CELLS, self.size.width // 3))
 
 
 def class_index(row_key: str | None) -> int | None:
-    """The class that a row of the table stands for."""
+    """Return the class index that `row_key`, the key of a row, stands for."""
     return None if row_key is None else int(row_key)
