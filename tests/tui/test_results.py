@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 from textual.app import App
+from textual.binding import Binding
 from textual.pilot import Pilot
-from textual.widgets import Footer, Static
-from textual.widgets._footer import FooterKey
+from textual.widgets import Static
 
 from engine.record.evaluation import Evaluation
 from engine.record.record import RunRecord
@@ -24,12 +24,14 @@ from tests.records import (
     live_record,
     run_started,
 )
+from tui.charts.keys import CHART_BINDINGS
 from tui.charts.kinds.loss import LossChart
 from tui.dialogs.class_details import ClassDetails
 from tui.look.theme import DARK, LIGHT
 from tui.screens.messages import Export, NewRun
 from tui.screens.results import ResultsScreen
-from tui.widgets.confusion_map import ConfusedPairs, ConfusionMap, abbreviated, shade
+from tui.screens.training import TrainingScreen
+from tui.widgets.confusion_map import ConfusedPairs, ConfusionMap, shade
 from tui.widgets.evaluation_table import EvaluationTable
 
 NARROW, WIDE, SHORT = (80, 24), (120, 40), (120, 24)
@@ -81,13 +83,20 @@ class ResultsApp(App[None]):
 
     @property
     def keys(self) -> list[str]:
-        """What the footer says that keys do."""
-        return [key.description for key in self.results.query_one(Footer).query(FooterKey)]
+        """What the keys do that are offered now."""
+        return [each.binding.description for each in self.screen.active_bindings.values() if each.binding.show]
 
 
 def drawn(app: App[None]) -> str:
     """The whole terminal as text."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+def details(app: App[None]) -> list[list[str]]:
+    """The words of each row of the class details, without the bars."""
+    inside = [max(line.split("│"), key=len).split() for line in drawn(app).splitlines() if "│" in line]
+    rows = [row for row in inside if row.count("%") == 2 and row[0] != "%"]
+    return [[word for word in row if not set(word) & set("█▏▎▍▌▋▊▉")] for row in rows]
 
 
 async def settle(pilot: Pilot[None]) -> None:
@@ -109,7 +118,7 @@ async def test_outcome_first(size: tuple[int, int]) -> None:
             assert said in text
         for name in CLASSES:
             assert name in text
-        assert all(key in app.keys for key in ("Export", "New run", "Chart", "Order", "Reverse", "Help", "Leave"))
+        assert all(key in app.keys for key in ("Export", "New run", "Help", "Leave"))
 
 
 async def test_demo_set_is_named() -> None:
@@ -132,8 +141,9 @@ async def test_no_evaluation(size: tuple[int, int]) -> None:
         assert "interrupted" in text
         assert "%" not in text
         assert app.chart.display
-        assert app.keys == ["Export", "New run", "Help", "Back", "Leave", "palette"]
-        await pilot.press("m", "c", "o", "r", "enter")
+        chart_keys = ["Range", "Log scale", "Smoother", "Smoother", "Rougher"]
+        assert app.keys == ["Export", "New run", *chart_keys, "Help", "Back", "Leave"]
+        await pilot.press("m", "c", "o", "O", "enter")
         assert app.chart.display
         assert app.screen is app.results
 
@@ -171,13 +181,13 @@ async def test_run_that_still_trains() -> None:
 
 
 async def test_sorting_by_keys() -> None:
-    """The best class comes first; `r` turns the order round and `o` goes on to the next column."""
+    """The best class comes first; `O` reverses the order and `o` goes on to the next column."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
         assert app.column(3)[0] == "89.4 %"
         assert app.column(0)[-1] == "bird"
-        await pilot.press("r")
+        await pilot.press("O")
         assert app.column(0)[0] == "bird"
         await pilot.press("o")
         assert app.column(0) == sorted(CLASSES)
@@ -187,7 +197,7 @@ async def test_sorting_by_keys() -> None:
 
 
 async def test_sorting_by_mouse() -> None:
-    """A click on a heading sorts by it, another one turns the order round."""
+    """A click on a heading sorts by it, a second one reverses the order."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
@@ -204,7 +214,7 @@ async def test_cursor_stays_on_its_class() -> None:
     app = ResultsApp(finished_record())
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
-        await pilot.press("down", "r")
+        await pilot.press("down", "O")
         await settle(pilot)
         assert app.table.class_index == CLASSES.index("car")
         assert app.map.chosen == CLASSES.index("car")
@@ -291,19 +301,23 @@ def test_shades() -> None:
     assert [shade(count, 100) for count in (0, 1, 2, 3, 9, 10, 19, 20, 39, 40, 100)] == list(" ··░░▒▒▓▓██")
 
 
-@pytest.mark.parametrize(
-    ("names", "short"),
-    [
-        (("plane", "car", "cat", "deer", "dog"), ["pl", "ca", "ct", "de", "do"]),
-        (("class 1", "class 2", "class 10"), ["1", "2", "10"]),
-        (("same", "same"), ["sa", "sm"]),
-        (("漢字", "漢語"), ["漢", "語"]),
-        (("\x1b[31ma", "b"), ["a", "b"]),
-    ],
-)
-def test_abbreviations(names: tuple[str, ...], short: list[str]) -> None:
-    """Headings tell classes apart in two cells as far as their letters allow."""
-    assert abbreviated(names, 2) == short
+async def test_many_long_names() -> None:
+    """Forty long names with one prefix stay apart in table, map, pairs and details; rows and columns are numbered."""
+    birds = ("heron", "stork", "crane", "ibis")
+    names = tuple(f"a_rather_long_prefix_of_{bird}_{i}_photos" for i in range(10) for bird in birds)
+    short = [f"…{bird}_{i}…" for i in range(10) for bird in birds]
+    app = ResultsApp(finished_record(classes=names))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert sorted(app.column(0)) == sorted(short)
+        heading, *rows = glyphs(app.map)
+        assert heading.split()[:10] == [str(i) for i in range(10)]
+        assert [row.split()[:2] for row in rows[:10]] == [[str(i), short[i]] for i in range(10)]
+        pair = next(line for line in drawn(app).splitlines() if "…" in line and " → " in line)
+        assert {word for word in pair.split() if "…" in word} <= set(short)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert sum(name in drawn(app) for name in short) > 10
 
 
 async def test_map_scrolls() -> None:
@@ -351,7 +365,7 @@ async def test_perfect_model() -> None:
         assert "No class was taken for another." in drawn(app)
         await pilot.press("enter")
         await settle(pilot)
-        assert "nothing else" in drawn(app)
+        assert ["a", "5", "100.0", "%", "a", "5", "100.0", "%"] in details(app)
 
 
 async def test_class_without_test_images() -> None:
@@ -369,20 +383,32 @@ async def test_class_without_test_images() -> None:
 # What is where
 
 
-async def test_narrow_shows_table_or_map() -> None:
-    """At 80×24 `m` changes between table and map, and the arrows move what is in sight."""
+async def test_narrow_shows_table_map_or_chart() -> None:
+    """At 80×24 `m` and `c` show the map or the chart in the place of the table; each key offered does something."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=NARROW) as pilot:
-        await settle(pilot)
-        assert (app.table.display, app.map.display) == (True, False)
+
+        async def shown(*keys: str) -> tuple[bool, bool, bool]:
+            await pilot.press(*keys)
+            await settle(pilot)
+            return app.table.display, app.map.display, app.chart.display
+
+        table, only_map, chart = (True, False, False), (False, True, False), (False, False, True)
+        assert await shown() == table
         assert app.focused is app.table
-        await pilot.press("m")
-        await settle(pilot)
-        assert (app.table.display, app.map.display) == (False, True)
+        assert {"Class", "Chart", "Map", "Order", "Reverse"} <= set(app.keys)
+        assert "Range" not in app.keys
+        assert await shown("m") == only_map
         assert isinstance(app.focused, ConfusionMap)
-        assert "Order" not in app.keys
-        await pilot.press("m")
-        await settle(pilot)
+        assert {"Chart", "Table"} <= set(app.keys)
+        assert not {"Class", "Map", "Order", "Reverse", "Range"} & set(app.keys)
+        assert await shown("c") == chart
+        assert {"Table", "Map", "Range", "Log scale"} <= set(app.keys)
+        assert not {"Class", "Chart", "No chart", "Order", "Reverse"} & set(app.keys)
+        assert await shown("enter", "o") == chart
+        assert await shown("m") == only_map
+        assert await shown("c", "c") == table
+        assert await shown("m", "m") == table
         assert app.focused is app.table
 
 
@@ -398,7 +424,7 @@ async def test_wide_shows_both() -> None:
 
 @pytest.mark.parametrize(("size", "at_first"), [(NARROW, False), (SHORT, False), (WIDE, True)])
 async def test_chart(size: tuple[int, int], at_first: bool) -> None:
-    """The chart of the whole run is there where there is room; `c` brings it and takes it away."""
+    """The chart of the whole run is shown if there is room; `c` shows it and takes it away."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
@@ -414,6 +440,21 @@ async def test_chart(size: tuple[int, int], at_first: bool) -> None:
         await settle(pilot)
         assert app.chart.display == at_first
         assert app.focused is app.table
+
+
+async def test_chart_has_the_keys_of_the_training_screen() -> None:
+    """The keys of the chart are the same on both screens, and work on the results."""
+    keys = {binding.key for binding in CHART_BINDINGS if isinstance(binding, Binding)}
+    for screen in (TrainingScreen, ResultsScreen):
+        assert keys <= {binding.key for binding in screen.BINDINGS if isinstance(binding, Binding)}
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        smoothing, window = app.chart.smoothing, app.chart._window
+        await pilot.press("y", "minus", "r")
+        assert app.chart.log_scale
+        assert app.chart.smoothing == smoothing - 1
+        assert app.chart._window != window
 
 
 @pytest.mark.parametrize("start", [NARROW, WIDE])
@@ -457,19 +498,40 @@ async def test_hostile_names(size: tuple[int, int]) -> None:
 
 
 async def test_class_details() -> None:
-    """Enter shows what a class was taken for and what was taken for it, the most frequent first."""
+    """Enter shows what a class was taken for and what was taken for it, each share with what it is a share of."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
-        await pilot.press("r", "ctrl+home", "enter")
+        await pilot.press("O", "ctrl+home", "enter")
         await settle(pilot)
         text = drawn(app)
         assert "418 of 1,000 test images recognised, 41.8 %" in text
-        lines = [line for line in text.splitlines() if "12.1 %" in line or "108 10.8 %" in line]
-        assert ["deer" in lines[0], "dog" in lines[1]] == [True, True]
-        assert text.index("deer  121") < text.index("dog   108") < text.index("plane  94")
+        assert "% of its 1,000 images" in text
+        assert "% of 659 taken for bird" in text
+        first, second, third, *_ = details(app)
+        assert first == ["bird", "418", "41.8", "%", "bird", "418", "63.4", "%"]
+        assert second[:4] == ["deer", "121", "12.1", "%"]
+        assert third[:4] == ["dog", "108", "10.8", "%"]
         await pilot.press("escape")
         assert app.screen is app.results
+
+
+async def test_arrows_step_through_the_classes() -> None:
+    """In the details of a class the arrows go on to the next class of the table, whose cursor is there afterwards."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        order = app.column(0)
+        await pilot.press("enter")
+        await settle(pilot)
+        for key, place in (("down", 1), ("right", 2), ("left", 1), ("up", 0), ("up", 9), ("left", 8)):
+            await pilot.press(key)
+            await settle(pilot)
+            assert f"─ {order[place]} ─" in drawn(app)
+            assert f"{place + 1} of 10" in drawn(app)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert app.table.class_index == CLASSES.index(order[8])
 
 
 async def test_keys_of_the_app() -> None:

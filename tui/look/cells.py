@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
-from os.path import commonprefix
+from itertools import chain, takewhile
 
 from rich.cells import cell_len, set_cell_size
 
@@ -92,13 +91,15 @@ def _shared(names: Sequence[str]) -> tuple[int, int]:
     """
     if len(names) < 2:
         return 0, 0
-    first = len(_whole_words(commonprefix(list(names))))
-    last = len(_whole_words(commonprefix([name[first:][::-1] for name in names])))
+    first = len(_whole_words(names))
+    last = len(_whole_words([name[first:][::-1] for name in names]))
     return (first, last) if first + last < min(map(len, names)) else (0, 0)
 
 
-def _whole_words(shared: str) -> str:
-    """Return `shared` without the word or number that goes on in the names: `class 1` of `class 10` and `class 11`."""
+def _whole_words(names: Sequence[str]) -> str:
+    """Return what all `names` begin with, without a word or number that goes on differently: not the 1 of 10 and 11."""
+    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    shared = "".join(letters[0] for letters in same)
     return re.sub(r"[^\W_]+$", "", shared) or re.sub(r"\d+$", "", shared)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual import events
 from textual.app import ComposeResult
@@ -15,7 +15,8 @@ from textual.widgets import DataTable, Digits, Static
 
 from engine.record.events import Failed
 from engine.record.record import RunRecord
-from engine.text import clean
+from engine.text import clean, counted
+from tui.charts.keys import CHART_BINDINGS, ChartKeys
 from tui.charts.kinds.loss import EpochAccuracy, LossChart
 from tui.dialogs.class_details import ClassDetails
 from tui.look.cells import cropped
@@ -27,27 +28,38 @@ from tui.widgets.keys import Keys
 from tui.widgets.title_bar import TitleBar
 
 WIDE = 110
-"""Columns from which on table and map stand side by side."""
+"""With so many columns, table and map stand side by side; with fewer, one of them is shown."""
 
 TALL = 34
-"""Rows from which on the chart has room below them."""
+"""With so many rows, the chart stands below them; with fewer, it takes their place."""
+
+LOW = 20
+"""With fewer rows, the large number and the most confused pairs are left out."""
+
+ORDERING = Binding.Group("Order", compact=True)
+"""The keys for the order of the table, side by side in the footer."""
 
 
-class ResultsScreen(Screen[None]):
-    """The results of a run that ended, or as far as they are known."""
+class ResultsScreen(ChartKeys, Screen[None]):
+    """The results of a run that ended, as far as it got."""
 
     HELP = (
-        "The table tells how many test images of each class were recognised. The map tells what the others were taken"
-        " for: a row is the true class, a column what it was taken for; blue is right, orange is wrong, and the"
-        " stronger the colour, the more of the row's images. Enter shows one class closely."
+        "The table shows how many test images of each class were recognised; Enter shows one class in detail. The map"
+        " shows what the images were taken for: a row is the true class, a column the class it was taken for. Blue is"
+        " right, orange is wrong, and a stronger colour is a larger share of the row's images. The chart shows the loss"
+        " of every iteration and, as ◆, the accuracy on the test images."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "export", "Export", tooltip="Write the bundle to a folder of your choice"),
-        Binding("n", "new_run", "New run", tooltip="Back to the form"),
-        Binding("m", "map", "Map", tooltip="The map of confusions, or the table"),
-        Binding("c", "chart", "Chart", tooltip="The loss chart, or without it"),
-        Binding("o", "order", "Order", tooltip="Order the table by the next column"),
-        Binding("r", "reverse", "Reverse", tooltip="Turn the order of the table round"),
+        Binding("e", "export", "Export", tooltip="Write the files of this run to a folder of your choice"),
+        Binding("n", "new_run", "New run", tooltip="The form, with the constants of this run"),
+        Binding("c", "chart", "Chart", tooltip="The loss chart"),
+        Binding("c", "no_chart", "No chart", tooltip="Without the loss chart"),
+        Binding("c", "table", "Table", tooltip="The accuracies by class"),
+        Binding("m", "map", "Map", tooltip="What each class was taken for"),
+        Binding("m", "table", "Table", tooltip="The accuracies by class"),
+        Binding("o", "order", "Order", tooltip="Sort the table by the next column", group=ORDERING),
+        Binding("O", "reverse", "Reverse", tooltip="Reverse the order of the table", group=ORDERING),
+        *CHART_BINDINGS,
         Binding("f1", "app.help", "Help"),
         Binding("escape", "back", "Back", tooltip="Back to where this run was opened"),
         Binding("q", "app.leave", "Leave", tooltip="Close the program"),
@@ -64,16 +76,8 @@ class ResultsScreen(Screen[None]):
     ResultsScreen #panels { height: 3fr; }
     ResultsScreen #panels > * { height: 1fr; width: 1fr; }
     ResultsScreen ConfusedPairs { height: 1fr; min-height: 3; max-height: 6; }
-    ResultsScreen LossChart { display: none; height: 2fr; }
-    ResultsScreen.-chart LossChart { display: block; }
     ResultsScreen.-chart ConfusedPairs { height: 3; }
-    ResultsScreen.-chart.-short #panels, ResultsScreen.-chart.-short ConfusedPairs { display: none; }
-    ResultsScreen.-narrow ConfusionMap { display: none; }
-    ResultsScreen.-narrow.-map ConfusionMap { display: block; }
-    ResultsScreen.-narrow.-map EvaluationTable { display: none; }
-    ResultsScreen.-low Digits { display: none; }
-    ResultsScreen.-low ConfusedPairs { display: none; }
-    ResultsScreen.-unevaluated #panels { display: none; }
+    ResultsScreen LossChart { height: 2fr; }
     """
 
     def __init__(self, record: RunRecord, folder: Path) -> None:
@@ -81,9 +85,12 @@ class ResultsScreen(Screen[None]):
         self.record = record
         self.folder = folder
         self._evaluation = record.evaluation
-        self._chart_asked: bool | None = None
+        self._view: Literal["table", "map", "chart"] = "table"
+        """What is shown where there is room for one only."""
+        self._chart_below = True
+        """Whether the chart is shown where there is room for it below the others."""
 
-    # What stands where
+    # Layout
 
     def compose(self) -> ComposeResult:
         record, evaluation = self.record, self._evaluation
@@ -122,62 +129,79 @@ class ResultsScreen(Screen[None]):
         self._arrange()
 
     @property
-    def _chart_shown(self) -> bool:
-        """Unless a person said otherwise: where there is room for it, or nothing else to show."""
-        if self._evaluation is None:
-            return True
-        return self.size.height >= TALL if self._chart_asked is None else self._chart_asked
+    def _is_wide(self) -> bool:
+        return self.size.width >= WIDE
+
+    @property
+    def _is_tall(self) -> bool:
+        return self.size.height >= TALL
+
+    @property
+    def _shown(self) -> set[str]:
+        """Which of table, map and chart are shown."""
+        if self._evaluation is None or (self._view == "chart" and not self._is_tall):
+            return {"chart"}
+        shown = {"table", "map"} if self._is_wide else {"map" if self._view == "map" else "table"}
+        return shown | ({"chart"} if self._is_tall and self._chart_below else set())
 
     def _arrange(self) -> None:
-        width, height = self.size
-        self.set_class(self._evaluation is None, "-unevaluated")
-        self.set_class(width < WIDE, "-narrow")
-        self.set_class(height < TALL, "-short")
-        self.set_class(height < 20, "-low")
-        self.set_class(self._chart_shown, "-chart")
+        shown, low = self._shown, self.size.height < LOW
+        self.set_class("chart" in shown, "-chart")
+        self.query_one(LossChart).display = "chart" in shown
         self.query_one("#facts", Static).update(self._facts())
+        self.query_one("#panels").display = shown != {"chart"}
         if self._evaluation is not None:
             self.query_one("#panels").styles.max_height = len(self._evaluation.classes) + 3  # headings and borders
+            self.query_one(EvaluationTable).display = "table" in shown
+            self.query_one(ConfusionMap).display = "map" in shown
+            self.query_one(ConfusedPairs).display = shown != {"chart"} and not low
+            self.query_one(Digits).display = not low
         self._focus()
         self.refresh_bindings()
 
     def _focus(self) -> None:
-        """Let the arrows move what is in sight."""
-        table_shown = not self.has_class("-map") or not self.has_class("-narrow")
-        if self._evaluation is None or (self._chart_shown and self.has_class("-short")):
-            self.set_focus(None)
-        elif table_shown and not isinstance(self.focused, ConfusionMap):
-            self.query_one(EvaluationTable).focus()
-        elif not table_shown:
+        """Focus the table or the map, so that the arrow keys move what is shown."""
+        shown = self._shown
+        if "map" in shown and ("table" not in shown or isinstance(self.focused, ConfusionMap)):
             self.query_one(ConfusionMap).focus()
+        elif "table" in shown:
+            self.query_one(EvaluationTable).focus()
+        else:
+            self.set_focus(None)
 
-    # What is said
+    # Text
 
     def _facts(self) -> Content:
-        record, started, evaluation = self.record, self.record.started, self._evaluation
-        dataset = cropped(started.dataset.name, 30) if started else ""
-        low = self.size.height < 20
-        lines: list[Content] = []
+        low = self.size.height < LOW
+        lines = [Content.styled(self._outcome(with_accuracy=low), "bold $foreground")]
+        if not low:
+            lines += [Content(line) for line in self._training()]
+        return Content("\n").join(lines)
+
+    def _outcome(self, *, with_accuracy: bool) -> str:
+        """How many test images were recognised, and of which data set."""
+        record, evaluation = self.record, self._evaluation
         if evaluation is None:
-            said = "No evaluation: the test images were not looked at." if record.ended else "No evaluation yet."
-        else:
-            counts = f"{evaluation.correct:,} of {evaluation.total:,}"
-            said = f"{evaluation.accuracy:.2f} %  ({counts})" if low else f"{counts} test images recognised"
-            said += f" ({dataset})"
-        lines.append(Content.styled(said, "bold $foreground"))
+            return "No evaluation: the test images were not used." if record.ended else "No evaluation yet."
+        counts = f"{evaluation.correct:,} of {evaluation.total:,}"
+        outcome = f"{evaluation.accuracy:.2f} %  ({counts})" if with_accuracy else f"{counts} test images recognised"
+        return f"{outcome} ({cropped(record.started.dataset.name, 30)})" if record.started else outcome
+
+    def _training(self) -> list[str]:
+        """The constants and what was trained, in two lines."""
+        record, started, closing = self.record, self.record.started, self.record.closing
+        lines = []
         if started is not None:
-            config, epochs = started.config, f"{started.epochs:,} epoch{'s' * (started.epochs > 1)}"
-            if evaluation is not None and record.status != "completed":
-                epochs = f"evaluated after epoch {record.evaluations[-1].epoch:,} of {started.epochs:,}"
+            config, epochs = started.config, counted(started.epochs, "epoch")
+            if self._evaluation is not None and record.status != "completed":
+                epochs = f"evaluated after epoch {record.evaluations[-1].epoch} of {started.epochs:,}"
             parts = [clean(config.get("model", "")), epochs]
             parts += [f"{name.replace('_', ' ')} {config.get(name)}" for name in ("batch_size", "learning_rate")]
-            lines.append(Content(" · ".join(parts)))
-        closing = record.closing
-        trained = f"{len(record.losses):,} iterations"
+            lines.append(" · ".join(parts))
+        trained = counted(len(record.losses), "iteration")
         if closing is not None:
             trained += f" in {duration(closing.train_seconds)}"
-        lines.append(Content(f"{trained} · saved in {clean(self.folder)}"))
-        return Content("\n").join(lines[:1] if low else lines)
+        return [*lines, f"{trained} · saved in {clean(self.folder)}"]
 
     def _notes(self) -> Content:
         closing = self.record.closing
@@ -187,17 +211,22 @@ class ResultsScreen(Screen[None]):
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what does something has a key."""
-        if action == "export":
-            return self.record.started is not None
-        if action in ("map", "order", "reverse", "chart") and self._evaluation is None:
-            return False
-        covered = self._chart_shown and self.has_class("-short")
-        if action == "map":
-            return self.has_class("-narrow") and not covered
-        if action in ("order", "reverse"):
-            return not covered and not (self.has_class("-narrow") and self.has_class("-map"))
-        return True
+        """Offer only the keys that do something now."""
+        shown, evaluated = self._shown, self._evaluation is not None
+        match action:
+            case "export":
+                return self.record.started is not None
+            case "map":
+                return evaluated and not self._is_wide and "map" not in shown
+            case "table":
+                return evaluated and "table" not in shown
+            case "chart":
+                return "chart" not in shown
+            case "no_chart":
+                return evaluated and self._is_tall and "chart" in shown
+            case "order" | "reverse":
+                return "table" in shown
+        return not action.startswith("chart_") or "chart" in shown
 
     def action_export(self) -> None:
         self.post_message(Export(self.record, self.folder))
@@ -209,11 +238,22 @@ class ResultsScreen(Screen[None]):
         self.post_message(Back())
 
     def action_map(self) -> None:
-        self.toggle_class("-map")
+        self._view = "map"
+        self._arrange()
+
+    def action_table(self) -> None:
+        self._view = "table"
         self._arrange()
 
     def action_chart(self) -> None:
-        self._chart_asked = not self._chart_shown
+        if self._is_tall:
+            self._chart_below = True
+        else:
+            self._view = "chart"
+        self._arrange()
+
+    def action_no_chart(self) -> None:
+        self._chart_below = False
         self._arrange()
 
     def action_order(self) -> None:
@@ -228,6 +268,6 @@ class ResultsScreen(Screen[None]):
         self.query_one(ConfusionMap).chosen = class_index(event.row_key.value)
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        index = class_index(event.row_key.value)
+        index, table = class_index(event.row_key.value), self.query_one(EvaluationTable)
         if self._evaluation is not None and index is not None:
-            self.app.push_screen(ClassDetails(self._evaluation, index))
+            self.app.push_screen(ClassDetails(self._evaluation, table.class_order, index), table.choose)

@@ -116,8 +116,10 @@ class ConfusionMap(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         row = y - 1 + (self.scroll_offset.y if y else 0)
         room = max(0, width - self._left_cells)
-        first, start = divmod(self.scroll_offset.x, self._cells)
-        columns = range(first, min(len(self._names), first + room // self._cells + 2))
+        # Only whole columns: a part of a number would be another number.
+        offset = self.scroll_offset.x
+        first = -(-offset // self._cells)
+        columns = range(first, min(len(self._names), (offset + room) // self._cells))
         if row >= len(self._names):
             return Strip.blank(width, self.rich_style)
         if row < 0:
@@ -126,8 +128,8 @@ class ConfusionMap(ScrollView, can_focus=True):
         else:
             left = self._row_heading(row)
             cells = [self._cell(row, column) for column in columns]
-        scrolled = Strip(cells).crop_extend(start, start + room, self.rich_style)
-        return Strip.join([Strip([left]), scrolled]).crop(0, width)
+        gap = Segment(" " * (first * self._cells - offset), self.rich_style)
+        return Strip([left, gap, *cells]).adjust_cell_length(width, self.rich_style)
 
     def _row_heading(self, row: int) -> Segment:
         return Segment(set_cell_size(self._rows[row], self._left_cells), self._heading_style(row))

@@ -91,6 +91,18 @@ class EvaluationTable(DataTable[Text]):
             return None
         return class_index(self.coordinate_to_cell_key(self.cursor_coordinate).row_key.value)
 
+    @property
+    def class_order(self) -> list[int]:
+        """The class indices in the order of the rows."""
+        by, descending = self.order
+        every = range(len(self._accuracies))
+        return sorted(every, key=lambda i: COLUMNS[by].key(self._accuracies[i]), reverse=descending)
+
+    def choose(self, index: int | None) -> None:
+        """Move the cursor to the class `index`."""
+        if index is not None:
+            self.move_cursor(row=self.class_order.index(index), animate=False)
+
     def on_mount(self) -> None:
         self._fill()
 
@@ -121,19 +133,14 @@ class EvaluationTable(DataTable[Text]):
         if not self.size.width:
             return
         under_cursor = self.class_index
-        by, descending = self.order
-        order = sorted(
-            range(len(self._accuracies)), key=lambda i: COLUMNS[by].key(self._accuracies[i]), reverse=descending
-        )
+        by, order = self.order[0], self.class_order
         names = shortened([one.name for one in self._accuracies], self._most_name_cells)
         # A blank at the end stands below the arrow of the heading.
         rows = [
             (name, f"{one.correct:,} ", f"{one.total:,} ", f"{one.accuracy:.1f} % ")
             for name, one in zip(names, self._accuracies, strict=True)
         ]
-        labels = [
-            f"{column.label}{' ▼▲'[1 + (not descending)] if i == by else ' '}" for i, column in enumerate(COLUMNS)
-        ]
+        labels = [f"{column.label}{'▲▼'[self.order[1]] if i == by else ' '}" for i, column in enumerate(COLUMNS)]
         widths = [max(map(cell_len, texts)) for texts in zip(labels, *rows, strict=True)]
         padding = 2 * self.cell_padding
         room = self.size.width - sum(widths) - padding * (len(widths) + 1)
@@ -151,8 +158,7 @@ class EvaluationTable(DataTable[Text]):
             if room > 0:
                 cells.append(Text(bar(self._accuracies[i].accuracy / 100, min(room, FULL_BAR)), style, no_wrap=True))
             self.add_row(*cells, key=str(i))
-        if under_cursor is not None:
-            self.move_cursor(row=order.index(under_cursor), animate=False)
+        self.choose(under_cursor)
 
     @property
     def _most_name_cells(self) -> int:
