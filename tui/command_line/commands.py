@@ -7,24 +7,41 @@ command that wants them, so that `--help` and the first paint come at once.
 from __future__ import annotations
 
 import sys
+from dataclasses import field, make_dataclass
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import pydantic
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from engine import __version__
-from engine.config import TrainingConfig, checking_model, reasons
+from engine.config import CONSTANTS, Constant, TrainingConfig
 from engine.errors import ConstantError, EngineError, NoSuchRunError
 from engine.text import clean
 from tui.command_line import full_screen
 from tui.command_line.exit_codes import ExitCode
 
+
+def _flag(constant: Constant) -> tuple[object, object]:
+    """Return the type and the default of a constant's flag: bool for `--name` and `--no-name`, otherwise str.
+
+    `TrainingConfig.checked` reads the text, because it has the messages for wrong values.
+    """
+    explained = Parameter(help=f"{constant.help} Allowed: {constant.allowed}.")
+    if constant.type is bool:
+        return Annotated[bool, explained], field(default=constant.default)
+    return Annotated[str, explained], field(default=str(constant.default))
+
+
+_Flags = make_dataclass(
+    "_Flags",
+    [(c.name, *_flag(c)) for c in CONSTANTS],
+    namespace={"__module__": __name__},  # Cyclopts takes no flags from a class of the standard library
+)
 if TYPE_CHECKING:
-    Constants = TrainingConfig
-else:  # what checks the constants says what their flags are
-    Constants = Annotated[checking_model(), Parameter(name="*")]
+    Constants = object
+else:
+    Constants = Annotated[_Flags, Parameter(name="*")]
 RunsDir = Annotated[Path, Parameter(help="Where the runs are.")]
 RunArgument = Annotated[str | None, Parameter(help="A run's name or folder; left out, the latest run.")]
 
@@ -58,8 +75,6 @@ def execute_command(arguments: list[str]) -> int:
 
 
 def _explained(error: CycloptsError) -> str:
-    if isinstance(error.__cause__, pydantic.ValidationError):
-        return ConstantError(reasons(error.__cause__)).message
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
         commands = ", ".join(name for name in app if not name.startswith("-"))
         return f"'{clean(error.unused_tokens[0])}' is not understood here. The commands are {commands}; see --help."
@@ -67,7 +82,7 @@ def _explained(error: CycloptsError) -> str:
 
 
 @app.default
-def start_app(*, config: Constants = TrainingConfig()) -> int:  # noqa: B008 - frozen
+def start_app(*, config: Constants = _Flags()) -> int:  # noqa: B008 - never changed
     return full_screen.start(as_config(config))
 
 
@@ -86,7 +101,7 @@ def train(
     json: Annotated[
         bool, Parameter(negative="", help="One event a line on stdout, as JSON, and nothing else.")
     ] = False,
-    config: Constants = TrainingConfig(),  # noqa: B008 - frozen
+    config: Constants = _Flags(),  # noqa: B008 - never changed
 ) -> int:
     """Train without the app: a progress display on a terminal, plain lines otherwise."""
     from engine.runs.local import Run
@@ -169,7 +184,7 @@ def bench(
     *,
     json: Annotated[Path | None, Parameter(help="Also write every single measurement to this file.")] = None,
     screen: Annotated[bool, Parameter(help="Also measure what the screen costs, on the real app.")] = True,
-    config: Constants = TrainingConfig(),  # noqa: B008 - frozen
+    config: Constants = _Flags(),  # noqa: B008 - never changed
 ) -> int:
     """Measure the speed here and now against the notebook's own loop; takes some minutes."""
     from tui.bench.report import bench
@@ -177,9 +192,9 @@ def bench(
     return bench(as_config(config), json, screen=screen)
 
 
-def as_config(constants: TrainingConfig) -> TrainingConfig:
-    """What was given as flags, and checked by then."""
-    return TrainingConfig().replaced(**dict(constants)) if isinstance(constants, pydantic.BaseModel) else constants
+def as_config(flags: object) -> TrainingConfig:
+    """Return the config that the flags give. Raises `ConstantError`."""
+    return TrainingConfig.checked(vars(flags))
 
 
 def _print_json(content: object) -> None:
