@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.faults.table import TABLE
+from tests.faults.table import Table
 
 # Machines are shared and slow at times: how long an example takes says nothing about the program.
 settings.register_profile("any machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
+TABLE = pytest.StashKey[Table]()
+BEGAN = time.monotonic()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all-faults", action="store_true", help="every fault as often as the README's table says")
+    parser.addoption("--all-faults", action="store_true", help="every fault as often as tests/faults/README.md says")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of what was done to the program, and what it made of it."""
-    if TABLE.lines():
-        terminalreporter.section("faults")
-        for line in TABLE.lines():
-            terminalreporter.write_line(line)
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[TABLE] = Table()
+    config.pluginmanager.register(_Counts(config.stash[TABLE]))
+
+
+class _Counts:
+    """Adds up what the tests of all workers counted."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            self._table.add(report.user_properties)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table of faults; with --all-faults, write it into `tests/faults/README.md`."""
+    table = config.stash[TABLE]
+    if not table.lines():
+        return
+    terminalreporter.section("faults")
+    for line in table.lines():
+        terminalreporter.write_line(line)
+    if config.getoption("--all-faults"):
+        if missing := table.missing():
+            terminalreporter.write_line(f"tests/faults/README.md was not changed: no test made {', '.join(missing)}")
+        else:
+            table.write((time.monotonic() - BEGAN) / 60, config.getoption("numprocesses", None) or 1)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal import PATIENCE, Terminal
+from tests.processes import PATIENCE
+from tests.terminal import Terminal
 
 CTRL_P, CTRL_R, ESCAPE, ENTER, TAB, CTRL_U = "\x10", "\x12", "\x1b", "\r", "\t", "\x15"
 PAGE_UP, PAGE_DOWN = "\x1b[5~", "\x1b[6~"
@@ -119,7 +120,7 @@ def test_stopped_and_continued(tmp_path: Path, stop: signal.Signals) -> None:
         threads = terminal.threads()
         for _ in range(3):
             os.kill(terminal.pid, stop)
-            while not os.waitid(os.P_PID, terminal.pid, os.WSTOPPED | os.WNOHANG):
+            while not terminal.is_stopped():
                 terminal.read_for(0.01)
             terminal.resize(1, 1)
             terminal.resize(80, 24)

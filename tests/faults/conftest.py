@@ -1,8 +1,9 @@
-"""Runs quick enough to be killed two hundred times, the run that nobody disturbs, and how faults are counted."""
+"""How faults are repeated and counted, and runs short enough to be killed two hundred times."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,18 @@ import pytest
 from PIL import Image
 
 from tests.faults.runs import Program, finished
-from tests.faults.table import TABLE
+from tests.faults.table import PROPERTY, ROWS
 
 Often = Callable[[int, int], int]
+Made = Callable[[str], AbstractContextManager[dict[str, float]]]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test that is marked `repeat(ordinary, all_faults)` once for each `turn`: workers share them."""
+    mark = metafunc.definition.get_closest_marker("repeat")
+    if mark is not None:
+        ordinary, all_faults = mark.args
+        metafunc.parametrize("turn", range(all_faults if metafunc.config.getoption("--all-faults") else ordinary))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -23,7 +33,7 @@ def pytest_runtest_makereport(
     report = yield
     mark = item.get_closest_marker("faults")
     if mark is not None and mark.args and report.when == "call" and not report.skipped:
-        TABLE.count(mark.args[0], held=report.passed)
+        report.user_properties.append((PROPERTY, (mark.args[0], 1, int(report.passed), {})))
     return report
 
 
@@ -33,8 +43,30 @@ def often(request: pytest.FixtureRequest) -> Often:
     return lambda ordinary, all_faults: all_faults if request.config.getoption("--all-faults") else ordinary
 
 
+@pytest.fixture
+def made(record_property: Callable[[str, object], None]) -> Made:
+    """Counts a fault: `with made("its row") as figures:` around the fault and the checks.
+
+    Figures may be added. `times` is how many faults were made, if not one; only the last of them can have failed.
+    """
+
+    @contextmanager
+    def count(row: str) -> Iterator[dict[str, float]]:
+        assert row in ROWS
+        figures: dict[str, float] = {}
+        failed = 1
+        try:
+            yield figures
+            failed = 0
+        finally:
+            times = int(figures.pop("times", 1))
+            record_property(PROPERTY, (row, times, times - failed, figures))
+
+    return count
+
+
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """The program, with a folder of 512 small images to train on for three epochs of 64 iterations."""
     root = tmp_path_factory.mktemp("faults")
     random = np.random.default_rng(0)
@@ -45,10 +77,18 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
             for number in range(count):
                 pixels = np.clip(random.normal(colour, 60, (32, 32, 3)), 0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(folder / f"{number}.png")
-    return Program(root)
+    program = Program(root)
+    yield program
+    assert program.left_running() == [], "processes outlived their tests"
 
 
 @pytest.fixture(scope="session")
 def straight(program: Program) -> Path:
     """The folder of the run that nobody disturbs."""
     return finished(program, "straight")
+
+
+@pytest.fixture(scope="session")
+def longer(program: Program) -> Path:
+    """The folder of a run of twelve epochs that nobody disturbs: long enough to be struck in its middle."""
+    return finished(program, "longer", epochs=12)

@@ -1,22 +1,55 @@
-"""The program as a process of its own, started, disturbed, resumed, and compared with a run that was left alone."""
+"""The program as a process of its own: started, disturbed, resumed, and compared with a run that was left alone."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
-import sys
+import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 from engine.storage import folder as rundir
+from tests.processes import PATIENCE, Options, start
 
-PATIENCE = 240.0
-"""Seconds after which a test gives up on a process; no test passes or fails by how long it really takes."""
+CTRL_B, CTRL_R, ENTER = "\x02", "\x12", "\r"
+
+
+class Command:
+    """`cifar-tui` with these arguments, without a terminal."""
+
+    def __init__(self, *arguments: str, cwd: Path, **options: Unpack[Options]) -> None:
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - open until the end of the process
+        with open(os.devnull, "rb") as nothing:
+            output = self._output.fileno()
+            files = (nothing.fileno(), output, output)
+            self.process = start(*arguments, cwd=cwd, files=files, **options)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def said(self) -> str:
+        """What it has written to stdout and stderr so far."""
+        return os.pread(self._output.fileno(), 10_000_000, 0).decode()
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def ended(self) -> tuple[int, str]:
+        """Wait for the end; the exit code, minus a signal's number if one ended it, and what it wrote."""
+        code = self.process.wait()
+        said = self.said()
+        self._output.close()
+        return code, said
 
 
 @dataclass(frozen=True)
@@ -37,50 +70,66 @@ class Program:
             *("--runs-dir", str(self.runs), "--name", name),
         ]
 
-    def start(
-        self, *words: str, before: tuple[str, ...] = (), called: tuple[str, ...] = ("-m", "tui")
-    ) -> subprocess.Popen[str]:
-        """Start the program with `words`, behind another such as strace; `called` is how Python finds it."""
-        return subprocess.Popen(
-            [*before, sys.executable, *called, *words],
-            cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, *words: str, **options: Unpack[Options]) -> Command:
+        return Command(*words, cwd=self.root, **options)
 
-    def train(self, name: str, *, epochs: int = 3, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-        return self.start("train", *self.constants(name, epochs), before=before)
+    def train(self, name: str, *, epochs: int = 3, **options: Unpack[Options]) -> Command:
+        return self.start("train", *self.constants(name, epochs), **options)
+
+    def train_struck(self, name: str, call: str, number: int, how: str) -> tuple[int, str, bool]:
+        """Train, and let strace do `how` at each thread's `number`th `call` of the kernel.
+
+        The exit code, what was said, and whether there was such a call.
+        """
+        if shutil.which("strace") is None:
+            pytest.skip("strace is not installed: apt-get install strace")
+        log, gate = self.root / f"{name}.strace", self.root / f"{name}.gate"
+        os.mkfifo(gate)
+        command = self.train(name, first=f"open({str(gate)!r}).close()")  # waits until this end is opened
+        inject = f"inject={call}:{how}:when={number}"
+        words = ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={call}", "-e", inject, "-p", str(command.pid)]
+        with subprocess.Popen(words):
+            status = Path(f"/proc/{command.pid}/status")
+            wait(lambda: "TracerPid:\t0" not in status.read_text(), "strace")
+            gate.open("w").close()
+            code, said = command.ended()
+        struck = "INJECTED" in log.read_text() or code == -signal.SIGKILL
+        log.unlink()
+        gate.unlink()
+        return code, said, struck
 
     def resume(self, name: str) -> tuple[int, str]:
         """Go on with the run; the exit code and what it said."""
-        return ended(self.start("resume", name, "--runs-dir", str(self.runs)))
+        return self.start("resume", name, "--runs-dir", str(self.runs)).ended()
+
+    def left_running(self) -> list[int]:
+        """Processes that work below `root`; Linux only."""
+        found = []
+        for link in Path("/proc").glob("[0-9]*/cwd"):
+            try:
+                if link.readlink().is_relative_to(self.root):
+                    found.append(int(link.parent.name))
+            except OSError:  # it has ended
+                continue
+        return found
 
 
-def struck(call: str, number: int, how: str, log: str = "/dev/null") -> tuple[str, ...]:
-    """What to run the program behind, so that each of its threads that comes to its `number`th `call` is struck; `log`
-    tells of it."""
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed: apt-get install strace")
-    return (strace, "-f", "-qq", "-o", log, "-e", f"trace={call}", "-e", f"inject={call}:{how}:when={number}")
+def wait(until: Callable[[], object], what: str) -> None:
+    """Wait until a condition holds."""
+    give_up = time.monotonic() + PATIENCE
+    while not until():
+        assert time.monotonic() < give_up, f"waited in vain: {what}"
+        time.sleep(0.005)
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """The exit code of a process once it has ended, and what it said."""
-    try:
-        out, err = process.communicate(timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-    return process.returncode, out + err
+def trains(folder: Path) -> bool:
+    """Whether training has begun: the first checkpoint is there."""
+    return any(folder.glob("checkpoints/iter*"))
 
 
 def finished(program: Program, name: str, epochs: int = 3) -> Path:
     """The folder of a run that was left alone."""
-    code, said = ended(program.train(name, epochs=epochs))
+    code, said = program.train(name, epochs=epochs).ended()
     assert code == 0, said
     return program.runs / name
 

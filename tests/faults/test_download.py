@@ -20,7 +20,7 @@ from engine.errors import DataError, Stopped
 from tests.engine.official_layout import Miniature, miniature
 from tests.engine.serving import Answer, Request, file, serving
 
-pytestmark = pytest.mark.faults("a download that goes wrong, or two at once")
+pytestmark = pytest.mark.faults("download")
 
 HALF = 150_000
 """Bytes: some way into the miniature archive."""

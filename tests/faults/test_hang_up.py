@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import pexpect
@@ -21,28 +20,15 @@ import pytest
 
 from engine.storage import folder as rundir
 from engine.storage.lock import is_live
-from tests.faults.conftest import Often
-from tests.faults.runs import PATIENCE, Program, assert_same, finished
-from tests.faults.table import TABLE
+from tests.faults.conftest import Made, Often
+from tests.faults.runs import CTRL_B, CTRL_R, ENTER, Program, assert_same, trains, wait
+from tests.processes import PATIENCE, ROOT
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.faults
 
-CTRL_B, CTRL_R, ENTER = "\x02", "\x12", "\r"
 EPOCHS = 12
-
-
-@pytest.fixture(scope="session")
-def longer(program: Program) -> Path:
-    """A run of twelve epochs that nobody disturbs."""
-    return finished(program, "undisturbed", epochs=EPOCHS)
-
-
-def wait(until: Callable[[], bool], what: str) -> None:
-    give_up = time.monotonic() + PATIENCE
-    while not until():
-        assert time.monotonic() < give_up, f"waited in vain: {what}"
-        time.sleep(0.02)
+"""Those of the run `longer`."""
 
 
 def completed(folder: Path) -> bool:
@@ -66,7 +52,7 @@ WAYS = {
 MOMENTS = ("reading the images", "training", "evaluating", "paused", "exporting")
 
 
-def reach(moment: str, terminal: Terminal, folder: Path, seed: int) -> None:
+def reach(moment: str, terminal: Terminal, folder: Path, turn: int) -> None:
     """Let the run come to `moment`, more or less."""
     terminal.wait_for("ready")
     terminal.press(CTRL_R)
@@ -84,61 +70,64 @@ def reach(moment: str, terminal: Terminal, folder: Path, seed: int) -> None:
     elif moment == "evaluating":
         wait(lambda: "evaluation_started" in (folder / "events.jsonl").read_text(), "an evaluation")
     else:
-        time.sleep(random.Random(seed).uniform(0, 1))
+        terminal.read_for(random.Random(turn).uniform(0, 0.5))
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_app_hung_up(program: Program, longer: Path, often: Often, way: str) -> None:
-    """Whenever and however the terminal goes, the run that the app started completes, with no iteration missing."""
-    before = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh") if "ignored" in way else ()
-    for seed in range(often(1, 15)):
-        moment = MOMENTS[(seed + len(way)) % len(MOMENTS)]
-        name = f"hung-up-{len(way)}-{seed}"
-        folder = program.runs / name
-        with Terminal(*program.constants(name, EPOCHS), cwd=program.root, before=before) as terminal:
-            reach(moment, terminal, folder, seed)
-            WAYS[way](terminal)
-            wait(lambda folder=folder: completed(folder), f"the end of the run, {way} while {moment}")  # type: ignore[misc]
-            wait(terminal.has_ended, "the end of the process")
+@pytest.mark.repeat(1, 15)
+def test_app_hung_up(program: Program, longer: Path, made: Made, way: str, turn: int) -> None:
+    """However the terminal goes, and whatever the run is doing, the run of the app completes and no iteration is
+    missing."""
+    moment = MOMENTS[(turn + len(way)) % len(MOMENTS)]
+    folder = program.runs / f"hung-up-{len(way)}-{turn}"
+    ignored = (signal.SIGHUP,) if "ignored" in way else ()
+    with (
+        made("hang-up app"),
+        Terminal(*program.constants(folder.name, EPOCHS), cwd=program.root, ignored=ignored) as terminal,
+    ):
+        reach(moment, terminal, folder, turn)
+        WAYS[way](terminal)
+        wait(lambda: completed(folder), f"the end of the run, {way} while {moment}")
+        wait(terminal.has_ended, "the end of the process")
         assert_same(folder, longer)
-        shutil.rmtree(folder)
-        TABLE.count(f"hang-up: {way}")
-    for left in program.root.glob("hung-up-*-export"):
-        shutil.rmtree(left)
+    shutil.rmtree(folder)
+    shutil.rmtree(program.root / f"{folder.name}-export", ignore_errors=True)
 
 
-def test_command_hung_up(program: Program, longer: Path, often: Often) -> None:
+@pytest.mark.repeat(1, 5)
+def test_command_hung_up(program: Program, longer: Path, made: Made, turn: int) -> None:
     """`cifar-tui train` outlives its terminal."""
-    for seed in range(often(1, 5)):
-        name = f"command-{seed}"
-        with Terminal("train", *program.constants(name, EPOCHS), cwd=program.root) as terminal:
-            terminal.wait_for("training, epoch")
-            time.sleep(random.Random(seed).uniform(0, 0.5))
-            terminal.hang_up()
-            wait(lambda name=name: completed(program.runs / name), "the end of the run")  # type: ignore[misc]
-        assert_same(program.runs / name, longer)
-        shutil.rmtree(program.runs / name)
-        TABLE.count("hang-up: cifar-tui train")
+    folder = program.runs / f"command-{turn}"
+    with (
+        made("hang-up train"),
+        Terminal("train", *program.constants(folder.name, EPOCHS), cwd=program.root) as terminal,
+    ):
+        terminal.wait_for("training, epoch")
+        terminal.read_for(random.Random(turn).uniform(0, 0.5))
+        terminal.hang_up()
+        wait(lambda: completed(folder), "the end of the run")
+        assert_same(folder, longer)
+    shutil.rmtree(folder)
 
 
-def test_no_processor_is_burnt_without_a_terminal(program: Program) -> None:
+def test_no_processor_is_burnt_without_a_terminal(program: Program, often: Often, made: Made) -> None:
     """An app without a terminal computes with the run's threads and nothing else, and trains as fast as before."""
-    with Terminal(*program.constants("idle", 10_000), cwd=program.root) as terminal:
+    folder = program.runs / "idle"
+    with made("hang-up idle") as figures, Terminal(*program.constants("idle", 10_000), cwd=program.root) as terminal:
         terminal.wait_for("ready")
         terminal.press(CTRL_R)
-        wait((program.runs / "idle" / "losses.f32").exists, "the first losses")
+        wait((folder / "losses.f32").exists, "the first losses")
         pid = terminal.pid
         terminal.hang_up()
-        time.sleep(2)
-        began, used, done = time.monotonic(), seconds_used(pid), iterations(program, "idle")
-        time.sleep(4)
-        cores = (seconds_used(pid) - used) / (time.monotonic() - began)
-        assert iterations(program, "idle") > done
-        os.kill(pid, signal.SIGTERM)
+        time.sleep(1)
+        began, used, done = time.monotonic(), seconds_used(pid), iterations(folder)
+        time.sleep(often(2, 10))
+        figures["processors"] = (seconds_used(pid) - used) / (time.monotonic() - began)
+        assert iterations(folder) > done
+        terminal.terminate()
         wait(terminal.has_ended, "the end")
-    assert cores < 1.5, f"{cores:.2f} processors for a run with one thread"
-    shutil.rmtree(program.runs / "idle")
-    TABLE.count("hang-up: processors used afterwards, one thread", processors=cores)
+        assert figures["processors"] < 1.5, "a run with one thread"
+    shutil.rmtree(folder)
 
 
 def seconds_used(pid: int) -> float:
@@ -146,61 +135,63 @@ def seconds_used(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def iterations(program: Program, name: str) -> int:
-    return (program.runs / name / "losses.f32").stat().st_size // 4
+def iterations(folder: Path) -> int:
+    return (folder / "losses.f32").stat().st_size // 4
 
 
-def test_stalled_terminal(program: Program, often: Often) -> None:
+def test_stalled_terminal(program: Program, often: Often, made: Made) -> None:
     """A terminal that does not read slows nothing down, and shows the whole, current screen once it reads again."""
+    folder = program.runs / "stalled"
     with Terminal(*program.constants("stalled", 10_000), cwd=program.root, columns=120, rows=40) as terminal:
-        seconds = often(3, 10)
 
         def speed(spend: Callable[[float], object]) -> float:
-            done, began = iterations(program, "stalled"), time.monotonic()
-            for _ in range(seconds):
+            done, began = iterations(folder), time.monotonic()
+            for _ in range(often(1, 10)):
                 terminal.press("r", "y")  # whole screens, more than a pseudo-terminal holds
                 spend(1)
-            return (iterations(program, "stalled") - done) / (time.monotonic() - began)
+            return (iterations(folder) - done) / (time.monotonic() - began)
+
+        def whole() -> bool:
+            terminal.read_for(0.1)
+            first, *lines, last = terminal.text.splitlines()
+            frames = all(line.startswith(("╭", "│", "╰")) for line in lines[:29])
+            return first.startswith(" cifar-tui · stalled") and "p Pause" in last and frames
 
         terminal.wait_for("ready")
         terminal.press(CTRL_R)
         terminal.wait_for("training · epoch", "smoothed over")
-        before, slower = speed(terminal.read_for), []
+        before = speed(terminal.read_for)
         for _ in range(often(1, 10)):
-            stalled = speed(time.sleep)
-            terminal.read_for(2)
-            lines = terminal.text.splitlines()
-            assert lines[0].startswith(" cifar-tui · stalled")
-            assert "p Pause" in lines[-1]
-            assert all(line.startswith(("╭", "│", "╰")) for line in lines[1:30])
-            after = speed(terminal.read_for)
-            slower.append(100 * (1 - 2 * stalled / (before + after)))
-            before = after
-        for percent in slower:
-            TABLE.count("stall: slower than before and after by, %", percent=percent, median=median(slower))
+            with made("stall") as figures:
+                stalled = speed(time.sleep)
+                wait(whole, "the whole screen")
+                after = speed(terminal.read_for)
+                figures["% slower meanwhile"] = 100 * (1 - 2 * stalled / (before + after))
+                before = after
         terminal.terminate()
         assert terminal.wait_for_end() == 143
-    shutil.rmtree(program.runs / "stalled")
+    shutil.rmtree(folder)
 
 
-def test_background_run(program: Program, longer: Path) -> None:
+def test_background_run(program: Program, longer: Path, made: Made) -> None:
     """A run that is started in the background goes on when the app is killed, and another app finds it."""
-    with Terminal(*program.constants("background", 5 * EPOCHS), cwd=program.root) as terminal:
-        terminal.wait_for("ready")
-        terminal.press(CTRL_B)
-        terminal.wait_for("background", "training · epoch")
-        os.kill(terminal.pid, signal.SIGKILL)
-        wait(terminal.has_ended, "the end of the app")
-        assert is_live(program.runs / "background")
-    with Terminal("watch", "background", "--runs-dir", str(program.runs), cwd=program.root) as terminal:
-        terminal.wait_for("background", "completed")
-        terminal.press("q")
-        assert terminal.wait_for_end() == 0
-    losses, expected = (rundir.read(folder).losses for folder in (program.runs / "background", longer))
-    assert len(losses) == 5 * len(expected)
-    np.testing.assert_array_equal(losses[: len(expected)], expected)
-    shutil.rmtree(program.runs / "background")
-    TABLE.count("a background run whose app is killed")
+    folder = program.runs / "background"
+    with made("background"):
+        with Terminal(*program.constants("background", 2 * EPOCHS), cwd=program.root) as terminal:
+            terminal.wait_for("ready")
+            terminal.press(CTRL_B)
+            terminal.wait_for("background", "training · epoch")
+            terminal.process.send_signal(signal.SIGKILL)
+            wait(terminal.has_ended, "the end of the app")
+            assert is_live(folder)
+        with Terminal("watch", "background", "--runs-dir", str(program.runs), cwd=program.root) as terminal:
+            terminal.wait_for("background", "completed")
+            terminal.press("q")
+            assert terminal.wait_for_end() == 0
+        losses, expected = (rundir.read(each).losses for each in (folder, longer))
+        assert len(losses) == 2 * len(expected)
+        np.testing.assert_array_equal(losses[: len(expected)], expected)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -238,38 +229,38 @@ def answers(port: int) -> bool:
     return False
 
 
-def test_ssh_session_cut(program: Program, longer: Path, ssh: list[str], often: Often) -> None:
+@pytest.mark.repeat(1, 5)
+def test_ssh_session_cut(program: Program, longer: Path, ssh: list[str], made: Made, turn: int) -> None:
     """A run started over SSH completes when the connection is cut, as a lost network cuts it."""
-    for seed in range(often(1, 5)):
-        name = f"ssh-{seed}"
-        words = " ".join((sys.executable, "-m", "tui", *program.constants(name, EPOCHS)))
-        there = f"cd {program.root} && PYTHONPATH={Path(__file__).parents[2]} TERM=xterm-256color {words}"
+    folder = program.runs / f"ssh-{turn}"
+    words = " ".join((sys.executable, "-m", "tui", *program.constants(folder.name, EPOCHS)))
+    there = f"cd {program.root} && PYTHONPATH={ROOT} TERM=xterm-256color {words}"
+    with made("hang-up ssh"):
         session = pexpect.spawn(ssh[0], [*ssh[1:], there], dimensions=(30, 100), timeout=PATIENCE)
         try:
             session.expect("ready")
             session.send(CTRL_R)
             session.expect("smoothed over")
-            time.sleep(random.Random(seed).uniform(0, 1))
+            time.sleep(random.Random(turn).uniform(0, 0.5))
         finally:
             session.close(force=True)  # the client is killed: sshd sees the connection end
-        wait(lambda name=name: completed(program.runs / name), "the end of the run")  # type: ignore[misc]
-        assert_same(program.runs / name, longer)
-        shutil.rmtree(program.runs / name)
-        TABLE.count("hang-up: an SSH session cut")
-
-
-def test_watched_run_dies(program: Program) -> None:
-    """A watcher is told at once that the run was interrupted when its process is killed."""
-    process = program.train("dies", epochs=10_000)
-    folder = program.runs / "dies"
-    wait(lambda: any(folder.glob("checkpoints/iter*")), "the first checkpoint")
-    with Terminal("watch", "dies", "--runs-dir", str(program.runs), cwd=program.root) as terminal:
-        terminal.wait_for("training · epoch")
-        process.kill()
-        process.communicate()
-        terminal.wait_for("interrupted")
-        terminal.press("q")
-        assert terminal.wait_for_end() == 0
-    assert rundir.read(folder).status == "interrupted"
+        wait(lambda: completed(folder), "the end of the run")
+        assert_same(folder, longer)
     shutil.rmtree(folder)
-    TABLE.count("a watched run that is killed")
+
+
+def test_watched_run_dies(program: Program, made: Made) -> None:
+    """A watcher is told at once that the run was interrupted when its process is killed."""
+    folder = program.runs / "dies"
+    with made("background"):
+        command = program.train("dies", epochs=10_000)
+        wait(lambda: trains(folder), "the first checkpoint")
+        with Terminal("watch", "dies", "--runs-dir", str(program.runs), cwd=program.root) as terminal:
+            terminal.wait_for("training · epoch")
+            command.send(signal.SIGKILL)
+            command.ended()
+            terminal.wait_for("interrupted")
+            terminal.press("q")
+            assert terminal.wait_for_end() == 0
+        assert rundir.read(folder).status == "interrupted"
+    shutil.rmtree(folder)

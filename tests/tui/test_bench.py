@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ def test_table_and_json(
     """Every figure stands in the table with what was promised, and in the JSON with each measurement behind it."""
     claim = Claim("training speed", "×", (2.0, 4.0, 3.0), "at least 3", holds)
     monkeypatch.setattr(bench, "contest", lambda *_, **__: Contest("some images", 2, "torch's", 100.0, (claim,)))
-    monkeypatch.setattr(bench, "terminal_bench", None)  # must not be asked
+    monkeypatch.setattr(bench, "terminal", None)  # must not be used
     to = tmp_path / "bench.json"
     assert cli.execute(["bench", "--json", str(to), "--no-screen", "--data-dir", str(tmp_path)]) == code
     printed = capsys.readouterr().out
@@ -37,8 +36,7 @@ def test_table_and_json(
 
 def test_program_in_its_terminal(tmp_path: Path) -> None:
     """The bench starts the real app, sees its form, presses keys, and counts what comes down the link."""
-    os.environ.pop("NO_COLOR", None)
-    with terminal_bench.Program(["--data", "demo", "--runs-dir", str(tmp_path)]) as app:
+    with terminal_bench.program(["--data", "demo", "--runs-dir", str(tmp_path)]) as app:
         painted = app.wait_for("seed", "Start")
         assert painted > app.began
         sent = app.bytes

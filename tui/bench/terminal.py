@@ -1,28 +1,21 @@
-"""What the screen costs, measured on the real program in a pseudo-terminal that is read here."""
+"""What the screen costs, measured on the real program in a pseudo-terminal."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import re
-import signal
-import struct
 import subprocess
 import sys
-import termios
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median, quantiles
-from types import TracebackType
-from typing import Self
 
 from engine.bench.contest import Claim
 from engine.config import CONSTANTS, TrainingConfig
 from engine.errors import EngineError
 from engine.process import python_running
 from engine.storage.tail import LOSSES
+from tui.bench.pseudo_terminal import PseudoTerminal
 
 COLUMNS, ROWS = 120, 40
 _PATIENCE = 120.0
@@ -34,87 +27,22 @@ _KEYS = 20
 SECONDS = 180.0
 """What the longest of the runs here has to last."""
 
-_CONTROL_SEQUENCE = re.compile(rb"\x1b(\[[0-9;?<=>]*[ $]?[@-~]|P[^\x1b]*\x1b\\|[()][A-B0-2]|[=>])")
 
+def program(arguments: Sequence[str], cwd: Path | None = None) -> PseudoTerminal:
+    """`cifar-tui` with these arguments, started afresh in a terminal of its own."""
 
-class Program:
-    """`cifar-tui` with these arguments in a terminal of its own, whose output is taken as it comes."""
-
-    def __init__(self, arguments: Sequence[str], cwd: Path | None = None) -> None:
-        self._terminal, inner = os.openpty()
-        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        self.began = time.monotonic()
-        self._process = subprocess.Popen(
+    def start(terminal: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             [*python_running("tui"), *arguments],
-            stdin=inner,
-            stdout=inner,
-            stderr=inner,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
             start_new_session=True,
             cwd=cwd,
             env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
         )
-        os.close(inner)
-        self.bytes = 0
-        self._said = b""
-        self._reads = threading.Event()
-        self._reads.set()
-        self._news = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.go_on()
-        self._process.kill()
-        self._process.wait()
-
-    def _read(self) -> None:
-        while True:
-            self._reads.wait()
-            try:
-                content = os.read(self._terminal, 65_536)
-            except OSError:  # the program has ended
-                return
-            with self._news:
-                self.bytes += len(content)
-                self._said = (self._said + content)[-1_000_000:]
-                self._news.notify_all()
-
-    def press(self, key: str) -> None:
-        with self._news:
-            self._said = b""
-        os.write(self._terminal, key.encode())
-
-    def read(self, reads: bool) -> None:
-        """Take what the program writes, or leave it where it is."""
-        if reads:
-            self._reads.set()
-        else:
-            self._reads.clear()
-
-    def wait_for(self, *texts: str) -> float:
-        """The moment at which all `texts` were written since the last key."""
-        until = time.monotonic() + _PATIENCE
-        with self._news:
-            while True:
-                said = _CONTROL_SEQUENCE.sub(b"", self._said).decode(errors="replace")
-                if all(text in said for text in texts):
-                    return time.monotonic()
-                if not self._news.wait(until - time.monotonic()):
-                    raise EngineError(f"The screen never showed {' and '.join(texts)}, so it could not be measured.")
-
-    def hold(self) -> None:
-        os.killpg(self._process.pid, signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGCONT)
-
-    def wait_for_end(self) -> float:
-        """Let the program end by itself; the most memory it took, in bytes."""
-        _, _, usage = os.wait4(self._process.pid, 0)
-        return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return PseudoTerminal(start, COLUMNS, ROWS, _PATIENCE)
 
 
 def measure(config: TrainingConfig, epochs: int, folder: Path, say: Callable[[str], None]) -> tuple[Claim, ...]:
@@ -142,7 +70,7 @@ def _first_paint(folder: Path, say: Callable[[str], None]) -> tuple[Claim, ...]:
     times = []
     for turn in range(6):
         say(f"first paint, {turn + 1} of 6")
-        with Program([], cwd=folder) as app:
+        with program([], cwd=folder) as app:
             times.append(app.wait_for("seed", "runs dir", "Start") - app.began)
     times = times[1:]  # the first fills the file cache
     return (Claim("from the command to the painted form", "s", tuple(times), "at most 0.7", median(times) <= 0.7),)
@@ -150,8 +78,8 @@ def _first_paint(folder: Path, say: Callable[[str], None]) -> tuple[Claim, ...]:
 
 def _cost_and_link(config: TrainingConfig, epochs: int, folder: Path, say: Callable[[str], None]) -> tuple[Claim, ...]:
     with (
-        Program(_arguments(config, folder, "with-screen", epochs)) as app,
-        Program(["train", *_arguments(config, folder, "without", epochs)]) as plain,
+        program(_arguments(config, folder, "with-screen", epochs)) as app,
+        program(["train", *_arguments(config, folder, "without", epochs)]) as plain,
     ):
         say("starting the app and a run without it")
         app.wait_for("Start", "ready")
@@ -165,17 +93,17 @@ def _cost_and_link(config: TrainingConfig, epochs: int, folder: Path, say: Calla
         plain.hold()
         for turn in range(_PAIRS):
             say(f"training with and without the screen, {turn + 1} of {_PAIRS}")
-            speeds: dict[Program, float] = {}
+            speeds: dict[PseudoTerminal, float] = {}
             pair = list(zip((app, plain), counts, strict=True))
-            for program, count in pair if turn % 2 else reversed(pair):  # who comes first has no advantage
-                program.go_on()
-                time.sleep(_SETTLING)
-                sent, before, began = program.bytes, count(), time.monotonic()
-                time.sleep(_WINDOW)
-                speeds[program] = (count() - before) / (time.monotonic() - began)
-                if program is app:
-                    links.append((program.bytes - sent) / 1000 / (time.monotonic() - began))
-                program.hold()
+            for terminal, count in pair if turn % 2 else reversed(pair):  # who comes first has no advantage
+                terminal.go_on()
+                terminal.read_for(_SETTLING)
+                sent, before, began = terminal.bytes, count(), time.monotonic()
+                terminal.read_for(_WINDOW)
+                speeds[terminal] = (count() - before) / (time.monotonic() - began)
+                if terminal is app:
+                    links.append((terminal.bytes - sent) / 1000 / (time.monotonic() - began))
+                terminal.hold()
             losses.append(100 * (1 - speeds[app] / speeds[plain]))
         app.go_on()
         slower = []
@@ -183,12 +111,11 @@ def _cost_and_link(config: TrainingConfig, epochs: int, folder: Path, say: Calla
             say(f"training with a terminal that does not read, {turn + 1} of {_PAIRS // 2}")
             rates: dict[bool, float] = {}
             for reads in (True, False) if turn % 2 else (False, True):
-                app.read(reads)
-                time.sleep(_SETTLING)
+                spend = app.read_for if reads else time.sleep
+                spend(_SETTLING)
                 before, began = counts[0](), time.monotonic()
-                time.sleep(_WINDOW)
+                spend(_WINDOW)
                 rates[reads] = (counts[0]() - before) / (time.monotonic() - began)
-            app.read(True)
             slower.append(100 * (1 - rates[False] / rates[True]))
         latencies = []
         for turn in range(_KEYS):
@@ -197,7 +124,7 @@ def _cost_and_link(config: TrainingConfig, epochs: int, folder: Path, say: Calla
                 pressed = time.monotonic()
                 app.press(key)
                 latencies.append(1000 * (app.wait_for(answer) - pressed))
-                time.sleep(0.3)
+                app.read_for(0.3)
     allowed = 3.0 if (os.cpu_count() or 1) > 2 else 6.0
     late = quantiles(latencies, n=20)[-1]
     return (
@@ -228,8 +155,11 @@ def _cost_and_link(config: TrainingConfig, epochs: int, folder: Path, say: Calla
 
 def _memory(config: TrainingConfig, folder: Path, say: Callable[[str], None]) -> Claim:
     say("peak memory of a run")
-    with Program(["train", *_arguments(config, folder, "memory", 1)]) as program:
-        most = program.wait_for_end() / 1e9
+    command = [*python_running("tui"), "train", *_arguments(config, folder, "memory", 1)]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    most = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
     return Claim("peak memory of a run without the app", "GB", (most,), "at most 1.5 on a processor", most <= 1.5)
 
 
