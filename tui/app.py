@@ -305,22 +305,14 @@ class CifarApp(SteadyApp):
 
     def on_export(self, message: Export) -> None:
         """Ask where to, and write the files of a run."""
-        from engine.export.bundle import write_bundle
+        from engine.export.bundle import BUNDLE, write_bundle
 
-        record, folder = message.record, message.folder
+        def exported(folder: Path | None) -> None:
+            if folder is not None:
+                self.notify(f"{', '.join(BUNDLE)} are in {clean(folder.absolute())}", title="Exported", markup=False)
 
-        def chosen(to: Path | None) -> None:
-            if to is None:
-                return
-            try:
-                written = write_bundle(record, to)
-            except EngineError as error:
-                self.notify(error.message, title="Not exported", severity="error", markup=False)
-                return
-            names = ", ".join(path.name for path in written)
-            self.notify(f"{names} are in {clean(to.absolute())}", title="Exported", timeout=10, markup=False)
-
-        self.push_screen(ExportTo(Path.cwd() / f"{folder.name}-export"), chosen)
+        proposal = Path.cwd() / f"{message.folder.name}-export"
+        self.push_screen(ExportTo(proposal, tuple(BUNDLE), partial(write_bundle, message.record)), exported)
 
     def action_leave(self) -> None:
         """Leave; where a run still trains, ask what becomes of it."""

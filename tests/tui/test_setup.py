@@ -50,9 +50,14 @@ def ready(config: TrainingConfig) -> Preflight:
 
 
 class SetupApp(App[None]):
-    def __init__(self, look: Look = ready, values: dict[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        look: Look = ready,
+        values: dict[str, object] | None = None,
+        tmux: Callable[[str], None] | None = None,
+    ) -> None:
         super().__init__()
-        self.setup = SetupScreen(values or {}, look, pause=0)
+        self.setup = SetupScreen(values or {}, look, pause=0, tmux=tmux)
         self.started: list[TrainingConfig] = []
         self.left = False
 

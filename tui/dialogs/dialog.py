@@ -10,16 +10,16 @@ Answer = TypeVar("Answer")
 
 
 class Dialog(ModalScreen[Answer], Generic[Answer]):
-    """A modal screen whose one child, a container, is drawn as a box.
+    """A modal screen whose one child, a `Vertical` or `VerticalScroll`, is drawn as a box.
 
-    Text of the class `detail` is dimmed, `problem` is shown as an error, and a `Horizontal` is a row of buttons.
+    Its parts are told by their classes: `detail` is dimmed text, `problem` an error, `buttons` a row of buttons.
     """
 
     DEFAULT_CSS = """
     Dialog {
         align: center middle;
 
-        & > * {
+        & > Vertical, & > VerticalScroll {
             width: 76;
             max-width: 100%;
             height: auto;
@@ -34,7 +34,15 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
         }
         .detail { color: $text-muted; margin-top: 1; }
         .problem { color: $text-error; margin-top: 1; }
+        Input { margin-top: 1; padding: 0 1; background: $panel; }
         .buttons { height: auto; margin-top: 1; }
-        .buttons Button { margin-right: 1; }
+        .buttons Button {
+            min-width: 0;
+            margin-right: 1;
+            padding: 0 2;
+            background: $panel;
+            color: $foreground;
+            &:focus { background: $accent; color: auto 90%; text-style: bold underline; }
+        }
     }
     """

@@ -2,51 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.widgets import Button, Input, Static
 
+from engine.errors import EngineError
+from engine.text import clean
+from tui import work
 from tui.dialogs.dialog import Dialog
+from tui.folders import FolderSuggester
 
 
 class ExportTo(Dialog[Path | None]):
-    """Where the files are to be written. Returns the folder; None if the dialog was closed."""
+    """Writes files to a folder of the user's choice. Returns that folder; None if the dialog was closed.
+
+    If the files cannot be written, the reason is shown and the path can be corrected.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "Back")]
 
-    def __init__(self, proposal: Path) -> None:
+    def __init__(self, proposal: Path, files: Sequence[str], write: Callable[[Path], object]) -> None:
+        """`files` are the names of what `write` writes to a folder. `write` is called off the event loop."""
         super().__init__()
-        self._proposal = proposal
+        self._proposal, self._files, self._write = proposal, files, write
+        self._is_writing = False
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "export"
-            yield Static("Write summary.json, loss.csv, report.md and loss.svg to this folder:", markup=False)
-            yield Input(str(self._proposal), placeholder="a folder; it is made if it is not there")
-            yield Static("", markup=False, classes="problem")
+            yield Static("Write the files of this run to a folder, which is created if needed:", markup=False)
+            yield Static(", ".join(self._files), markup=False, classes="detail")
+            line = Input(
+                clean(self._proposal),
+                placeholder="path of a folder; → completes it",
+                suggester=FolderSuggester(self),
+                compact=True,
+            )
+            line.cursor_blink = False  # each blink would be sent to the terminal
+            yield line
+            yield Static(classes="problem")
             with Horizontal(classes="buttons"):
                 yield Button("Write", id="write", compact=True)
                 yield Button("Back", id="back", compact=True)
 
     def on_mount(self) -> None:
+        self._show_problem("")
         self.query_one(Input).focus()
 
-    def on_input_submitted(self) -> None:
-        self._write()
+    @on(Button.Pressed, "#back")
+    def _back(self) -> None:
+        self.dismiss(None)
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "write":
-            self._write()
-        else:
-            self.dismiss(None)
-
-    def _write(self) -> None:
+    @on(Button.Pressed, "#write")
+    @on(Input.Submitted)
+    def _start(self) -> None:
         text = self.query_one(Input).value.strip()
         if not text or "\0" in text:
-            self.query_one(".problem", Static).update("Name a folder.")
-            return
-        self.dismiss(Path(text).expanduser())
+            self._show_problem("Type the path of a folder.")
+        elif not self._is_writing:
+            folder = Path(text).expanduser()
+            self._is_writing = True
+            self._show_problem("")
+            work.run(self, lambda: self._write(folder), lambda _: self._written(folder), self._failed)
+
+    def _written(self, folder: Path) -> None:
+        self.dismiss(folder)
+
+    def _failed(self, error: EngineError) -> None:
+        self._is_writing = False
+        self._show_problem(error.message)
+        self.query_one(Input).focus()
+
+    def _show_problem(self, problem: str) -> None:
+        shown = self.query_one(".problem", Static)
+        shown.update(Content(f"✘ {problem}"))
+        shown.display = bool(problem)

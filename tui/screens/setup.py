@@ -87,6 +87,7 @@ class SetupScreen(Screen[None]):
             #status { width: 1fr; text-align: right; padding: 0 2; color: $foreground 60%; text-wrap: nowrap; }
             #status.-wrong { color: $text-error; }
             Button { min-width: 19; background: $accent; color: auto 90%; }
+            Button:focus { text-style: bold underline; }
             Button.-wrong { background: $surface; color: $foreground; }
         }
         &.-beside {

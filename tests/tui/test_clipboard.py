@@ -1,0 +1,88 @@
+"""Ctrl+Y: what is copied where, and that the screen says what it did."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import EngineError
+from tests.tui.test_setup import SetupApp, drawn, until
+from tui.terminal import clipboard
+
+COMMAND = "cifar-tui train --epochs 2"
+
+
+async def test_outside_tmux_the_terminal_is_asked() -> None:
+    """The terminal may ignore it, so the screen says only that it was sent, where it covers nothing."""
+    app = SetupApp(values={"epochs": 2})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.status == "ready")
+        await pilot.press("ctrl+y")
+        assert app.clipboard == COMMAND
+        await until(pilot, lambda: "sent to the terminal's clipboard" in drawn(app))
+        assert "Start  Ctrl+R" in drawn(app)
+        app.line("epochs").value = "3"
+        await until(pilot, lambda: "sent to" not in drawn(app))
+
+
+async def test_inside_tmux_tmux_copies() -> None:
+    """tmux is handed the command, and the screen says so."""
+    copied: list[str] = []
+    app = SetupApp(values={"epochs": 2}, tmux=copied.append)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.status == "ready")
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: "copied: paste with tmux" in drawn(app))
+        assert copied == [COMMAND]
+        assert app.clipboard == ""
+
+
+async def test_what_could_not_be_copied_is_shown() -> None:
+    """Where tmux fails, a dialog shows why, and the whole command to select with the mouse."""
+
+    def fail(text: str) -> None:
+        raise EngineError("tmux did not answer.")
+
+    app = SetupApp(values={"epochs": 2}, tmux=fail)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.status == "ready")
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: "tmux did not answer." in drawn(app))
+        assert COMMAND in drawn(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.setup)
+
+
+@pytest.fixture
+def tmux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A tmux server of its own, without the user's settings, in whose only window this test seems to run."""
+    if shutil.which("tmux") is None:
+        pytest.skip("there is no tmux")
+    command = ["tmux", "-S", str(tmp_path / "socket")]
+    subprocess.run([*command, "-f", os.devnull, "new-session", "-d", "cat"], check=True)
+    monkeypatch.setenv("TMUX", f"{tmp_path / 'socket'},1,0")
+    yield command
+    subprocess.run([*command, "kill-server"], check=True)
+
+
+def test_tmux_holds_what_was_copied(tmux: list[str]) -> None:
+    """With tmux's own settings the command is in its paste buffer, character for character."""
+    assert clipboard.inside_tmux()
+    clipboard.copy_with_tmux("cifar-tui train --name 'é €'")
+    held = subprocess.run([*tmux, "show-buffer"], check=True, capture_output=True).stdout
+    assert held.decode() == "cifar-tui train --name 'é €'"
+
+
+def test_a_tmux_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure of tmux is an error in words."""
+    monkeypatch.setenv("TMUX", f"{tmp_path / 'gone'},1,0")
+    with pytest.raises(EngineError, match="tmux"):
+        clipboard.copy_with_tmux("x")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match="tmux did not answer"):
+        clipboard.copy_with_tmux("x")

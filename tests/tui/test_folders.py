@@ -1,0 +1,85 @@
+"""Completion of folder names: what is found, and that a slow disk holds up nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+from textual.app import App
+
+from tui import folders
+from tui.folders import FolderSuggester, complete
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with something of every kind in it, which is the current one and the home."""
+    for name in ("flowers", "flags", ".hidden", "Fruit", "with space", "a\x1b[2Jb"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "flat.txt").touch()
+    (tmp_path / "flowers" / "train").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("fl", "flags"),
+        ("flo", "flowers"),
+        ("flowers/t", "flowers/train"),
+        ("~/Fr", "~/Fruit"),
+        ("./wi", "./with space"),
+        (".h", ".hidden"),
+        ("flat", None),
+        ("zebra", None),
+        ("flowers/", None),
+        ("", None),
+        ("a", None),
+        ("fl\0", None),
+    ],
+)
+def test_the_first_folder_that_begins_so(here: Path, typed: str, completed: str | None) -> None:
+    """Folders only, the first in alphabetical order, written as it was typed; never a name with control characters."""
+    assert complete(typed) == completed
+
+
+def test_an_absolute_path_is_completed(here: Path) -> None:
+    """A path from the root is completed like one from here."""
+    assert complete(f"{here}/flo") == f"{here}/flowers"
+
+
+def test_a_large_folder_is_not_read_to_its_end(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many entries a folder has, so many are read."""
+    monkeypatch.setattr(folders, "MOST_ENTRIES", 0)
+    assert complete("fl") is None
+
+
+async def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one folder is read no other is, the loop goes on, and only the newest text is completed after it."""
+    answers, read = threading.Event(), list[str]()
+
+    def slow(typed: str) -> str:
+        read.append(typed)
+        assert answers.wait(60)
+        return f"{typed}!"
+
+    monkeypatch.setattr(folders, "complete", slow)
+    app: App[None] = App()
+    async with app.run_test():
+        suggester = FolderSuggester(app)
+        typed = [asyncio.create_task(suggester.get_suggestion(text)) for text in ("a", "ab", "abc")]
+        await asyncio.sleep(0)
+        answers.set()
+        assert await asyncio.gather(*typed) == ["a!", None, "abc!"]
+        assert read == ["a", "abc"]
+
+
+async def test_a_folder_that_cannot_be_read(here: Path) -> None:
+    """Without a completion nothing is suggested, and nothing breaks."""
+    app: App[None] = App()
+    async with app.run_test():
+        assert await FolderSuggester(app).get_suggestion("nowhere/f") is None
