@@ -255,17 +255,22 @@ async def test_images_that_cannot_be_had(
 
 
 async def test_export_where_it_cannot_be(app: CifarApp, tmp_path: Path) -> None:
-    """An export that fails says why and leaves the results as they are; the next place may do."""
+    """An export that fails says why in the dialog and keeps the path; the corrected one is written."""
     (tmp_path / "file").write_text("")
     async with app.run_test(size=(120, 40)) as pilot:
         await start(pilot)
         await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
-        for place, told in (("file/x", "Not exported"), ("there", "Exported")):
-            await pilot.press("e")
-            assert isinstance(app.screen, ExportTo)
-            app.screen.query_one(Input).value = str(tmp_path / place)
-            await pilot.press("enter")
-            await until(pilot, lambda told=told: any(n.title == told for n in app._notifications))  # type: ignore[misc]
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, ExportTo))
+        line = app.screen.query_one(Input)
+        line.value = str(tmp_path / "file" / "x")
+        await pilot.press("enter")
+        await until(pilot, lambda: "✘" in shown_text(app))
+        assert line.value == str(tmp_path / "file" / "x")
+        line.value = str(tmp_path / "there")
+        await pilot.press("enter")
+        await until(pilot, lambda: any(n.title == "Exported" for n in app._notifications))
+        assert isinstance(app.screen, ResultsScreen)
     assert (tmp_path / "there" / "summary.json").is_file()
 
 
