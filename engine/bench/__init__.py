@@ -1,1 +1,1 @@
-"""The engine's speed against the notebook's loop, measured here and now."""
+"""The engine's speed against the notebook's loop, measured on this machine."""

@@ -1,7 +1,7 @@
-"""The contest: the engine against the notebook's loop, in short windows that take turns.
+"""The contest: the engine against the notebook's loop, in short windows that alternate.
 
-Absolute times on a shared machine drift by half within a minute. So every figure is a ratio of two windows that follow
-each other, and what is told is the median of such ratios, with the least and the greatest.
+Times on a shared machine change by half within a minute. So each figure is a ratio of two windows that follow each
+other, and the result is the median of these ratios, with the smallest and the largest.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _EVALUATIONS = 3
 
 @dataclass(frozen=True)
 class Claim:
-    """One promise, what was measured of it, and whether it holds."""
+    """One promise, what was measured, and whether it holds."""
 
     what: str
     unit: str
     measured: tuple[float, ...]
-    """Every single measurement; the claim is about their median unless it says otherwise."""
+    """Every single measurement. The promise is about their median unless it says otherwise."""
     promised: str
     holds: bool
 
@@ -48,31 +48,31 @@ class Claim:
 
 @dataclass(frozen=True)
 class Contest:
-    """What came out, and under which conditions."""
+    """The result, and the conditions it was measured under."""
 
     images: str
     threads: int
     layers: str
     """What computes the convolutions."""
     iterations_per_second: float
-    """The engine's, in the median window; for planning, not for comparing."""
+    """The engine's, in the median window. Good for planning, not for comparing."""
     claims: tuple[Claim, ...]
 
 
-class Asked:
-    """A contestant that answers; see `engine.bench.contestant`."""
+class Contestant:
+    """A process that trains; see `engine.bench.contestant`."""
 
     def __init__(self, process: subprocess.Popen[str], name: str) -> None:
         self._process, self._name = process, name
         self.about = self._answer()
 
     def train(self, iterations: int) -> tuple[float, list[float]]:
-        """Seconds, and the losses of at least so many iterations."""
+        """Train for at least `iterations`; return the seconds and the losses."""
         answer = self._ask(f"train {iterations}")
         return answer["seconds"], answer["losses"]
 
     def evaluate(self) -> tuple[float, list[int]]:
-        """Seconds, and the predicted classes."""
+        """Classify the test images; return the seconds and the predicted classes."""
         answer = self._ask("evaluate")
         return answer["seconds"], answer["predictions"]
 
@@ -86,27 +86,30 @@ class Asked:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise EngineError(f"The measurement of the {self._name} broke off; what it said stands above.")
+            raise EngineError(f"Measuring the {self._name} failed; its error message is above.")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
 
 def contest(config: TrainingConfig, *, stand_in: bool, say: Callable[[str], None]) -> Contest:
-    """One epoch of both, window by window, and what they make of the test images. `say` is told what is going on."""
+    """Train both for one epoch, window by window, and compare what they make of the test images.
+
+    `say` is called with what is being measured. Raises `EngineError` if one of the two fails.
+    """
     with _contestant("notebook", config, stand_in) as notebook, _contestant("engine", config, stand_in) as engine:
         iterations = int(engine.about["iterations"])
         labels = np.array(engine.about["labels"])
         ratios, speeds, apart, done = [], [], [], 0
         while done < iterations:
-            wanted = min(_WINDOW, iterations - done)
-            seconds, losses = engine.train(wanted)
+            seconds, losses = engine.train(min(_WINDOW, iterations - done))
             notebook_seconds, notebook_losses = notebook.train(len(losses))
-            if done:  # the first window warms up
-                ratios.append(notebook_seconds / seconds)
-                speeds.append(len(losses) / seconds)
+            ratios.append(notebook_seconds / seconds)
+            speeds.append(len(losses) / seconds)
             apart += np.abs(np.subtract(losses, notebook_losses)).tolist()
             done += len(losses)
             say(f"training, {done:,} of {iterations:,} iterations of each")
+        if len(ratios) > 1:  # the first window warms up
+            ratios, speeds = ratios[1:], speeds[1:]
         evaluations, same, accuracies = [], 0.0, [0.0, 0.0]
         for turn in range(_EVALUATIONS):
             say(f"evaluating, {turn + 1} of {_EVALUATIONS}")
@@ -117,7 +120,7 @@ def contest(config: TrainingConfig, *, stand_in: bool, say: Callable[[str], None
             accuracies = [100 * float(np.mean(labels == each)) for each in (predictions, notebook_predictions)]
         speed = 20.0 if config.device.startswith("cuda") else 3.0
         worst = max(apart[:COMPARED])
-        # Two standard errors of a difference of two such accuracies.
+        # Two standard errors of the difference of two such accuracies.
         noise = 2 * 100 * (2 * 0.25 / len(labels)) ** 0.5
         return Contest(
             images=str(engine.about["images"]),
@@ -159,7 +162,7 @@ def contest(config: TrainingConfig, *, stand_in: bool, say: Callable[[str], None
 
 
 @contextmanager
-def _contestant(name: str, config: TrainingConfig, stand_in: bool) -> Iterator[Asked]:
+def _contestant(name: str, config: TrainingConfig, stand_in: bool) -> Iterator[Contestant]:
     process = subprocess.Popen(
         [
             *python_running("engine.bench.contestant"),
@@ -172,7 +175,7 @@ def _contestant(name: str, config: TrainingConfig, stand_in: bool) -> Iterator[A
         text=True,
     )
     try:
-        yield Asked(process, name)
+        yield Contestant(process, name)
     finally:
         process.kill()
         process.communicate()

@@ -71,7 +71,14 @@ class Questions:
 
 def notebook(config: TrainingConfig, images: ImageSet, questions: Questions) -> Evaluate:
     """Train the baseline for an epoch."""
-    loop = Notebook(images, device.choose(config.device), seed=config.seed, epochs=1)
+    loop = Notebook(
+        images,
+        device.choose(config.device),
+        seed=config.seed,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        epochs=1,
+    )
     for loss in loop.train():
         questions.losses(np.array([loss], dtype=np.float32))
     return loop.evaluate
@@ -89,7 +96,7 @@ CONTESTANTS = {"notebook": notebook, "engine": engine}
 
 
 def stand_in() -> ImageSet:
-    """Images of CIFAR-10's shape and number, for a machine that has none: the demo set's, over and over, with noise."""
+    """As many images as CIFAR-10 has, for a machine without it: the demo set's, repeated, with noise."""
     demo = data.load("demo", TrainingConfig().data_dir, Progress(lambda *told: None, Control()))
     random = np.random.default_rng(0)
 

@@ -1,7 +1,7 @@
-"""The notebook's loop as the notebook writes it: the baseline of every comparison.
+"""The notebook's loop as the notebook has it: the baseline of every comparison.
 
-Its own `DataLoader`, its transforms on one image at a time, ReLU before pooling, torch's default Adam, `.item()` at
-every iteration. Nothing here is shared with the engine but the images.
+It has its own `DataLoader`, transforms of one image at a time, ReLU before pooling, torch's default Adam and `.item()`
+in every iteration. It shares only the images with the engine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.data.imageset import ImageSet, Split
 
 
 class Images(Dataset[tuple[Tensor, int]]):
-    """A split the way `torchvision.datasets.CIFAR10` hands it out: a PIL image, through the transforms."""
+    """A split as `torchvision.datasets.CIFAR10` returns it: a PIL image, through the transforms."""
 
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))])
 
@@ -80,7 +80,7 @@ class Notebook:
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=learning_rate)
 
     def train(self) -> Iterator[float]:
-        """Every iteration's loss, each as soon as it is known."""
+        """Yield the loss of every iteration."""
         for _ in range(self.epochs):
             self.model.train()
             for images, labels in self.train_loader:
@@ -93,7 +93,7 @@ class Notebook:
                 yield loss.item()
 
     def evaluate(self) -> NDArray[np.int64]:
-        """The class predicted for every test image, shape (n,)."""
+        """Return the class predicted for every test image, shape (n,)."""
         self.model.eval()
         predictions: list[int] = []
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""How fast a folder's images are read: its files with every processor, and then the cache."""
+"""How fast the images of a folder are read: first the files, with all processors, then the cache."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _READINGS = 5
 
 
 def reading(config: TrainingConfig, say: Callable[[str], None]) -> tuple[Claim, ...]:
-    """Read the folder that `config` names as if for the first time, then from the cache that this made."""
+    """Read the folder that `config` names as if for the first time, then several times from the cache."""
     with tempfile.TemporaryDirectory(prefix="cifar-tui-bench-") as folder:
         anew = config.replaced(data_dir=Path(folder))
         say("reading the images' files")
@@ -29,7 +29,7 @@ def reading(config: TrainingConfig, say: Callable[[str], None]) -> tuple[Claim, 
         for turn in range(_READINGS):
             say(f"reading the images' cache, {turn + 1} of {_READINGS}")
             cached.append(_read(anew)[0])
-    # One of the processors lists the files and writes the cache, and the last files are decoded by fewer than all.
+    # Listing the files and writing the cache keep only one processor busy, and so do the last files.
     enough = 0.7 * most_threads()
     return (
         Claim(f"reading {count:,} images from their files", "s", (seconds,), "", True),
@@ -39,7 +39,7 @@ def reading(config: TrainingConfig, say: Callable[[str], None]) -> tuple[Claim, 
 
 
 def _read(config: TrainingConfig) -> tuple[float, float, int]:
-    """Seconds, processors that were busy on average, and how many images there are."""
+    """Return the seconds, the mean number of busy processors, and the number of images."""
     used, began = _processor_seconds(), time.perf_counter()
     images = data.load(config.data, config.data_dir, Progress(lambda *told: None, Control()))
     seconds = time.perf_counter() - began
@@ -47,6 +47,6 @@ def _read(config: TrainingConfig) -> tuple[float, float, int]:
 
 
 def _processor_seconds() -> float:
-    """Of this process and of those it waited for, which decode the files."""
+    """Return the processor time of this process and of its children, which decode the files."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)

@@ -98,6 +98,20 @@ def test_same_numbers_as_the_notebook(
     np.testing.assert_array_equal(trained.predictions, predictions)
 
 
+@pytest.mark.parametrize(("asked", "used"), [(1, 1), (8, 2), (0, None)])
+def test_threads_are_told_as_they_are(asked: int, used: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record has the thread count that computed, so that a run can be repeated, however it was chosen."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
+    log = RunLog()
+    train(QUICK.replaced(threads=asked, epochs=1), made_up_images(64, 20), log, Control())
+    started = recorded(log).started
+    assert started is not None
+    assert started.device.threads == torch.get_num_threads()
+    assert used in (None, started.device.threads)
+    torch.set_num_threads(1)
+
+
 def test_order_of_batches_is_the_data_loaders() -> None:
     """Every epoch shows the images in the order that DataLoader would have shown them."""
     torch.manual_seed(3)
