@@ -1,7 +1,7 @@
-"""A run's losses as a chart needs them: a bounded number of bins that never change once their iterations are over.
+"""One value an iteration, as a chart needs it: a bounded number of bins, each fixed once its iterations are over.
 
-Each loss is looked at once, when it arrives, so a frame costs what is new and not what is old. Drawing anew, at another
-width or smoothing or another part of the run, costs the same however long the run is: that is what the history is for.
+Each value is read once, when it arrives, so a frame costs what is new and not what is old. The history makes drawing
+at another width, smoothing or part of the run cost the same however long the run is.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ SPANS = (1, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_0
 """The levels of smoothing, in iterations. The first smooths nothing."""
 
 _BLOCK = 1 << 18
-"""Losses taken at a time: large enough to be fast, small enough to stay in the processor's cache."""
+"""Values taken at a time: large enough to be fast, small enough to stay in the processor's cache."""
 
 STRIDE = 256
-"""Losses from one mark of the history to the next: few enough to look at again, many enough to keep little of them."""
+"""Values between two marks of the history: few enough to read again, many enough that the history stays small."""
 
 _PASS = 128 * STRIDE
-"""Losses that the history takes at a time."""
+"""Values that the history takes at a time."""
 
 _LONG = 4
-"""How many times longer than the average in the title the one is that tells where the loss is going."""
+"""The trend compares the average with one over a span this many times longer."""
 
 _NEGLIGIBLE = 1e-17
 """A weight below half of a float64's precision changes no sum."""
 
 
 def level_for(iterations: int) -> int:
-    """The level of smoothing whose span is nearest to a sixtieth of a run: steady, and yet it shows every turn."""
+    """The level of smoothing whose span is nearest to a sixtieth of a run: steady, but every turn still shows."""
     wanted = math.log(max(iterations / 60, 1))
     return min(range(1, len(SPANS)), key=lambda level: abs(math.log(SPANS[level]) - wanted))
 
 
 class ExponentialAverage:
-    """The exponentially weighted mean of what it was given: each value weighs `decay` times the one after it.
+    """The exponentially weighted mean of the values so far: each weighs `decay` times the one after it.
 
     Kept as the weighted sum over the sum of the weights, which is the bias-corrected moving average of Adam (Kingma and
     Ba 2015, section 3: m / (1 - decay^t)): right from the first value on. `decay` is 1 - 2 / (span + 1), so that the
@@ -64,14 +64,14 @@ class ExponentialAverage:
             block = values[start : start + _BLOCK]
             count = min(len(block), len(self._weights))
             faded = self._decay ** len(block)
-            # Not a dot product: that would wake the threads of the linear algebra library, next to a run that trains.
+            # Not a dot product: that would wake the threads of the BLAS library, which compete with the training.
             self._sum = faded * self._sum + float(np.multiply(self._weights[-count:], block[-count:]).sum())
             self._weight = faded * self._weight + (1 - self._decay**count) / (1 - self._decay)
 
 
 @cache
 def _weights(span: int) -> NDArray[np.float64]:
-    """What each of the latest values weighs, the oldest first; what is older weighs less than float64 can tell."""
+    """The weights of the latest values, the oldest first. Older values weigh too little to change a float64."""
     decay = 1 - 2 / (span + 1)
     reach = math.ceil(math.log(_NEGLIGIBLE) / math.log(decay)) if decay else 1
     weights: NDArray[np.float64] = decay ** np.arange(min(reach, _BLOCK), dtype=np.float64)[::-1]
@@ -79,47 +79,47 @@ def _weights(span: int) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class ChartSummary:
-    """The numbers beside a loss curve."""
+class Summary:
+    """The numbers beside a curve."""
 
     now: float | None
-    """The latest loss, whatever it is; None before the first."""
+    """The latest value, finite or not; None before the first."""
     smoothed: float | None
-    """None before the first finite loss, like all that follow."""
+    """None before the first finite value, like the three that follow."""
     falling: bool | None
     lowest: float | None
     lowest_at: int | None
     """The iteration, counted from 1."""
     not_finite: int
-    """How many losses are NaN or infinite."""
+    """How many values are NaN or infinite."""
 
 
-class LossHistory:
-    """What a run's losses so far come to: at a mark every `STRIDE` losses, and what a look at the rest adds.
+class History:
+    """A summary of all values so far, with a mark every `STRIDE` values.
 
-    Between two marks the lowest and the highest loss are kept, and at each the averages over every span in `SPANS` and
-    over `_LONG` times that, so that no average has to start before the mark that it follows.
+    It keeps the lowest and the highest value between two marks, and at each mark the averages over every span in
+    `SPANS` and over `_LONG` times that. So an average up to any iteration needs only the values since the last mark.
     """
 
     _spans = sorted({span * times for span in SPANS for times in (1, _LONG)})
     _decays = np.array([1 - 2 / (span + 1) for span in _spans])
     _fading = _decays[:, None] ** np.arange(STRIDE)[::-1]
-    """What each loss weighs at the next mark, shape (spans, STRIDE)."""
+    """The weight of each value at the next mark, shape (spans, STRIDE)."""
 
     def __init__(self) -> None:
-        self._losses: NDArray[np.float32] = np.empty(0, dtype=np.float32)
+        self._values: NDArray[np.float32] = np.empty(0, dtype=np.float32)
         self._extremes = np.full((2, 1), np.nan)  # as many columns as there may be marks, and NaN after the last
         self._sums = [np.zeros(len(self._spans))]
         self._counts = [0]
         self._lowest: float | None = None
         self._lowest_at: int | None = None
 
-    def extend(self, losses: NDArray[np.float32]) -> None:
-        """Take in what is new in `losses`, shape (n,), all of a run's losses so far."""
-        self._losses = losses
-        whole = len(losses) // STRIDE * STRIDE
+    def extend(self, values: NDArray[np.float32]) -> None:
+        """Take in what is new in `values`, shape (n,), all values so far."""
+        self._values = values
+        whole = len(values) // STRIDE * STRIDE
         for start in range((len(self._counts) - 1) * STRIDE, whole, _PASS):
-            self._take(losses[start : min(start + _PASS, whole)], start)
+            self._take(values[start : min(start + _PASS, whole)], start)
 
     def _take(self, block: NDArray[np.float32], start: int) -> None:
         self._lowest, self._lowest_at = self._lowest_with(block, start)
@@ -132,10 +132,10 @@ class LossHistory:
         within = slice(first, first + len(rows))
         self._extremes[:, within] = np.fmin.reduce(values, axis=1), np.fmax.reduce(values, axis=1)
         counts = is_finite.sum(axis=1).tolist()
-        # Not a matrix product: that would wake the threads of the linear algebra library, next to a run that trains.
+        # Not a matrix product: that would wake the threads of the BLAS library, which compete with the training.
         sums = np.einsum("rs,ks->rk", np.where(is_finite, rows, 0), self._fading)
         for row, count in enumerate(counts):
-            if count < STRIDE:  # what is not finite takes no time either
+            if count < STRIDE:  # values that are not finite do not count as time either
                 sums[row] = (self._fading[:, STRIDE - count :] * rows[row, is_finite[row]]).sum(axis=1)
             self._sums.append(self._decays**count * self._sums[-1] + sums[row])
             self._counts.append(self._counts[-1] + count)
@@ -148,38 +148,38 @@ class LossHistory:
         return float(finite[at]), start + at + 1
 
     def average(self, span: int, stop: int) -> ExponentialAverage:
-        """The average over `span`, one of `SPANS`, of the losses before `stop`."""
+        """The average over `span`, one of `SPANS`, of the values before `stop`."""
         mark = stop // STRIDE
         average = ExponentialAverage(span, float(self._sums[mark][self._spans.index(span)]), self._counts[mark])
-        rest = self._losses[mark * STRIDE : stop]
+        rest = self._values[mark * STRIDE : stop]
         average.extend(rest[np.isfinite(rest)])
         return average
 
     def extremes(self, limits: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The lowest and the highest loss between each two `limits`, at least two strides apart; NaN where is none."""
-        # Each part is its first stride, its last, and all that lie between two marks within it.
+        """The lowest and highest value between each two `limits`, at least two strides apart; NaN if there is none."""
+        # A part consists of its first stride, its last one, and the whole strides in between.
         edges = np.stack([limits[:-1], limits[1:] - STRIDE], axis=1)
-        losses = self._losses[edges[..., None] + np.arange(STRIDE)].reshape(len(edges), -1)
-        losses = np.where(np.isfinite(losses), losses, np.nan)
+        values = self._values[edges[..., None] + np.arange(STRIDE)].reshape(len(edges), -1)
+        values = np.where(np.isfinite(values), values, np.nan)
         marks = np.stack([-(-limits[:-1] // STRIDE), limits[1:] // STRIDE], axis=1).ravel()
         low, high = self._extremes[:, : marks[-1] + 1]
         return (
-            np.fmin(np.fmin.reduce(losses, axis=1), np.fmin.reduceat(low, marks)[::2]),
-            np.fmax(np.fmax.reduce(losses, axis=1), np.fmax.reduceat(high, marks)[::2]),
+            np.fmin(np.fmin.reduce(values, axis=1), np.fmin.reduceat(low, marks)[::2]),
+            np.fmax(np.fmax.reduce(values, axis=1), np.fmax.reduceat(high, marks)[::2]),
         )
 
-    def summary(self, span: int) -> ChartSummary:
+    def summary(self, span: int) -> Summary:
         """The numbers beside the curve, smoothed over `span`, one of `SPANS`."""
-        count = len(self._losses)
+        count = len(self._values)
         start = count // STRIDE * STRIDE
-        rest = self._losses[start:]
+        rest = self._values[start:]
         lowest, lowest_at = self._lowest_with(rest, start)
         short, long = (self.average(span * times, count).value for times in (1, _LONG))
         known = not math.isnan(short)
-        # A short average below a long one: the curve is on its way down, and one odd batch does not turn the arrow.
+        # Falling: the average over a short span is below that over a long one. One odd batch does not change that.
         falling = short < long if known and not math.isclose(short, long, rel_tol=1e-9, abs_tol=1e-45) else None
-        return ChartSummary(
-            now=float(self._losses[-1]) if count else None,
+        return Summary(
+            now=float(self._values[-1]) if count else None,
             smoothed=short if known else None,
             falling=falling,
             lowest=lowest,
@@ -188,17 +188,18 @@ class LossHistory:
         )
 
 
-class LossBins:
-    """Lowest, highest and smoothed loss in at most `columns` bins of the iterations from `first` up to `end`.
+class Bins:
+    """Lowest, highest and smoothed value in at most `columns` bins of the iterations from `first` up to `end`.
 
-    The bins' limits are fixed from the start, so that a bin whose iterations are over never changes again. `low`,
-    `high` and `smoothed`, shape (bins,), float64, are NaN where no finite loss has arrived. With a `history` of the
-    same losses, those that were there before the first look are not looked at one by one.
+    The bins' limits are fixed from the start, so a bin whose iterations are over never changes again. `low`, `high`
+    and `smoothed`, shape (bins,), float64, are NaN where no finite value has arrived. With a `history` of the same
+    values, those that are there at the first call of `extend` are not read one by one.
     """
 
-    def __init__(self, first: int, end: int, columns: int, span: int, history: LossHistory | None = None) -> None:
+    def __init__(self, first: int, end: int, columns: int, span: int, history: History | None = None) -> None:
         iterations = max(1, end - first)
         count = max(1, min(columns, iterations))
+        self.made_for = first, end, columns, span
         self.first = first
         self.end = first + iterations
         self.low = np.full(count, np.nan)
@@ -206,37 +207,33 @@ class LossBins:
         self.smoothed = np.full(count, np.nan)
         self.seen = first
         self.taken = 0
-        """How many losses have been looked at one by one."""
+        """How many values have been read one by one."""
         # Rounded up, so that iteration i is in bin floor(i * count / iterations).
         self._starts = first - (-np.arange(count + 1, dtype=np.int64) * iterations // count)
         self._span = span
         self._average = ExponentialAverage(span)
-        self._history = LossHistory() if history is None else history
+        self._history = History() if history is None else history
 
     @property
     def middles(self) -> NDArray[np.float64]:
-        """The middle of each bin's iterations, counted from 1, shape (bins,)."""
-        return (self._starts[:-1] + 1 + self._starts[1:]) / 2
+        """Where each bin's middle lies from `first` to `end`, shape (bins,): all bins are equally wide."""
+        count = len(self.low)
+        return self.first + (np.arange(count) + 0.5) * (self.end - self.first) / count
 
-    def extend(self, losses: NDArray[np.float32]) -> tuple[int, int] | None:
-        """Take in what is new in `losses`, shape (n,), all of a run's losses so far.
-
-        Returns the bins that changed, from one up to another, or None.
-        """
-        stop = min(len(losses), self.end)
+    def extend(self, values: NDArray[np.float32]) -> None:
+        """Take in what is new in `values`, shape (n,), all values so far."""
+        stop = min(len(values), self.end)
         if stop <= self.seen:
-            return None
-        self._history.extend(losses)
-        changed = self._bin(self.seen), self._bin(stop - 1) + 1
+            return
+        self._history.extend(values)
         if self.seen == self.first:
             self._recall(stop)
         for start in range(self.seen, stop, _BLOCK):
-            self._take(losses[start : min(start + _BLOCK, stop)], start)
+            self._take(values[start : min(start + _BLOCK, stop)], start)
         self.seen = stop
-        return changed
 
     def _recall(self, stop: int) -> None:
-        """Take from the history what came before the first bin, and the bins that are over if they are wide."""
+        """Take the average before the first bin from the history, and the finished bins too if they are wide."""
         over = self._bin(stop)
         if not over or (self.end - self.first) // len(self.low) < 2 * STRIDE:
             self._average = self._history.average(self._span, self.first)
@@ -259,7 +256,7 @@ class LossBins:
         is_finite = np.isfinite(block)
         low = np.minimum.reduceat(np.where(is_finite, block, np.float32(np.inf)), starts).astype(np.float64)
         high = np.maximum.reduceat(np.where(is_finite, block, np.float32(-np.inf)), starts).astype(np.float64)
-        # fmin and fmax: a bin without a finite loss stays NaN.
+        # fmin and fmax: a bin without a finite value stays NaN.
         self.low[bins] = np.fmin(self.low[bins], np.where(np.isinf(low), np.nan, low))
         self.high[bins] = np.fmax(self.high[bins], np.where(np.isinf(high), np.nan, high))
         for bin_, values, finite in zip(
@@ -268,14 +265,3 @@ class LossBins:
             if finite.any():
                 self._average.extend(values[finite])
                 self.smoothed[bin_] = self._average.value
-
-
-def recent_window(seen: int, iterations: int) -> tuple[int, int]:
-    """The latest part of a run of `iterations`, from one iteration up to another, when `seen` have been recorded.
-
-    A tenth of the run and at least 200 iterations wide. It jumps by a quarter of its width when it is full, so that
-    between the jumps every iteration keeps its place.
-    """
-    quarter = max(50, -(-iterations // 40))
-    first = max(0, (seen - 1) // quarter - 3) * quarter
-    return first, first + 4 * quarter

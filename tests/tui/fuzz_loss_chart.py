@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 from textual.app import App, ComposeResult
 
+from engine.charts.loss import LossCurve
+from engine.charts.svg import Heading, svg
+from tui.charts.cells import CellPicture
 from tui.charts.kinds.loss import EpochAccuracy, LossChart
-from tui.charts.layers import LossPlot
 
 ODD = [np.nan, np.inf, -np.inf, 1e38, -1e38, 3.4e38, -3.4e38, 1e-38, 1e-45, -1e-45, 0.0, -0.0, 1.0, -1.0, 2.3026]
 
@@ -46,21 +49,22 @@ def draw_plot(random: np.random.Generator) -> None:
     rows, columns = 1 + int(random.integers(100) * random.random()), 1 + int(random.integers(300) * random.random())
     losses = losses_for(random)
     iterations = max(1, int(len(losses) * random.choice([0.5, 1, 3])))
-    first = int(random.choice([0, iterations // 2]))
-    plot = LossPlot(
-        rows,
-        columns,
-        first=first,
-        end=max(first + 1, iterations),
-        batches=int(random.integers(1, iterations + 1)),
-        span=int(random.choice([1, 10, 1_000])),
-        log=bool(random.integers(2)),
-    )
+    curve = LossCurve(iterations, int(random.integers(1, iterations + 1)))
+    choose_modes(random, curve)
     accuracies = accuracies_for(random, iterations)
-    for part in sorted(random.random(3)):
-        plot.update(losses[: int(part * len(losses))], accuracies[: int(part * len(accuracies))])
-    plot.update(losses, accuracies)
-    assert plot.glyphs.shape == plot.parts.shape == (rows, columns)
+    picture = CellPicture(rows, columns)
+    for part in [*sorted(random.random(3)), 1]:
+        curve.show(losses[: int(part * len(losses))], accuracies[: int(part * len(accuracies))])
+        picture.draw(curve)
+    assert picture.glyphs.shape == picture.colours.shape == (rows, columns)
+    ElementTree.fromstring(svg(curve, Heading("name", "result", "about")))
+
+
+def choose_modes(random: np.random.Generator, curve: LossCurve) -> None:
+    for _ in range(int(random.integers(4))):
+        curve.next_window()
+    curve.log_scale = bool(random.integers(2))
+    curve.smooth(int(random.integers(-20, 20)))
 
 
 class ChartApp(App[None]):
@@ -77,8 +81,7 @@ async def show_widgets(random: np.random.Generator, cases: int) -> None:
             await pilot.resize_terminal(int(random.integers(1, 301)), int(random.integers(1, 101)))
             chart.styles.width, chart.styles.height = int(random.integers(0, 301)), int(random.integers(0, 101))
             chart.start(max(1, len(losses)), int(random.integers(1, 2_000)))
-            chart.recent, chart.log_scale = bool(random.integers(2)), bool(random.integers(2))
-            chart.smoothing = int(random.integers(-2, 20))
+            choose_modes(random, chart.curve)
             for part in (0.3, 0.6, 1):
                 chart.show(losses[: int(part * len(losses))], accuracies_for(random, len(losses)))
                 await pilot.pause()

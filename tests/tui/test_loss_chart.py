@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from engine.charts.loss import LossCurve
+from engine.charts.plot import Colour
 from engine.record.bins import SPANS
 from tests.tui.recording import RecordingApp
 from tui.charts.canvas import Glyphs, draw_marks, draw_strokes
+from tui.charts.cells import CellPicture
 from tui.charts.kinds.loss import EpochAccuracy, LossChart
-from tui.charts.layers import LossPlot, Part
 
 Losses = NDArray[np.float32]
 ACCURACIES = [EpochAccuracy(1_563 * epoch, percent) for epoch, percent in enumerate((56.5, 63.1, 66.9, 69.4), start=1)]
@@ -56,11 +58,11 @@ def is_braille(glyph: str) -> bool:
 async def test_before_the_first_loss_the_chart_says_what_it_waits_for() -> None:
     """No empty axes before there is anything to show."""
     async with shown() as (chart, _):
-        assert "waiting for the first iteration" in text_of(chart)
+        assert "no iteration recorded yet" in text_of(chart)
         chart.start(6_252, 1_563)
-        assert "waiting for the first iteration" in text_of(chart)
+        assert "no iteration recorded yet" in text_of(chart)
         chart.show(falling(1), [])
-        assert "waiting" not in text_of(chart)
+        assert "recorded" not in text_of(chart)
         assert any(map(is_braille, text_of(chart)))
 
 
@@ -91,7 +93,7 @@ async def test_the_title_tells_the_numbers_and_the_legend_the_mode() -> None:
         assert chart.border_subtitle is not None
         for expected in ("each iteration", "smoothed over 100", "test accuracy", "whole run"):
             assert expected in chart.border_subtitle
-        assert (chart.summary.lowest, chart.summary.lowest_at) == (0.125, 2_001)
+        assert (chart.curve.summary.lowest, chart.curve.summary.lowest_at) == (0.125, 2_001)
 
 
 async def test_a_loss_that_is_not_finite_is_a_gap_and_is_told() -> None:
@@ -131,7 +133,7 @@ def strokes_drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         drawn.append(len(low))
         return draw_strokes(rows, low, high)
 
-    monkeypatch.setattr("tui.charts.layers.draw_strokes", counted)
+    monkeypatch.setattr("tui.charts.cells.draw_strokes", counted)
     return drawn
 
 
@@ -141,30 +143,33 @@ def test_what_is_drawn_is_bounded_by_the_width(monkeypatch: pytest.MonkeyPatch, 
     drawn = strokes_drawn(monkeypatch)
     marked: list[int] = []
 
-    def counted(rows: int, columns: int, marks: Sequence[tuple[float, float]], texts: Sequence[str]) -> Glyphs:
+    def counted(
+        rows: int, columns: int, marks: Sequence[tuple[float, float]], texts: Sequence[str], sign: str
+    ) -> Glyphs:
         marked.append(len(marks))
-        return draw_marks(rows, columns, marks, texts)
+        return draw_marks(rows, columns, marks, texts, sign)
 
-    monkeypatch.setattr("tui.charts.layers.draw_marks", counted)
-    plot = LossPlot(30, 100, first=0, end=iterations, batches=iterations, span=10)
-    plot.update(falling(iterations), [EpochAccuracy(1 + index, 50) for index in range(min(iterations, 10_000))])
+    monkeypatch.setattr("tui.charts.cells.draw_marks", counted)
+    curve = LossCurve(iterations, iterations)
+    curve.show(falling(iterations), [EpochAccuracy(1 + index, 50) for index in range(min(iterations, 10_000))])
+    CellPicture(30, 100).draw(curve)
     assert sum(drawn) <= 2 * 2 * 100
     assert 0 < sum(marked) <= 100
 
 
 def test_a_frame_draws_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long a run has been recorded, the next frame is a few columns wide."""
-    plot = LossPlot(30, 100, first=0, end=100_000, batches=100_000, span=10)
+    curve, picture = LossCurve(100_000, 100_000), CellPicture(30, 100)
     losses = falling(100_000)
     losses[0], losses[1] = 0, 5  # the range is known from here on
-    plot.update(losses[:90_000], [])
+    curve.show(losses[:90_000], [])
+    picture.draw(curve)
     drawn = strokes_drawn(monkeypatch)
-    before = plot.bins.taken
-    plot.update(losses[:90_500], [])
-    assert plot.bins.taken - before == 500
+    curve.show(losses[:90_500], [])
+    picture.draw(curve)
     assert 0 < sum(drawn) <= 2 * 2 * 4
     drawn.clear()
-    plot.update(losses[:90_500], [])
+    picture.draw(curve)
     assert drawn == []
 
 
@@ -175,16 +180,21 @@ def test_many_small_frames_give_the_same_picture_as_one(iterations: int, log: bo
     losses[iterations // 2 : iterations // 2 + iterations // 20] = np.nan
     accuracies = [EpochAccuracy(iterations // 4 * epoch, 10.0 * epoch) for epoch in range(1, 5)]
 
-    def plot() -> LossPlot:
-        return LossPlot(30, 100, first=0, end=iterations, batches=iterations // 4, span=10, log=log)
+    def curve() -> LossCurve:
+        made = LossCurve(iterations, iterations // 4)
+        made.log_scale = log
+        return made
 
-    watched, late = plot(), plot()
+    (watched, seen_often), (late, seen_once) = ((curve(), CellPicture(30, 100)) for _ in range(2))
     for seen in range(1, iterations + 1, max(1, iterations // 97)):
-        watched.update(losses[:seen], [mark for mark in accuracies if mark.iteration <= seen])
-    watched.update(losses, accuracies)
-    late.update(losses, accuracies)
-    assert watched.glyphs.tolist() == late.glyphs.tolist()
-    assert watched.parts.tolist() == late.parts.tolist()
+        watched.show(losses[:seen], [mark for mark in accuracies if mark.iteration <= seen])
+        seen_often.draw(watched)
+    watched.show(losses, accuracies)
+    seen_often.draw(watched)
+    late.show(losses, accuracies)
+    seen_once.draw(late)
+    assert seen_often.glyphs.tolist() == seen_once.glyphs.tolist()
+    assert seen_often.colours.tolist() == seen_once.colours.tolist()
 
 
 @pytest.mark.parametrize("seen", [800, 4_000, 5_900])
@@ -259,9 +269,9 @@ async def test_the_recent_part_shows_the_latest_iterations() -> None:
     """The recent part follows the run, and between its jumps every iteration keeps its place."""
     async with shown() as (chart, _):
         chart.start(6_252, 1_563)
-        chart.recent = True
         losses = falling(6_252)
         chart.show(losses[:4_100], ACCURACIES[:2])
+        chart.next_window()
         assert "4,100" in text_of(chart)
         assert "1,563" not in text_of(chart)
         axis = rows_of(chart)[-1]
@@ -274,12 +284,13 @@ async def test_the_recent_part_shows_the_latest_iterations() -> None:
 async def test_smoothing_has_a_least_and_a_most() -> None:
     """Pressing on at either end changes nothing."""
     async with shown() as (chart, _):
+        chart.show(falling(1), [])
         for _ in range(30):
             chart.smooth(1)
-        assert chart.smoothing == len(SPANS) - 1
+        assert chart.curve.smoothing == len(SPANS) - 1
         for _ in range(30):
             chart.smooth(-1)
-        assert chart.smoothing == 0
+        assert chart.curve.smoothing == 0
         assert "not smoothed" in (chart.border_subtitle or "")
 
 
@@ -301,7 +312,9 @@ async def test_a_logarithmic_chart_leaves_out_what_has_no_logarithm() -> None:
 
 def test_accuracies_close_together_keep_their_marks_and_the_latest_its_number() -> None:
     """Numbers never run into each other or hide a mark."""
-    picture = draw_marks(10, 60, [(0.22, 0.5), (0.25, 0.52), (0.28, 0.6), (0.9, 0.8)], ["51 %", "52 %", "60 %", "80 %"])
+    picture = draw_marks(
+        10, 60, [(0.22, 0.5), (0.25, 0.52), (0.28, 0.6), (0.9, 0.8)], ["51 %", "52 %", "60 %", "80 %"], "◆"
+    )
     text = "\n".join("".join(row) for row in picture).replace("\u00a0", " ")
     assert text.count("◆") == 4
     assert [number for number in ("51 %", "52 %", "60 %", "80 %") if number in text] == ["60 %", "80 %"]
@@ -313,8 +326,8 @@ async def test_another_run_starts_with_an_empty_chart() -> None:
         chart.start(6_252, 1_563)
         chart.show(falling(6_252), ACCURACIES)
         chart.start(100, 50)
-        assert "waiting for the first iteration" in text_of(chart)
-        assert chart.summary.now is None
+        assert "no iteration recorded yet" in text_of(chart)
+        assert chart.curve.summary.now is None
         chart.show(falling(10), [])
         assert "6,252" not in text_of(chart)
         assert "◆" not in text_of(chart)
@@ -338,13 +351,14 @@ async def test_another_theme_changes_the_colours_alone(theme: str) -> None:
 
 def test_band_line_and_marks_differ_in_shape() -> None:
     """Without colours the smoothed line still stands apart: clear of the band's dots in every character it crosses."""
-    plot = LossPlot(30, 100, first=0, end=6_252, batches=1_563, span=100)
-    plot.update(falling(6_252), ACCURACIES)
-    line = plot.glyphs[plot.parts == Part.LINE]
+    curve, picture = LossCurve(6_252, 1_563), CellPicture(30, 100)
+    curve.show(falling(6_252), ACCURACIES)
+    picture.draw(curve)
+    line = picture.glyphs[picture.colours == Colour.LINE]
     assert len(line) >= 80
     assert "⣿" not in line
-    assert "⣿" in plot.glyphs[plot.parts == Part.BAND]
-    assert "◆" in plot.glyphs[plot.parts == Part.ACCURACY]
+    assert "⣿" in picture.glyphs[picture.colours == Colour.BAND]
+    assert "◆" in picture.glyphs[picture.colours == Colour.ACCURACY]
 
 
 async def test_a_storm_of_sizes_leaves_a_whole_chart() -> None:
@@ -381,7 +395,7 @@ async def test_a_chart_can_be_told_before_it_is_on_the_screen() -> None:
     chart.start(6_252, 1_563)
     chart.show(falling(3_000), ACCURACIES[:1])
     chart.next_window()
-    assert chart.summary.now is not None
+    assert chart.curve.summary.now is not None
 
     class Late(App[None]):
         def compose(self) -> ComposeResult:

@@ -169,12 +169,12 @@ async def test_failed_run() -> None:
 
 
 async def test_run_that_still_trains() -> None:
-    """A run of another process shows what it has so far, over the iterations that it will have."""
+    """A run of another process shows what it has so far, with room for some more."""
     app = ResultsApp(live_record(1_000))
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert "No evaluation yet." in drawn(app)
-        assert "6,252" in drawn(app)
+        assert "1,400" in drawn(app)
 
 
 # The table
@@ -450,11 +450,11 @@ async def test_chart_has_the_keys_of_the_training_screen() -> None:
     app = ResultsApp(finished_record())
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
-        smoothing, window = app.chart.smoothing, app.chart._window
+        smoothing, window = app.chart.curve.smoothing, app.chart.curve.window
         await pilot.press("y", "minus", "r")
-        assert app.chart.log_scale
-        assert app.chart.smoothing == smoothing - 1
-        assert app.chart._window != window
+        assert app.chart.curve.log_scale
+        assert app.chart.curve.smoothing == smoothing - 1
+        assert app.chart.curve.window is not window
 
 
 @pytest.mark.parametrize("start", [NARROW, WIDE])

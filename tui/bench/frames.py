@@ -11,6 +11,7 @@ import numpy as np
 from textual.app import App, ComposeResult
 
 from engine.bench.contest import Claim
+from engine.charts.windows import Window
 from tui.charts.kinds.loss import LossChart
 
 RECORDED = (6_000, 600_000, 6_000_000)
@@ -65,6 +66,8 @@ async def _frames(recorded: int, iterations: int, size: tuple[int, int]) -> list
         chart = app.query_one(LossChart)
         chart.start(iterations, iterations // 4)
         chart.show(losses[:recorded], ())
+        while chart.curve.window is not Window.WHOLE:
+            chart.next_window()
         await pilot.pause()
         for shown in range(recorded + _NEW, count + 1, _NEW):
             began = time.thread_time()

@@ -1,8 +1,8 @@
-"""The layers of the chart as characters: the axes are drawn by plotext, what lies between them cell by cell.
+"""A chart's layers as characters. plotext draws the axes; the layers between them are drawn here, cell by cell.
 
-What plotext is given is already a place on the canvas, finite and within its limits, never a loss: it aborts the
-process on a NaN among finite values, and raises on infinities and on numbers near a float's limits. Its state is one
-global figure, so all of this belongs to one thread.
+plotext gets places on the canvas, finite and within its limits, never values: it aborts the process on a NaN among
+finite values, and raises on infinities and on numbers near a float's limits. Its state is one global figure, so this
+module is not thread-safe.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def blank(rows: int, columns: int) -> Glyphs:
 def draw_strokes(rows: int, low: NDArray[np.int64], high: NDArray[np.int64]) -> Glyphs:
     """Vertical strokes in braille, one for every column of dots, from the dot `low` to the dot `high`, both included.
 
-    Shape (2 * columns,), counted from the bottom row of dots; negative where there is no stroke. Not plotext's work: it
-    takes 40 µs for a stroke, and a chart has hundreds of them.
+    Shape (2 * columns,), counted from the bottom row of dots; negative where there is no stroke. plotext takes 40 µs
+    for a stroke, and a chart has hundreds of them.
     """
     columns = len(low) // DOTS_ACROSS
     up = np.arange(rows * DOTS_DOWN)[::-1, None]
@@ -59,21 +59,25 @@ def draw_hairlines(rows: int, columns: int, fractions: Sequence[float]) -> Glyph
     return glyphs
 
 
-def draw_marks(rows: int, columns: int, marks: Sequence[tuple[float, float]], texts: Sequence[str]) -> Glyphs:
-    """A diamond at each (across, up), 0 to 1, and over it its text where that hides no other; the latest come first."""
+def draw_marks(
+    rows: int, columns: int, marks: Sequence[tuple[float, float]], texts: Sequence[str], sign: str
+) -> Glyphs:
+    """A sign at each (across, up), 0 to 1, with its text over it where that hides no other; the last come first."""
     glyphs = blank(rows, columns)
     places = [(_cell(across, columns), _cell(up, rows)) for across, up in marks]
     for x, y in places:
-        glyphs[-1 - y, x] = "◆"
+        glyphs[-1 - y, x] = sign
     taken = set(places)
     for (x, y), text in reversed(list(zip(places, texts, strict=True))):
-        # No-break spaces: a space would let what lies below show through.
+        if not text:
+            continue
+        # No-break spaces: the layer below would show through a space.
         shown = f" {text} ".replace(" ", "\u00a0")
         start = min(max(0, x - len(shown) // 2), columns - len(shown))
         row = y + 1 if y + 1 < rows else y - 1
         cells = {(column, row) for column in range(start, start + len(shown))}
         if start >= 0 and row >= 0 and not cells & taken:
-            # A label closes its columns to older ones, whatever their height: a row of them reads as one line.
+            # No older label in these columns, at any height: labels above each other would be read as one text.
             taken |= {(column, other) for column, _ in cells for other in range(rows)}
             glyphs[-1 - row, start : start + len(shown)] = list(shown)
     return glyphs
@@ -82,9 +86,9 @@ def draw_marks(rows: int, columns: int, marks: Sequence[tuple[float, float]], te
 def draw_frame(
     rows: int, columns: int, *, left: Sequence[Label], right: Sequence[Label], below: Sequence[Label]
 ) -> Glyphs:
-    """The axes around a canvas of `rows` by `columns`: `frame_size` tells how much larger this is."""
+    """The axes around a canvas of `rows` by `columns`; `frame_size` says how much larger the result is."""
     figure = _canvas(rows, columns)
-    across, down = frame_size(left, right)
+    across, down = frame_size(*(max((len(label.text) for label in labels), default=0) for labels in (left, right)))
     figure.plot_size(columns + across, rows + down)
     figure.axes(True, axis="x", side="lower")
     figure.axes(True, axis="y", side="left")
@@ -97,12 +101,12 @@ def draw_frame(
     return _built(rows + down, columns + across)
 
 
-def frame_size(left: Sequence[Label], right: Sequence[Label]) -> tuple[int, int]:
-    """Columns and rows that the axes take: labels and a line at the sides, a line and labels below."""
-    across = max((len(label.text) for label in left), default=0) + 1
-    if right:
-        across += max(len(label.text) for label in right) + 1
-    return across, 2
+def frame_size(left: int, right: int) -> tuple[int, int]:
+    """Columns and rows of axes whose labels are so wide: labels and a line at the sides, a line and labels below.
+
+    The right axis is left out if its width is 0.
+    """
+    return left + 1 + (right + 1 if right else 0), 2
 
 
 def _cell(fraction: float, cells: int) -> int:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.record.bins import SPANS, STRIDE, ExponentialAverage, LossBins, LossHistory, level_for, recent_window
+from engine.record.bins import SPANS, STRIDE, Bins, ExponentialAverage, History, level_for
 
 
 def losses_of(iterations: int, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
@@ -18,7 +18,7 @@ def losses_of(iterations: int, seed: int = 0) -> np.ndarray[tuple[int], np.dtype
 def test_bins_hold_the_extremes_however_the_losses_arrive(iterations: int, columns: int, cuts: list[int]) -> None:
     """A bin shows the lowest and highest loss of exactly its own iterations, whatever the frames they came in."""
     losses = losses_of(iterations)
-    bins = LossBins(0, iterations, columns, span=10)
+    bins = Bins(0, iterations, columns, span=10)
     for cut in [*sorted(cuts), iterations]:
         bins.extend(losses[:cut])
     count = min(columns, iterations)
@@ -32,10 +32,10 @@ def test_bins_hold_the_extremes_however_the_losses_arrive(iterations: int, colum
 def test_a_finished_bin_never_changes() -> None:
     """What has been drawn stays where it is while more losses arrive."""
     losses = losses_of(1_000)
-    bins = LossBins(0, 1_000, 50, span=25)
+    bins = Bins(0, 1_000, 50, span=25)
     bins.extend(losses[:400])
     before = [array[:20].copy() for array in (bins.low, bins.high, bins.smoothed)]
-    assert bins.extend(losses[:500]) == (20, 25)
+    bins.extend(losses[:500])
     for array, kept in zip((bins.low, bins.high, bins.smoothed), before, strict=True):
         assert array[:20].tolist() == kept.tolist()
 
@@ -43,20 +43,19 @@ def test_a_finished_bin_never_changes() -> None:
 def test_each_loss_is_looked_at_once() -> None:
     """A frame late in a long run costs no more than one at its start."""
     losses = losses_of(60_000)
-    bins = LossBins(0, 60_000, 200, span=100)
+    bins = Bins(0, 60_000, 200, span=100)
     for seen in range(0, 60_001, 500):
         before = bins.taken
         bins.extend(losses[:seen])
         assert bins.taken - before <= 500
     assert bins.taken == 60_000
-    assert bins.extend(losses) is None
 
 
 def test_a_spike_among_hundreds_of_thousands_is_kept() -> None:
     """One bad batch stays visible in the longest run."""
     losses = losses_of(600_000)
     losses[432_101], losses[123_456] = 50, -50
-    bins = LossBins(0, 600_000, 200, span=100)
+    bins = Bins(0, 600_000, 200, span=100)
     bins.extend(losses)
     assert bins.high[432_101 * 200 // 600_000] == 50
     assert bins.low[123_456 * 200 // 600_000] == -50
@@ -67,7 +66,7 @@ def test_a_bin_without_a_finite_loss_is_a_gap() -> None:
     losses = losses_of(100)
     losses[20:30] = np.nan
     losses[40], losses[41] = np.inf, -np.inf
-    bins = LossBins(0, 100, 10, span=10)
+    bins = Bins(0, 100, 10, span=10)
     bins.extend(losses)
     assert np.flatnonzero(np.isnan(bins.low)).tolist() == [2]
     assert np.flatnonzero(np.isnan(bins.high)).tolist() == [2]
@@ -100,7 +99,7 @@ def test_the_first_smoothed_loss_is_the_first_loss() -> None:
 def test_a_later_part_is_smoothed_with_what_came_before_it() -> None:
     """The line of the recent part is the line of the whole run."""
     losses = losses_of(2_000)
-    whole, part = LossBins(0, 2_000, 2_000, span=50), LossBins(1_500, 2_000, 500, span=50)
+    whole, part = Bins(0, 2_000, 2_000, span=50), Bins(1_500, 2_000, 500, span=50)
     whole.extend(losses)
     part.extend(losses)
     assert part.smoothed == pytest.approx(whole.smoothed[1_500:])
@@ -124,7 +123,7 @@ def test_bins_of_a_run_that_was_not_watched_are_those_of_one_that_was(
         losses[start : start + length] = np.nan
         losses[start : start + 1] = np.inf
     losses = losses[: max(first + 1, int(seen * iterations))]
-    watched, anew = (LossBins(first, iterations, columns, span) for _ in range(2))
+    watched, anew = (Bins(first, iterations, columns, span) for _ in range(2))
     for until in range(first + 1, len(losses) + 700, 700):
         watched.extend(losses[:until])
     anew.extend(losses)
@@ -138,9 +137,9 @@ def test_bins_of_a_run_that_was_not_watched_are_those_of_one_that_was(
 def test_drawing_anew_costs_the_same_however_long_the_run(iterations: int, part: int) -> None:
     """A key or a new size late in the longest run is answered as quickly as in the shortest."""
     losses = np.ones(iterations, dtype=np.float32)
-    history = LossHistory()
+    history = History()
     history.extend(losses)
-    bins = LossBins(iterations - iterations // part, iterations, 176, span=100, history=history)
+    bins = Bins(iterations - iterations // part, iterations, 176, span=100, history=history)
     bins.extend(losses)
     assert not np.isnan(bins.smoothed).any()
     assert bins.taken <= 176 * 2 * STRIDE
@@ -150,7 +149,7 @@ def test_the_summary_tells_the_lowest_loss_and_where() -> None:
     """The title's numbers are right whatever the frames, and losses that are not finite are counted, not compared."""
     losses = losses_of(1_000)
     losses[700], losses[10], losses[11], losses[12] = -3, np.nan, np.inf, -np.inf
-    history = LossHistory()
+    history = History()
     for seen in (1, 5, 11, 12, 500, 999, 1_000):
         history.extend(losses[:seen])
     summary = history.summary(10)
@@ -160,7 +159,7 @@ def test_the_summary_tells_the_lowest_loss_and_where() -> None:
 
 def test_the_summary_of_nothing_has_no_numbers() -> None:
     """Before the first loss nothing is claimed; with only a NaN, only that it is one."""
-    history = LossHistory()
+    history = History()
     assert (history.summary(10).now, history.summary(10).smoothed, history.summary(10).falling) == (None, None, None)
     history.extend(np.array([np.nan], dtype=np.float32))
     assert math.isnan(history.summary(10).now or 0)
@@ -170,20 +169,9 @@ def test_the_summary_of_nothing_has_no_numbers() -> None:
 @pytest.mark.parametrize(("slope", "falling"), [(-0.01, True), (0.01, False), (0, None)])
 def test_the_arrow_tells_where_the_loss_is_going(slope: float, falling: bool | None) -> None:
     """Down, up, or no arrow where nothing moves."""
-    history = LossHistory()
+    history = History()
     history.extend((3 + slope * np.arange(100)).astype(np.float32))
     assert history.summary(10).falling is falling
-
-
-@given(iterations=st.integers(1, 10_000_000), seen=st.integers(0, 10_000_000))
-def test_the_recent_part_holds_the_latest_iteration_and_moves_in_steps(iterations: int, seen: int) -> None:
-    """The latest loss is always in the recent part, which keeps still until it is full."""
-    seen = min(seen, iterations)
-    first, end = recent_window(seen, iterations)
-    assert first <= max(0, seen - 1) < end
-    assert end - first >= 200
-    assert first % ((end - first) // 4) == 0
-    assert first == 0 or seen - first > (end - first) // 2
 
 
 def test_the_default_smoothing_grows_with_the_run() -> None:

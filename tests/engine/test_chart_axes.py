@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.charts.axes import epoch_limits, iteration_axis, loss_axis, percent_axis
+from engine.charts.axes import epoch_limits, iteration_axis, percent_axis, value_axis
 
 LOSSES = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
@@ -16,12 +16,12 @@ def test_an_axis_holds_its_losses_and_its_ticks(first: float, second: float, row
     low, high = sorted((first, second))
     if log:
         low, high = max(low, 2e-45), max(high, 2e-45)
-    axis = loss_axis(low, high, rows, log=log)
+    axis = value_axis("loss", low, high, rows, log=log)
     assert axis.low < axis.high
     hair = 1e-8 * (axis.high - axis.low)
     assert axis.low - hair <= low <= high <= axis.high + hair
     assert all(axis.low - hair <= tick.value <= axis.high + hair for tick in axis.ticks)
-    assert len({tick.label for tick in axis.ticks}) == len(axis.ticks) <= rows + 2
+    assert 1 <= len({tick.label for tick in axis.ticks}) == len(axis.ticks) <= rows + 2
     fractions = axis.fractions(np.array([low, high]))
     assert ((fractions >= 0) & (fractions <= 1)).all()
     assert fractions[0] <= fractions[1]
@@ -39,7 +39,7 @@ def test_an_axis_holds_its_losses_and_its_ticks(first: float, second: float, row
 )
 def test_the_ticks_are_round_numbers(low: float, high: float, rows: int, log: bool, labels: list[str]) -> None:
     """The numbers beside the loss are short, and as many as the height has room for."""
-    assert [tick.label for tick in loss_axis(low, high, rows, log=log).ticks] == labels
+    assert [tick.label for tick in value_axis("loss", low, high, rows, log=log).ticks] == labels
 
 
 def test_the_iterations_are_counted_in_epochs() -> None:
@@ -73,6 +73,6 @@ def test_the_epoch_lines_are_few_and_under_the_ticks(epochs: int, batches: int, 
 @pytest.mark.parametrize("rows", [1, 6, 15, 40])
 def test_the_accuracy_axis_is_always_0_to_100(rows: int) -> None:
     """Two runs can be compared by eye: the right axis is the same in both."""
-    labels = [tick.label for tick in percent_axis(rows).ticks]
+    labels = [tick.label for tick in percent_axis("accuracy", rows).ticks]
     assert (labels[0], labels[-1]) == ("0 %", "100 %")
     assert len(labels) <= max(2, rows)

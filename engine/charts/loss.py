@@ -1,0 +1,158 @@
+"""The loss chart: each loss in a band, a smoothed line over it, the epochs, and accuracies on the test images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.charts.axes import (
+    Axis,
+    epoch_limits,
+    highest_usual,
+    iteration_axis,
+    number,
+    percent_axis,
+    value_axis,
+)
+from engine.charts.plot import Band, Colour, Hairlines, Layer, Line, Marks, Note, Plot, Room
+from engine.charts.windows import Window, default_window, limits, next_window
+from engine.record.bins import SPANS, Bins, Summary, level_for
+from engine.record.series import Series
+
+
+@dataclass(frozen=True)
+class EpochAccuracy:
+    """Accuracy on the test images, in percent, after so many iterations."""
+
+    iteration: int
+    accuracy: float
+
+
+class LossCurve:
+    """The loss over a run of `iterations`, `batches` of them an epoch."""
+
+    def __init__(self, iterations: int, batches: int) -> None:
+        self.iterations = max(1, iterations)
+        self.batches = max(1, batches)
+        self.log_scale = False
+        self.losses = Series()
+        self._accuracies: tuple[EpochAccuracy, ...] = ()
+        self._marks: Marks | None = None
+        self._marks_within = (0, 0)
+        self._window: Window | None = None
+        self._smoothing: int | None = None
+
+    def show(self, losses: NDArray[np.float32], accuracies: Sequence[EpochAccuracy]) -> None:
+        """Take in all losses so far, shape (n,), and all accuracies so far. Only what is new costs time."""
+        self.losses.show(losses)
+        accuracies = tuple(accuracies)
+        if accuracies != self._accuracies:
+            self._accuracies = accuracies
+            self._marks_within = (0, 0)
+
+    # Modes
+
+    @property
+    def window(self) -> Window:
+        """The part of the run that is shown: chosen by a person, or by how far the run is."""
+        return self._window or default_window(len(self.losses.values), self.iterations)
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The iterations that are shown, from one up to another."""
+        return limits(self.window, len(self.losses.values), self.iterations)
+
+    @property
+    def smoothing(self) -> int:
+        """A level of smoothing, an index of `SPANS`: chosen by a person, or by how many iterations are shown."""
+        first, end = self.limits
+        return level_for(end - first) if self._smoothing is None else self._smoothing
+
+    def next_window(self) -> None:
+        """Choose the next part of the run; from now on it changes only by choice."""
+        self._window = next_window(self.window, len(self.losses.values), self.iterations)
+
+    def toggle_log_scale(self) -> None:
+        self.log_scale = not self.log_scale
+
+    def smooth(self, direction: int) -> None:
+        """Smooth over more iterations (1) or fewer (-1)."""
+        self._smoothing = max(0, min(self.smoothing + direction, len(SPANS) - 1))
+
+    @property
+    def summary(self) -> Summary:
+        return self.losses.summary(SPANS[self.smoothing])
+
+    # The declaration
+
+    def plot(self, room: Room) -> Plot:
+        bins = self.losses.bins(*self.limits, room.points, SPANS[self.smoothing])
+        marks = self._accuracy_marks(bins.first, bins.end)
+        left = self._loss_axis(bins, room)
+        return Plot(
+            name="loss",
+            x=iteration_axis(bins.first, bins.end, self.batches, room.columns),
+            left=left,
+            right=percent_axis("test accuracy", room.rows) if marks else None,
+            layers=tuple(self._layers(bins, left, marks, room)) if left else (),
+            notes=tuple(self._notes()),
+            mode=self.window + (", log scale" if self.log_scale else ""),
+            hint="no loss to draw yet" if len(self.losses.values) else "no iteration recorded yet",
+        )
+
+    def _loss_axis(self, bins: Bins, room: Room) -> Axis | None:
+        """The axis of the losses in sight, outliers left out; None while there is none to draw."""
+        low, high = bins.low, bins.high
+        if self.log_scale:
+            high = high[high > 0]
+            low = np.append(low[low > 0], high)
+        if np.isnan(high).all():
+            return None
+        top = float(np.nanmax(high)) if self.log_scale else highest_usual(low, high)
+        return value_axis("loss", float(np.nanmin(low)), top, room.rows, log=self.log_scale)
+
+    def _layers(self, bins: Bins, left: Axis, marks: Marks | None, room: Room) -> Iterator[Layer]:
+        ends = epoch_limits(bins.first, bins.end, self.batches, room.columns)
+        yield Hairlines(tuple(ends), tuple(f"epoch {end // self.batches + 1:,}" for end in ends), Colour.EPOCH)
+
+        x, low, high, smoothed = bins.middles, bins.low.copy(), bins.high.copy(), bins.smoothed.copy()
+        above = high > left.high
+        smoothed[smoothed > left.high] = np.nan
+        if self.log_scale:  # losses of 0 and below have no logarithm
+            low[high <= 0] = np.nan
+            high[high <= 0] = np.nan
+            smoothed[smoothed <= 0] = np.nan
+        yield Band(x, low, high, Colour.BAND, "each iteration")
+        span = SPANS[self.smoothing]
+        yield Line(x, smoothed, Colour.LINE, f"smoothed over {span:,}" if span > 1 else "not smoothed")
+        if above.any():
+            outliers, top = tuple(x[above].tolist()), number(float(high[above].max()))
+            texts, heights = ("",) * len(outliers), (left.high,) * len(outliers)
+            yield Marks(outliers, heights, texts, "▲", "left", Colour.WARNING, f"above the axis, up to {top}")
+        if marks:
+            yield marks
+
+    def _accuracy_marks(self, first: int, end: int) -> Marks | None:
+        """The accuracies measured from `first` to `end`. Kept until they change: a run may have thousands."""
+        if (first, end) != self._marks_within:
+            self._marks_within = first, end
+            seen = [mark for mark in self._accuracies if first < mark.iteration <= end and 0 <= mark.accuracy <= 100]
+            x, y = tuple(mark.iteration for mark in seen), tuple(mark.accuracy for mark in seen)
+            texts = tuple(f"{mark.accuracy:.1f} %" for mark in seen)
+            self._marks = Marks(x, y, texts, "◆", "right", Colour.ACCURACY, "test accuracy") if seen else None
+        return self._marks
+
+    def _notes(self) -> Iterator[Note]:
+        numbers = self.summary
+        if numbers.now is not None:
+            yield Note(f"now {number(numbers.now)}")
+        if numbers.not_finite:
+            yield Note(f"{numbers.not_finite:,} not finite", warning=True)
+        if numbers.smoothed is not None:
+            arrow = {True: " ↓", False: " ↑", None: ""}[numbers.falling]
+            yield Note(f"smoothed {number(numbers.smoothed)}{arrow}")
+        if numbers.lowest is not None:
+            yield Note(f"lowest {number(numbers.lowest)} at {numbers.lowest_at:,}")
