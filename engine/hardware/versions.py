@@ -10,6 +10,6 @@ from engine import __version__
 
 
 def versions() -> dict[str, str]:
-    """The versions that a run's numbers may depend on."""
+    """Return the versions that the numbers of a run may depend on."""
     found = {"cifar-tui": __version__, "python": platform.python_version(), "torch": str(torch.__version__)}
     return {**found, "cuda": torch.version.cuda} if torch.version.cuda else found

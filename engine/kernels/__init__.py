@@ -1,1 +1,1 @@
-"""Compiled convolutions that give torch's bits."""
+"""Compiled convolutions with the same bits as torch's."""

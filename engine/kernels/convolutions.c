@@ -1,15 +1,16 @@
-/* The three convolutions of the notebook's network, each pooled 2x2 and passed through ReLU; forward and backward.
+/* The three convolutions of the notebook's network, each with 2x2 max-pooling and ReLU; forward and backward.
  *
- * Every sum is taken in the order in which oneDNN's AVX2 kernels take it (jit_avx2_conv_kernel_f32.cpp), which torch
- * calls: the results are torch's, bit for bit. What is saved is work that leaves no trace in a sum:
+ * Each sum runs in the order of oneDNN's AVX2 kernels (jit_avx2_conv_kernel_f32.cpp), which torch calls. So the results
+ * are torch's, bit for bit. The time is saved where it does not change a sum:
  *
- * - Of the four values in a pooling window one gets a gradient, and only where ReLU let it pass. The others' gradients
- *   are zero, and adding a product with zero changes nothing: the backward pass has a quarter of the work, or less.
- * - A window is pooled in the registers in which its four values were computed.
+ * - Only the largest of the four values in a pooling window gets a gradient, and only if it is above zero (ReLU). The
+ *   gradients of the others are zero, and adding zero changes nothing. The backward pass has at most a quarter of the
+ *   work.
+ * - A window is pooled in the registers where its four values were computed.
  * - An image passes through all layers while it is in the cache.
  *
- * The activations of an image are [y][x][channel] inside a border of zeros. What comes in and goes out are torch's
- * contiguous tensors: images and features [n][channel][y][x], weights and their gradients [output][input][3][3].
+ * The activations of an image are [y][x][channel] with a border of zeros. Input and output are contiguous tensors of
+ * torch: images and features [n][channel][y][x], weights and their gradients [output][input][3][3].
  */
 
 #include <immintrin.h>
@@ -21,29 +22,29 @@
 
 enum { LANES = 8, PAIR = 2 * LANES, TAPS = 9, LAYERS = 3 };
 
-/* Of layer 1, 2 and 3: channels in and out, floats from one pixel to the next, pixels a side. */
+/* For layers 1, 2 and 3: channels in and out, floats from one pixel to the next, pixels on each side. */
 enum { IN1 = 3, OUT1 = 16, PIXEL1 = 4, SIZE1 = 32 };
 enum { IN2 = 16, OUT2 = 32, PIXEL2 = 16, SIZE2 = 16 };
 enum { IN3 = 32, OUT3 = 64, PIXEL3 = 32, SIZE3 = 8 };
 
-/* Floats from one row of an image to the next, and of the whole image, borders included. */
+/* Floats in a row of an image and in a whole image, with their borders. */
 enum { ROW1 = (SIZE1 + 2) * PIXEL1, ROW2 = (SIZE2 + 2) * PIXEL2, ROW3 = (SIZE3 + 2) * PIXEL3 };
 enum { IMAGE1 = (SIZE1 + 2) * ROW1, IMAGE2 = (SIZE2 + 2) * ROW2, IMAGE3 = (SIZE3 + 2) * ROW3 };
 enum { WINDOWS1 = SIZE1 * SIZE1 / 4, WINDOWS2 = SIZE2 * SIZE2 / 4, WINDOWS3 = SIZE3 * SIZE3 / 4 };
 enum { WEIGHTS1 = OUT1 * IN1 * TAPS, WEIGHTS2 = OUT2 * IN2 * TAPS, WEIGHTS3 = OUT3 * IN3 * TAPS };
 enum { PIXELS = 3 * SIZE1 * SIZE1, FEATURES = OUT3 * WINDOWS3 };
 
-/* What the backward pass needs of the forward pass, for each image. */
+/* What the forward pass keeps of each image for the backward pass. */
 enum { ACTIVATIONS = IMAGE1 + IMAGE2 + IMAGE3, WINNERS = WINDOWS1 * OUT1 + WINDOWS2 * OUT2 + WINDOWS3 * OUT3 };
 
-/* Which of a window's values is its largest: 0 to 3 as they are read, or nobody, where ReLU cuts it off. */
+/* The winner of a window is its largest value, 0 to 3 in reading order. NOBODY if ReLU cuts it off. */
 enum { NOBODY = 4, WINNER_CODES };
 
 const int ACTIVATIONS_OF_AN_IMAGE = ACTIVATIONS, WINNERS_OF_AN_IMAGE = WINNERS;
 
 /* ------------------------------------------------------------------------------------------------ the forward pass */
 
-/* The weights of 16 outputs in the order in which they are needed: [block of 8 inputs][tap][input][16 outputs]. */
+/* Copy the weights of 16 outputs into the order of their use: [block of 8 inputs][tap][input][16 outputs]. */
 static void pack(const float *weights, float *packed, int pair, int inputs) {
     const int block = inputs < LANES ? inputs : LANES;
     packed += pair * PAIR * inputs * TAPS;
@@ -53,7 +54,7 @@ static void pack(const float *weights, float *packed, int pair, int inputs) {
                 for (int o = 0; o < PAIR; o++) *packed++ = weights[((pair * PAIR + o) * inputs + i) * TAPS + tap];
 }
 
-/* As torch pools: the first of equals, and NaN before all. */
+/* As torch pools: of equal values the first wins, and NaN wins over all. */
 INLINE __m256 larger(__m256 most, __m256 value, __m256i *winner, int code) {
     const __m256 wins = _mm256_or_ps(_mm256_cmp_ps(value, most, _CMP_GT_OQ), _mm256_cmp_ps(value, value, _CMP_UNORD_Q));
     *winner = _mm256_blendv_epi8(*winner, _mm256_set1_epi32(code), _mm256_castps_si256(wins));
@@ -66,10 +67,10 @@ INLINE __m256 pooled(const __m256 values[4], __m256i *winner) {
     for (int code = 1; code < 4; code++) most = larger(most, values[code], winner, code);
     const __m256 zero = _mm256_setzero_ps(), cut_off = _mm256_cmp_ps(most, zero, _CMP_LE_OQ);
     *winner = _mm256_blendv_epi8(*winner, _mm256_set1_epi32(NOBODY), _mm256_castps_si256(cut_off));
-    return _mm256_max_ps(zero, most); /* the second operand where that is NaN */
+    return _mm256_max_ps(zero, most); /* if one operand is NaN, this is the second one */
 }
 
-/* One layer on one image. `next` is where the first pooled pixel goes. */
+/* Compute one layer of one image. The first pooled pixel is written to `next`. */
 INLINE void forward_layer(const float *image, const float *packed, const float *bias, float *next, uint8_t *winners,
                           int inputs, int outputs, int pixel, int size, int next_row) {
     const int block = inputs < LANES ? inputs : LANES, row = (size + 2) * pixel;
@@ -77,7 +78,7 @@ INLINE void forward_layer(const float *image, const float *packed, const float *
         for (int y = 0; y < size / 2; y++)
             for (int x = 0; x < size / 2; x++) {
                 const float *corner = image + 2 * y * row + 2 * x * pixel, *weights = packed;
-                __m256 low[4], high[4]; /* the window's values of the first and the last 8 outputs */
+                __m256 low[4], high[4]; /* the window's four values for the first and the last 8 outputs */
                 for (int code = 0; code < 4; code++) {
                     low[code] = _mm256_loadu_ps(bias + pair * PAIR);
                     high[code] = _mm256_loadu_ps(bias + pair * PAIR + LANES);
@@ -135,8 +136,8 @@ static void forward_image(const float *pixels, const float *packed, const float 
             features[output * WINDOWS3 + window] = last[window * OUT3 + output];
 }
 
-/* From images (n, 3, 32, 32) to features (n, 64, 4, 4). `activations` and `winners` take what the backward pass needs,
- * or are both null. Returns 0, or -1 where there is no memory. */
+/* Compute features (n, 64, 4, 4) from images (n, 3, 32, 32). `activations` and `winners` receive what the backward pass
+ * needs; they are null if there is none. Returns 0, or -1 if memory runs out. */
 int forward(int64_t n, const float *images, const float *const weights[LAYERS], const float *const biases[LAYERS],
             float *activations, uint8_t *winners, float *features, int threads) {
     float *packed = aligned_alloc(64, (WEIGHTS1 + WEIGHTS2 + WEIGHTS3) * sizeof(float));
@@ -164,23 +165,24 @@ int forward(int64_t n, const float *images, const float *const weights[LAYERS], 
 
 /* ----------------------------------------------------------------------------------------------- the backward pass */
 
-/* A gradient that a layer passes on: to the 3x3 pixels whose first one is `offset` floats into the image. */
+/* A gradient that belongs to the 3x3 pixels of the image that start at `offset`, counted in floats. */
 typedef struct {
     int32_t offset;
     float gradient;
 } Passed;
 
-/* For one layer and image, the gradients of each output, by rows and columns; one more row of windows is room for those
- * that nobody gets. */
+/* For one layer and image: a list of gradients for each output, ordered by rows and columns. Gradients without a winner
+ * are not used; the room of one more row of windows takes them. */
 #define LISTED(windows, size) ((windows) + (size) / 2)
 enum { LIST1 = LISTED(WINDOWS1, SIZE1), LIST2 = LISTED(WINDOWS2, SIZE2), LIST3 = LISTED(WINDOWS3, SIZE3) };
 enum { PASSED = LIST1 * OUT1 + LIST2 * OUT2 + LIST3 * OUT3, OUTPUTS = OUT1 + OUT2 + OUT3 };
 
-/* List what each output passes on of `gradients`, those of the pooled pixels, [window][output]. */
+/* For each output, list the gradients that reach its winners. `gradients` are those of the pooled pixels,
+ * [window][output]. */
 INLINE void list_passed(const float *gradients, const uint8_t *winners, Passed *passed, int32_t *counts, int outputs,
                         int pixel, int size) {
     const int side = size / 2, row = (size + 2) * pixel, room = LISTED(side * side, size);
-    int32_t next[3][OUT3]; /* where the upper row's, the lower row's and nobody's go on, for each output */
+    int32_t next[3][OUT3]; /* next place in the list: upper row, lower row, no winner; for each output */
     for (int output = 0; output < outputs; output++) next[1][output] = output * room;
     for (int y = 0; y < side; y++) {
         int32_t upper[OUT3] = {0};
@@ -203,15 +205,15 @@ INLINE void list_passed(const float *gradients, const uint8_t *winners, Passed *
     for (int output = 0; output < outputs; output++) counts[output] = next[1][output] - output * room;
 }
 
-/* An output's weights, turned from [input][tap] to [tap][input]. */
+/* Transpose the weights of an output from [input][tap] to [tap][input]. */
 INLINE void turn(const float *weights, float *turned, int output, int inputs) {
     weights += output * inputs * TAPS, turned += output * inputs * TAPS;
     for (int tap = 0; tap < TAPS; tap++)
         for (int i = 0; i < inputs; i++) turned[tap * inputs + i] = weights[i * TAPS + tap];
 }
 
-/* The gradients of a layer's input, [pixel][input]. oneDNN sums up half of the outputs at a time and adds both sums;
- * `sums` has room for these. */
+/* Compute the gradients of a layer's input, [pixel][input]. oneDNN sums over each half of the outputs and adds both
+ * sums; `sums` has room for both. */
 INLINE void backward_layer(const Passed *passed, const int32_t *counts, const float *turned, float *sums,
                            float *gradients, int inputs, int outputs, int size) {
     const int row = (size + 2) * inputs, whole = (size + 2) * row, room = LISTED(size * size / 4, size);
@@ -257,8 +259,8 @@ static void backward_image(const float *feature_gradients, const uint8_t *winner
     list_passed(gradients, winners, passed, counts, OUT1, PIXEL1, SIZE1);
 }
 
-/* What one output passed on in one image, times the pixels it saw: added to the sums of `rows` of the three rows of
- * taps, each of which is `vectors` of 8 floats. */
+/* Add the gradients of one output in one image, times the pixels under them, to the sums of `rows` of the three rows of
+ * taps. A row of taps has `vectors` vectors of 8 floats. */
 INLINE void add_rows(const Passed *one, const Passed *end, const float *image, float *sums, int row, int rows,
                      int vectors) {
     __m256 sum[12];
@@ -273,7 +275,7 @@ INLINE void add_rows(const Passed *one, const Passed *end, const float *image, f
     for (int v = 0; v < rows * vectors; v++) _mm256_store_ps(sums + v * LANES, sum[v]);
 }
 
-/* Of layer 1, 2 and 3: vectors in a row of taps, floats in all three. */
+/* For layers 1, 2 and 3: vectors in a row of taps, floats in all three rows. */
 enum { VECTORS1 = 2, VECTORS2 = 3 * PIXEL2 / LANES, VECTORS3 = 3 * PIXEL3 / LANES };
 enum { SUMS1 = 3 * VECTORS1 * LANES, SUMS2 = 3 * VECTORS2 * LANES, SUMS3 = 3 * VECTORS3 * LANES };
 
@@ -292,7 +294,8 @@ INLINE void add_output(const Passed *one, int count, const float *image, float *
     *bias = sum;
 }
 
-/* oneDNN's balance211: which of `groups` consecutive parts of `n` images, the larger ones first, image `i` is in. */
+/* oneDNN's balance211: `n` images are split into `groups` consecutive parts, the larger ones first. Returns the part of
+ * image `i`. */
 INLINE int group_of(int64_t i, int64_t n, int groups) {
     const int64_t more = (n + groups - 1) / groups, fewer = more - 1, larger_ones = n - fewer * groups;
     return i < larger_ones * more ? i / more : larger_ones + (i - larger_ones * more) / fewer;
@@ -300,8 +303,8 @@ INLINE int group_of(int64_t i, int64_t n, int groups) {
 
 typedef struct {
     int inputs, outputs, pixel;
-    int sums, room;                                  /* floats of an output's sums; length of its list */
-    int first_activation, first_count, first_passed; /* where an image's are, among those of all layers */
+    int sums, room;                                  /* floats in the sums of an output, length of its list */
+    int first_activation, first_count, first_passed; /* offsets of this layer within an image's data */
 } Layer;
 
 static const Layer layers[LAYERS] = {
@@ -310,12 +313,13 @@ static const Layer layers[LAYERS] = {
     {IN3, OUT3, PIXEL3, SUMS3, LIST3, IMAGE1 + IMAGE2, OUT1 + OUT2, LIST1 * OUT1 + LIST2 * OUT2},
 };
 
-/* The gradients of weights and biases. `weight_groups` and `bias_groups` tell for each layer in how many groups oneDNN
- * sums up the images; the groups' sums are added in their order. Returns 0, or -1 where there is no memory. */
+/* Compute the gradients of weights and biases. `weight_groups` and `bias_groups` have for each layer the number of
+ * groups in which oneDNN sums over the images. The sums of the groups are added in their order. Returns 0, or -1 if
+ * memory runs out. */
 int backward(int64_t n, const float *feature_gradients, const float *const weights[LAYERS], const float *activations,
              const uint8_t *winners, float *const weight_gradients[LAYERS], float *const bias_gradients[LAYERS],
              const int32_t weight_groups[LAYERS], const int32_t bias_groups[LAYERS], int threads) {
-    enum { TOGETHER = 32, PARTS = 8 }; /* images whose lists are kept at once; parts of a layer's outputs */
+    enum { TOGETHER = 32, PARTS = 8 }; /* images whose lists are in memory at once; parts of a layer's outputs */
     size_t floats = WEIGHTS2 + WEIGHTS3;
     for (int l = 0; l < LAYERS; l++)
         floats += (size_t)layers[l].outputs * (layers[l].sums * weight_groups[l] + bias_groups[l]);
@@ -345,7 +349,7 @@ int backward(int64_t n, const float *feature_gradients, const float *const weigh
             for (int64_t i = start; i < end; i++)
                 backward_image(feature_gradients + i * FEATURES, winners + i * WINNERS, turned2, turned3,
                                passed + (i - start) * PASSED, counts + (i - start) * OUTPUTS);
-            /* Every sum runs over the images in their order, so the outputs are what is shared out. */
+            /* Each sum must run over the images in their order, so the threads share the outputs. */
 #pragma omp for schedule(dynamic)
             for (int part = 0; part < LAYERS * PARTS; part++) {
                 const int l = part / PARTS, some = layers[l].outputs / PARTS, first = part % PARTS * some;

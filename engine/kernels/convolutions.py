@@ -1,11 +1,10 @@
-"""The convolutions of the notebook's network, each pooled and passed through ReLU, as fast as a processor allows.
+"""The three convolutions of the notebook's network on a processor, each with 2×2 max-pooling and ReLU.
 
-`convolutions.c` does the three layers in one go, several times as fast as torch: it leaves out what leaves no trace in
-a sum, above all the gradients that pooling and ReLU make zero. It takes every sum in the order in which oneDNN's AVX2
-kernels take it, which torch calls, so it gives torch's numbers bit for bit. That is not taken on trust: a made-up
-batch of each size, up to 64 images, and with each number of threads, is computed by both first. Where they differ in
-one bit (another processor, another release of torch), or where there was no compiler when the program was installed,
-torch computes.
+`convolutions.c` computes the three layers together, several times as fast as torch: it leaves out the terms of a sum
+that are zero, above all the gradients that pooling and ReLU cut off. Each sum runs in the order of oneDNN's AVX2
+kernels, which torch calls, so the results are torch's bit for bit. This is checked: before a batch size (up to 64
+images) and a thread count are used for the first time, both compute a made-up batch. If one bit differs (another
+processor, another release of torch), or if there was no compiler at installation, torch computes.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ from engine.data.imageset import IMAGE_SIZE
 from engine.kernels.onednn import blocked
 
 CHANNELS = (3, 16, 32, 64)
-"""Of the images and after each layer: what `convolutions.c` is made for."""
+"""Channels of the images and after each layer. `convolutions.c` is written for these."""
 
 _FEATURES = (CHANNELS[-1], IMAGE_SIZE // 8, IMAGE_SIZE // 8)
 
 _MOST_IMAGES = 2**31 // (4 * CHANNELS[1] * IMAGE_SIZE**2) - 1
-"""From 2 GB of activations on oneDNN takes other kernels, which sum up in another order."""
+"""With 2 GB of activations or more oneDNN uses other kernels, which sum in another order."""
 
 _COMPARED = 64
-"""Images that are enough to compare both on; larger batches are computed like these."""
+"""Batches larger than this are compared with this many images: they are computed in the same way."""
 
 
 def convolved(images: Tensor, layers: Sequence[nn.Conv2d]) -> Tensor:
-    """`images` (n, 3, 32, 32) after three times convolution, 2×2 max-pooling and ReLU: (n, 64, 4, 4), float32.
+    """Apply convolution, 2×2 max-pooling and ReLU three times: `images` (n, 3, 32, 32) to (n, 64, 4, 4), float32.
 
-    `layers` are 3×3 convolutions with padding 1, from and to as many channels as `CHANNELS` tells.
+    `layers` are 3×3 convolutions with padding 1 and the numbers of channels in `CHANNELS`.
     """
     weights = [layer.weight for layer in layers]
     biases = [layer.bias for layer in layers if layer.bias is not None]
@@ -54,8 +53,8 @@ def convolved(images: Tensor, layers: Sequence[nn.Conv2d]) -> Tensor:
 
 
 def _convolved_by_torch(images: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> Tensor:
-    # The notebook pools what ReLU gives. Both only compare, so they commute, gradients included; pooling first leaves
-    # ReLU a quarter of the work.
+    # The notebook pools after ReLU. Both only compare values, so the order does not matter, gradients included. Pooling
+    # first leaves ReLU a quarter of the work.
     x = blocked(images)
     for weight, bias in zip(weights, biases, strict=True):
         x = functional.relu(functional.max_pool2d(functional.conv2d(x, weight, bias, padding=1), 2, 2))
@@ -74,7 +73,7 @@ def _is_made_for(images: Tensor) -> bool:
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    """The compiled code, where it was compiled and this processor has what it needs."""
+    """Return the compiled code; None if it was not compiled or this processor cannot run it."""
     if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
         return None
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
@@ -82,7 +81,7 @@ def _library() -> ctypes.CDLL | None:
         if file.exists():
             try:
                 library = ctypes.CDLL(str(file))
-            except OSError:  # it works with torch's OpenMP threads, which a torch of another make may not have
+            except OSError:  # it needs the OpenMP library that torch has loaded, and some builds of torch have none
                 return None
             pointer, layers = ctypes.c_void_p, ctypes.c_void_p * 3
             # n, images, weights, biases; activations, winners, features; threads
@@ -99,9 +98,9 @@ def _library() -> ctypes.CDLL | None:
 
 @functools.cache
 def compiled_is_equal(threads: int, images: int) -> bool:
-    """Whether the compiled code gives torch's features and gradients for so many images, bit for bit, with `threads`.
+    """Return whether the compiled code and torch compute the same bits for this many images with `threads` threads.
 
-    Both compute a made-up batch, once; no random number is drawn from torch's own generators.
+    Both compute the features and gradients of a made-up batch, once. torch's global random generator is not used.
     """
     if _library() is None:
         return False
@@ -112,7 +111,7 @@ def compiled_is_equal(threads: int, images: int) -> bool:
 
     with torch.inference_mode(False), torch.enable_grad():
         batch, gradient = drawn(images, CHANNELS[0], IMAGE_SIZE, IMAGE_SIZE), drawn(images, *_FEATURES)
-        batch[: images // 4] = 0.5  # as in a picture with a plain background: windows of equals
+        batch[: images // 4] = 0.5  # like a plain background: pooling windows with equal values
         weights = [drawn(o, i, 3, 3).requires_grad_() for i, o in itertools.pairwise(CHANNELS)]
         biases = [drawn(o).requires_grad_() for o in CHANNELS[1:]]
         expected = _convolved_by_torch(batch, weights, biases)
@@ -129,7 +128,7 @@ def compiled_is_equal(threads: int, images: int) -> bool:
 
 
 class _Compiled(torch.autograd.Function):
-    """`_forward` and `_backward` as one operation of torch's: images and parameters in, features out."""
+    """`_forward` and `_backward` as one operation of torch: images and parameters in, features out."""
 
     @staticmethod
     def forward(ctx: Any, images: Tensor, *parameters: Tensor) -> Tensor:
@@ -145,8 +144,10 @@ class _Compiled(torch.autograd.Function):
 
 
 def _forward(images: Tensor, parameters: Sequence[Tensor], *, keep: bool = True) -> tuple[Tensor, Tensor, Tensor]:
-    """The features, and what `_backward` takes: activations float32 and winners uint8, a row an image, unless
-    these need not be kept."""
+    """Return the features, the activations (float32) and the winners (uint8), a row for each image.
+
+    `_backward` needs the last two. They are empty if `keep` is False.
+    """
     library = _library()
     assert library is not None
     images = images.contiguous()
@@ -171,7 +172,7 @@ def _forward(images: Tensor, parameters: Sequence[Tensor], *, keep: bool = True)
 
 
 def _backward(gradient: Tensor, weights: Sequence[Tensor], activations: Tensor, winners: Tensor) -> list[Tensor]:
-    """The gradients of the three weights, then of the three biases, from that of the features."""
+    """Return the gradients of the three weights and then of the three biases, given that of the features."""
     library = _library()
     assert library is not None
     gradient = gradient.contiguous()
@@ -200,12 +201,12 @@ def _pointers(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
 
 
 _BLOCK = 8
-"""Channels that oneDNN's AVX2 kernels work on at once."""
+"""Channels that oneDNN's AVX2 kernels compute at once."""
 
 
 @functools.cache
 def _weight_groups(threads: int, images: int) -> tuple[int, ...]:
-    """For each layer: in how many groups oneDNN sums up the images for the weights' gradients."""
+    """Return for each layer in how many groups oneDNN sums over the images for the gradients of the weights."""
     return tuple(
         _groups(threads, -(-i // _BLOCK) * (o // _BLOCK), 9 * min(i, _BLOCK) * _BLOCK, images)
         for i, o in itertools.pairwise(CHANNELS)
@@ -214,13 +215,14 @@ def _weight_groups(threads: int, images: int) -> tuple[int, ...]:
 
 @functools.cache
 def _bias_groups(threads: int, images: int) -> tuple[int, ...]:
+    """Return the same for the gradients of the biases."""
     return tuple(_groups(threads, o // _BLOCK, _BLOCK, images) for o in CHANNELS[1:])
 
 
 def _groups(threads: int, jobs: int, job_size: int, images: int) -> int:
-    """How many threads share a job, each taking a part of the images: oneDNN's `reduce_balancer_t` (cpu_reducer.cpp).
+    """Return how many threads share a job, each with a part of the images: `reduce_balancer_t` (cpu_reducer.cpp).
 
-    The threads share `jobs` sums of `job_size` numbers each; what counts is the work of the busiest thread.
+    The threads share `jobs` sums of `job_size` numbers each. The best split has the least work for its busiest thread.
     """
     fewest = max(1, jobs // threads)
     most_when_shared = max(1, (1 << 21) // (threads * job_size))

@@ -1,7 +1,7 @@
-"""The networks, by name: each module in this package is one, its class `Model`, its docstring the description.
+"""The networks, by name. Each module in this package is one: its class `Model`, described by its docstring.
 
-A new network is a new file here and nothing else: the form, the flag and the record find it by its file's name.
-Listing the names imports none of the modules, so it costs no import of torch.
+A new network is a new file here. The form, the flag and the record find it by the file's name. Listing the names
+imports none of the modules, so it does not import torch.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def names() -> tuple[str, ...]:
-    """Every network there is: the notebook's first, the others in the order of the alphabet."""
+    """Return the names of all networks: the notebook's first, then the others sorted."""
     return registry.names("models", first="cnn")
 
 
 def build(name: str, classes: int) -> nn.Module:
-    """A new network with freshly drawn weights: images (n, 3, 32, 32) float32 to logits (n, classes)."""
+    """Return a new network with random weights: images (n, 3, 32, 32) float32 to logits (n, classes)."""
     model: nn.Module = importlib.import_module(f"{__name__}.{name}").Model(classes)
     return model
 
 
 def description(name: str) -> str:
-    """What a network is, in one line. Imports it, and with it torch."""
+    """Return a network's description, one line. Imports the network, and with it torch."""
     return (importlib.import_module(f"{__name__}.{name}").__doc__ or name).strip().splitlines()[0]

@@ -1,4 +1,4 @@
-"""The notebook's network with batch normalization after every convolution, its first own wish."""
+"""The notebook's network with batch normalization after every convolution."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:
-    # The normalization has its own offset: a bias before it would be subtracted again.
+    # Batch normalization subtracts the mean, so a bias before it would have no effect.
     convolution = nn.Conv2d(inputs, outputs, kernel_size=3, stride=1, padding=1, bias=False)
     return [convolution, nn.BatchNorm2d(outputs), nn.MaxPool2d(2), nn.ReLU()]
 

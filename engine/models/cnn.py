@@ -14,7 +14,7 @@ class Model(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        # The layers are made in the notebook's order: a seed then draws the notebook's weights.
+        # The layers are created in the notebook's order, so that a seed draws the notebook's weights.
         self.conv1 = nn.Conv2d(3, 16, kernel_size=3, stride=1, padding=1)
         self.conv2 = nn.Conv2d(16, 32, kernel_size=3, stride=1, padding=1)
         self.conv3 = nn.Conv2d(32, 64, kernel_size=3, stride=1, padding=1)
@@ -22,7 +22,7 @@ class Model(nn.Module):
         self.fc2 = nn.Linear(64, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        # Three times convolution, 2×2 max-pooling and ReLU, at once.
+        # Convolution, 2×2 max-pooling and ReLU, three times.
         x = convolved(images, (self.conv1, self.conv2, self.conv3))
         x = functional.relu(self.fc1(torch.flatten(x, 1)))
         logits: Tensor = self.fc2(x)

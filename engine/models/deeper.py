@@ -1,4 +1,4 @@
-"""Six convolutions in three pairs, batch-normalized, in the manner of VGG (Simonyan and Zisserman, 2014)."""
+"""Six convolutions in three pairs, batch-normalized, like VGG (Simonyan and Zisserman, 2014)."""
 
 from __future__ import annotations
 

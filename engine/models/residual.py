@@ -1,4 +1,4 @@
-"""A small residual network: eight convolutions with shortcuts, in the manner of ResNet (He and others, 2015)."""
+"""A small residual network: eight convolutions with shortcuts, like ResNet (He and others, 2015)."""
 
 from __future__ import annotations
 

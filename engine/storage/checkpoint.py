@@ -1,9 +1,9 @@
-"""The state of a run between two iterations, on disk: safetensors for the tensors, JSON for the rest, no pickle.
+"""Checkpoints: the state of a run between two iterations, on disk. safetensors and JSON, no pickle.
 
-A checkpoint is a folder `iteration-<n>` with `model.safetensors` (the network's state), `training.safetensors` (what
-the optimizer remembers, and the random generator), `state.json` and `manifest.json`, which holds the size and SHA-256
-of the others. It is written under a temporary name, file by file through to the disk, the manifest last, and then
-renamed: whatever stands under the final name was whole when it came there, and a reader checks that it still is.
+A checkpoint is a folder `iteration-<n>` with `model.safetensors` (the network), `training.safetensors` (optimizer and
+random generator), `state.json`, and `manifest.json` with the size and SHA-256 of the others. It is written under a
+temporary name, each file with fsync, the manifest last, and then renamed. So a folder with the final name was complete
+when it got that name, and a reader checks that it still is.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 MODEL, TRAINING, STATE, MANIFEST = "model.safetensors", "training.safetensors", "state.json", "manifest.json"
 
 KEPT = 2
-"""Checkpoints that stay; an older one goes when a newer one is whole."""
+"""Number of checkpoints that stay. Older ones are removed after a newer one is complete."""
 
 _LARGEST_JSON = 1 << 20
 _LARGEST_FILE = 1 << 32
-"""Bytes; beyond them a file is none of ours and is not even hashed."""
+"""Bytes. A larger file cannot be ours, and is not even hashed."""
 _LARGEST_HEADER = 1 << 20
-"""Bytes that safetensors may put before the tensors: names, shapes and places."""
+"""Most bytes of the header of a safetensors file: names, shapes and offsets."""
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 _Count = Annotated[int, Field(ge=0, le=2**62)]
@@ -49,36 +49,36 @@ class Position:
     """How far a run has come."""
 
     epoch: Annotated[int, Field(ge=1, le=2**62)]
-    """From 1; the epoch that is trained."""
+    """The current epoch, from 1."""
     batch: _Count
     """Batches of this epoch that are done."""
     iteration: _Count
-    """Iterations done in all."""
+    """Iterations of the whole run that are done."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that the next iteration depends on, and the time it took to get here. The tensors are views, not copies."""
+    """Everything that the next iteration depends on, and the time spent so far. The tensors are not copies."""
 
     position: Position
     model: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
     learning_rate: float
     random: Tensor
-    """The state of torch's global generator before the epoch's order was drawn, uint8. Nothing else draws from it
-    during an epoch, so the order drawn again is the order that was."""
+    """The state of torch's global generator before the epoch's order was drawn, uint8. An epoch draws nothing else, so
+    a resumed run draws the same order again."""
     device: DeviceInfo
     train_seconds: float
     evaluation_seconds: float
 
 
 Save = Callable[[Snapshot], None]
-"""Keeps a snapshot; returns when it is on disk, or could not be brought there."""
+"""Writes a snapshot. Returns when it is on disk, or when writing has failed."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Origin:
-    """What a checkpoint was taken from: only the same constants and images go on where it left off."""
+    """What a checkpoint was trained with. A run resumes only with the same constants and images."""
 
     config: dict[str, str | int | float | bool]
     dataset: DatasetInfo
@@ -96,9 +96,9 @@ class State:
     train_seconds: _Seconds
     evaluation_seconds: _Seconds
     learning_rate: Annotated[float, Field(ge=0)] | None = None
-    """Of the next iteration; None in checkpoints of older versions, which could not change it."""
+    """The rate of the next iteration. None in checkpoints of older versions, which could not change it."""
     journal_bytes: _Count
-    """How long the journal was: what stands behind that happened later."""
+    """Length of the journal. Everything behind it happened later."""
     origin: Origin
 
 
@@ -118,14 +118,14 @@ _STATE_JSON, _MANIFEST_JSON = TypeAdapter(State), TypeAdapter(_Manifest)
 
 
 def write(folder: Path, snapshot: Snapshot, origin: Origin, *, seconds: float, journal_bytes: int) -> Path:
-    """Write a checkpoint below `folder` and remove all but the newest two; the checkpoint's path.
+    """Write a checkpoint below `folder`, remove all but the newest two, and return its path.
 
-    Raises `OSError`, and leaves the checkpoints that are there as they were.
+    Raises `OSError`; existing checkpoints are then unchanged.
     """
     from safetensors.torch import save
 
     final = folder / f"iteration-{snapshot.position.iteration:012d}"
-    if final.exists():  # this run wrote it, or went on from it
+    if final.exists():  # written by this run, or resumed from
         return final
     folder.mkdir(exist_ok=True)
     state = State(
@@ -167,12 +167,12 @@ def write(folder: Path, snapshot: Snapshot, origin: Origin, *, seconds: float, j
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`tensors` in the memory of the processor, each in a plain piece of its own, as safetensors wants them."""
+    """Return `tensors` as contiguous copies in main memory, as safetensors needs them."""
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints below `folder`, the newest first, whole or not."""
+    """Return the checkpoints below `folder`, the newest first, complete or not."""
     return sorted((p for p in folder.glob("iteration-*") if _iteration(p) >= 0), key=_iteration, reverse=True)
 
 
@@ -183,29 +183,23 @@ def _iteration(path: Path) -> int:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that was found whole: its files are the ones that were written."""
+    """A complete checkpoint: the files are exactly those that were written."""
 
     path: Path
     state: State
 
     def model(self, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The network's state; `like` says which tensors it has, and their shapes. Raises `RunFolderError`."""
+        """Return the state of the network; `like` has the expected names, shapes and dtypes. Raises `RunFolderError`
+        for any other."""
         return self._tensors(MODEL, like)
 
-    def optimizer(self, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What the optimizer remembered, likewise."""
-        found = self._tensors(TRAINING, self._in_training(like))
-        return {name: found[f"optimizer.{name}"] for name in like}
-
-    def random(self, like: Mapping[str, Tensor]) -> Tensor:
-        """The random generator's state; `like` as for `optimizer`."""
-        return self._tensors(TRAINING, self._in_training(like))["random"]
-
-    @staticmethod
-    def _in_training(optimizer: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def training(self, like: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+        """Return the state of the optimizer, expected to be `like`, and that of the random generator, likewise."""
         import torch
 
-        return {**{f"optimizer.{name}": t for name, t in optimizer.items()}, "random": torch.get_rng_state()}
+        optimizer = {f"optimizer.{name}": tensor for name, tensor in like.items()}
+        found = self._tensors(TRAINING, {**optimizer, "random": torch.get_rng_state()})
+        return {name: found[f"optimizer.{name}"] for name in like}, found["random"]
 
     def _tensors(self, name: str, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
         from safetensors import SafetensorError
@@ -213,25 +207,25 @@ class Checkpoint:
 
         path = self.path / name
         try:
-            # Only what the network can hold is read, whatever a damaged or foreign file claims.
+            # A damaged or foreign file is read no further than the network's size.
             most = sum(tensor.numel() * tensor.element_size() for tensor in like.values()) + _LARGEST_HEADER
             found: dict[str, Tensor] = load(read_bounded(path, most))
         except (OSError, SafetensorError) as error:
             raise RunFolderError(f"{path} cannot be read: {_reason(error)}.") from None
         if {n: (t.shape, t.dtype) for n, t in found.items()} != {n: (t.shape, t.dtype) for n, t in like.items()}:
-            raise RunFolderError(f"{path} is of another network or another version; it does not fit this run's.")
+            raise RunFolderError(f"{path} does not fit the network of this run: another network or version wrote it.")
         return found
 
 
 def drop_newer(folder: Path, checkpoint: Checkpoint | None) -> None:
-    """Remove the checkpoints that are not whole and newer than `checkpoint`: their place will be needed again."""
+    """Remove the incomplete checkpoints newer than `checkpoint`: the resumed run will need their names."""
     for path in _checkpoints(folder):
         if checkpoint is None or _iteration(path) > checkpoint.state.position.iteration:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def whole(folder: Path) -> Iterator[Checkpoint]:
-    """The checkpoints below `folder` that are whole, the newest first, whatever lies beside them."""
+    """Yield the complete checkpoints below `folder`, the newest first. Anything else there is ignored."""
     for path in _checkpoints(folder):
         try:
             manifest = _MANIFEST_JSON.validate_json(read_bounded(path / MANIFEST, _LARGEST_JSON))

@@ -59,8 +59,8 @@ def restore(start: Checkpoint, model: nn.Module, optimizer: Optimizer) -> None:
     Raises `RunFolderError` if the checkpoint does not fit the network.
     """
     model.load_state_dict(start.model(model.state_dict()))
-    like = optimizer.state()
-    optimizer.restore(start.optimizer(like))
+    state, random = start.training(optimizer.state())
+    optimizer.restore(state)
     if start.state.learning_rate is not None:
         optimizer.learning_rate = start.state.learning_rate
-    torch.set_rng_state(start.random(like))
+    torch.set_rng_state(random)

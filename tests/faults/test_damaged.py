@@ -142,8 +142,7 @@ def read_checkpoints(folder: Path) -> None:
     optimizer = {"step": torch.tensor(0.0), "exp_avg": flat, "exp_avg_sq": flat}
     for found in checkpoint.whole(folder):
         found.model(model)
-        found.optimizer(optimizer)
-        found.random(optimizer)
+        found.training(optimizer)
 
 
 def seal(folder: Path) -> None:
