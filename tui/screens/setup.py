@@ -25,6 +25,7 @@ from tui import work
 from tui.dialogs.choice import not_copied
 from tui.folders import FolderSuggester
 from tui.screens.messages import StartInBackground, StartRun
+from tui.terminal import clipboard
 from tui.widgets.config_form import ConfigForm
 from tui.widgets.keys import Keys
 from tui.widgets.preflight_panel import PreflightPanel
@@ -327,12 +328,12 @@ class SetupScreen(Screen[None]):
             work.run(
                 self,
                 partial(self._tmux, command),
-                lambda _: self._panel.show_note("copied: paste with tmux, or from the terminal's clipboard"),
+                lambda _: self._panel.show_note("copied to tmux, and sent to the terminal's clipboard"),
                 lambda error: self.app.push_screen(not_copied(error.message, command)),
             )
         else:
             self.app.copy_to_clipboard(command)
-            self._panel.show_note("sent to the terminal's clipboard")
+            self._panel.show_note("sent to the terminal's clipboard" + " (tmux may drop it)" * clipboard.behind_tmux())
 
     def action_unfocus(self) -> None:
         self.set_focus(None)

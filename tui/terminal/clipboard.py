@@ -21,6 +21,11 @@ def inside_tmux() -> bool:
     return bool(os.environ.get("TMUX"))
 
 
+def behind_tmux() -> bool:
+    """Return whether the terminal is a tmux that this program may not reach, such as one that runs `ssh` to here."""
+    return os.environ.get("TERM", "").startswith(("tmux", "screen"))
+
+
 def copy_with_tmux(text: str) -> None:
     """Copy `text` to tmux's paste buffer and the terminal's clipboard. Raises `EngineError` if tmux does not.
 

@@ -241,4 +241,5 @@ class ConstantField(Vertical):
 
 def explained(constant: Constant) -> Content:
     """Return a constant's help, and what is allowed."""
-    return Content.assemble(f"{constant.help} ", ("Allowed: ", "$foreground 50%"), f"{constant.allowed}.")
+    completes = " → completes it." if constant.folder and not constant.choices else ""
+    return Content.assemble(f"{constant.help} ", ("Allowed: ", "$foreground 50%"), f"{constant.allowed}.{completes}")
