@@ -16,7 +16,7 @@ def losses_of(iterations: int, seed: int = 0) -> np.ndarray[tuple[int], np.dtype
 
 @given(iterations=st.integers(1, 400), columns=st.integers(1, 60), cuts=st.lists(st.integers(0, 400), max_size=6))
 def test_bins_hold_the_extremes_however_the_losses_arrive(iterations: int, columns: int, cuts: list[int]) -> None:
-    """A bin shows the lowest and highest loss of exactly its own iterations, whatever the frames they came in."""
+    """A bin shows the lowest and highest loss of exactly its own iterations, in however many frames they came."""
     losses = losses_of(iterations)
     bins = Bins(0, iterations, columns, span=10)
     for cut in [*sorted(cuts), iterations]:
@@ -146,7 +146,7 @@ def test_drawing_anew_costs_the_same_however_long_the_run(iterations: int, part:
 
 
 def test_the_summary_tells_the_lowest_loss_and_where() -> None:
-    """The title's numbers are right whatever the frames, and losses that are not finite are counted, not compared."""
+    """The title's numbers are right, and losses that are not finite are counted, not compared."""
     losses = losses_of(1_000)
     losses[700], losses[10], losses[11], losses[12] = -3, np.nan, np.inf, -np.inf
     history = History()

@@ -1,4 +1,4 @@
-"""Draw losses that no run should have, at every size. Run apart from pytest: a native abort ends the whole process.
+"""Draw losses that no run should have, at every size. Run outside pytest, because a native abort ends the process.
 
 Ends with the number of cases on standard output.
 """

@@ -21,6 +21,8 @@ from tui.charts.canvas import Glyphs, draw_marks, draw_strokes
 from tui.charts.cells import CellPicture
 from tui.charts.kinds.loss import EpochAccuracy, LossChart
 
+ROOT = Path(__file__).parents[2]
+
 Losses = NDArray[np.float32]
 ACCURACIES = [EpochAccuracy(1_563 * epoch, percent) for epoch, percent in enumerate((56.5, 63.1, 66.9, 69.4), start=1)]
 
@@ -408,7 +410,6 @@ async def test_a_chart_can_be_told_before_it_is_on_the_screen() -> None:
 
 def test_no_losses_at_any_size_end_the_program() -> None:
     """NaN, infinities, the largest and smallest numbers, nothing at all, from 0 to 300 by 100: the chart lives on."""
-    script = Path(__file__).with_name("fuzz_loss_chart.py")
-    command: Sequence[str] = [sys.executable, "-W", "error", str(script), "200", "30"]
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    command = [sys.executable, "-W", "error", "-m", "tests.tui.fuzz_loss_chart", "200", "30"]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert (finished.returncode, finished.stdout) == (0, "230 cases\n"), finished.stderr[-2_000:]

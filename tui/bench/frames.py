@@ -1,4 +1,4 @@
-"""What a frame of the loss chart costs, however long the run."""
+"""The cost of a frame of the loss chart, in runs of different lengths."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from engine.charts.windows import Window
 from tui.charts.kinds.loss import LossChart
 
 RECORDED = (6_000, 600_000, 6_000_000)
-"""Iterations that a long run has behind it."""
+"""Iterations recorded of a long run, which is shown as a whole."""
 SHORT = 6_000
-"""Iterations of a whole short run, whose curve grows by columns with each frame."""
+"""Iterations of a short run, whose curve grows by several columns with each frame."""
 
 _NEW = 150
 """Iterations from one frame to the next: half a second of a fast processor."""
@@ -32,13 +32,13 @@ class _Chart(App[None]):
 def frames(size: tuple[int, int], say: Callable[[str], None]) -> tuple[Claim, ...]:
     """Measure frames on a screen of `size`, columns and rows.
 
-    A frame is all that the thread of the screen computes from new losses to what would be sent to the terminal.
+    A frame is all that the screen's thread computes, from new losses to the text that would be sent to the terminal.
     """
     whole = max(RECORDED) + 2 * _FRAMES * _NEW
     cases = {f"a frame of the chart, {recorded:,} iterations recorded": (recorded, whole) for recorded in RECORDED}
     cases["a frame of the chart of a run of 6,000 iterations"] = (SHORT - _FRAMES * _NEW, SHORT)
     costs: dict[str, list[float]] = {what: [] for what in cases}
-    for turn in range(_ROUNDS):  # in turns: the machine's speed may be another one in a second
+    for turn in range(_ROUNDS):  # in turns, because the machine's speed changes from second to second
         for what, (recorded, iterations) in cases.items():
             say(f"{what}, {turn + 1} of {_ROUNDS}")
             costs[what] += asyncio.run(_frames(recorded, iterations, size))
@@ -78,5 +78,5 @@ async def _frames(recorded: int, iterations: int, size: tuple[int, int]) -> list
             painted = time.thread_time()
             at_rest.append(rested - began)
             with_news.append(painted - rested)
-    # Without what the loop does anyway.
+    # Without what the event loop costs at rest.
     return [1000 * (frame - median(at_rest)) for frame in with_news]

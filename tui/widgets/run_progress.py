@@ -1,4 +1,4 @@
-"""How far the epoch and the run are, in one or two lines."""
+"""How far the epoch and the run are, in one line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PARTS = ("done", "rest", "label")
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: `done` of `total`, with its label before and its numbers behind."""
+    """One bar: `done` of `total`, its label to the left and its numbers to the right."""
 
     label: str
     done: float
@@ -29,7 +29,7 @@ class Bar:
 
 
 class RunProgress(Sliced):
-    """Bars side by side, and what is left to say behind them."""
+    """Bars side by side, then a note."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"run-progress--{part}" for part in _PARTS}
     DEFAULT_CSS = """
@@ -45,10 +45,10 @@ class RunProgress(Sliced):
     _line: Strip | None = None
 
     def watch_bars(self) -> None:
-        self._look_again()
+        self._repaint_changes()
 
     def watch_note(self) -> None:
-        self._look_again()
+        self._repaint_changes()
 
     def on_resize(self, event: events.Resize) -> None:
         self._draw_anew()
@@ -61,11 +61,10 @@ class RunProgress(Sliced):
         self._line = None
         self.repaint_all()
 
-    def _look_again(self) -> None:
-        """Paint what looks different."""
+    def _repaint_changes(self) -> None:
         before, self._line = self._line, None
         if before is None or before.cell_length != self.content_size.width:
-            return  # it is painted anyway, at first and after a change of size
+            return  # not painted yet, or at another size: all of it will be painted
         cells = enumerate(zip(_cells(before), _cells(self.row(0)), strict=True))
         self.repaint((0, column, column + 1) for column, (old, new) in cells if old != new)
 
@@ -84,12 +83,12 @@ class RunProgress(Sliced):
             full = _FULL * (halves // 2) + _HALF * (halves % 2)
             yield Segment(f"{bar.label} ", label)
             yield Segment(full, done)
-            # Without colours the rest would look done: it is drawn as a lighter line as well.
+            # A lighter line: without colours, the rest must not look like the part that is done.
             yield Segment("─" * (cells - len(full)), rest)
             yield Segment(f" {bar.numbers}  ", self.rich_style)
         yield Segment(self.note, label)
 
 
 def _cells(line: Strip) -> list[tuple[str, Style | None]]:
-    """Each character with its style; all that stands here is one cell wide."""
+    """Each character with its style. Every character of a bar is one cell wide."""
     return [(glyph, segment.style) for segment in line for glyph in segment.text]

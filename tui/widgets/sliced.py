@@ -1,4 +1,4 @@
-"""A widget whose rows reach the terminal in short pieces: a change sends a few columns."""
+"""A widget cut into slices, so that a small change sends few columns to the terminal."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 Part = tuple[int, int, int]
-"""Of a row: the columns from the second number to before the third."""
+"""A row, and its columns from the second number to before the third."""
 
 _SLICES = 12
-"""A few columns each where the terminal is as wide as most are."""
+"""About ten columns each in a terminal of usual width."""
 
 
 class Slice(Widget):
-    """Some columns of a `Sliced`."""
+    """One slice of a `Sliced` widget."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = "Slice { width: 1fr; height: 1fr; }"
@@ -31,9 +31,9 @@ class Slice(Widget):
         self._cut: object = None
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The rows as they are: there is no border or padding to put around each, which would cost more than all.
+        """Return the rows without Textual's styling: a slice has no border and no padding.
 
-        Textual asks for all rows between two that changed: what was cut from a row stays until it is painted again.
+        Textual also asks for the unchanged rows between two changed ones, so the pieces of rows are kept.
         """
         here, background = self.virtual_region.x, self.background_colors[1]
         filters = self.get_line_filters()
@@ -57,7 +57,7 @@ class Slice(Widget):
             first, end = max(first, here), min(end, stop)
             if first < end:
                 regions.append(Region(first - here, row, end - first, 1))
-        if regions:  # with none, Textual would paint all of it
+        if regions:  # without a region, Textual would repaint the whole slice
             self.refresh(*regions)
 
     def repaint_all(self) -> None:
@@ -66,10 +66,10 @@ class Slice(Widget):
 
 
 class Sliced(Widget):
-    """Shown by widgets side by side.
+    """A widget made of slices side by side.
 
-    Textual sends a changed part of a row from the left edge of its widget on, so that a single widget would send most
-    of the row for a change near its right end, where a curve and a bar grow.
+    Textual sends a changed row from the left edge of its widget to the change. Curves and bars grow at their right end,
+    so a single widget would send nearly the whole row each time.
     """
 
     ALLOW_SELECT = False
@@ -84,10 +84,10 @@ class Sliced(Widget):
 
     @abstractmethod
     def row(self, y: int) -> Strip:
-        """What stands in the row `y`, as wide as the content."""
+        """The row `y`, as wide as the content."""
 
     def repaint(self, parts: Iterable[Part]) -> None:
-        """Paint `parts` again: each slice is told once, since that costs Textual more than the painting."""
+        """Paint `parts` again. Each slice is refreshed once: a refresh costs more than the painting."""
         ends = self._slice_ends()
         shared: dict[Slice, list[Part]] = {}
         for part in parts:
@@ -98,7 +98,7 @@ class Sliced(Widget):
             each.repaint(its_parts)
 
     def _slice_ends(self) -> tuple[int, ...]:
-        """The column after each slice's last. Asking a widget where it is takes long, so they are kept."""
+        """The column after the last one of each slice. Kept, because `virtual_region` is slow."""
         last = self._slices[-1].virtual_region.right if self._slices else 0
         if not self._ends or self._ends[-1] != last:
             self._ends = tuple(part.virtual_region.right for part in self._slices)
