@@ -67,9 +67,8 @@ class LossCurve:
 
     @property
     def smoothing(self) -> int:
-        """A level of smoothing, an index of `SPANS`: chosen by a person, or by how many iterations are shown."""
-        first, end = self.limits
-        return level_for(end - first) if self._smoothing is None else self._smoothing
+        """A level of smoothing, an index of `SPANS`: chosen, or right for a run that ends where the chart does."""
+        return level_for(self.limits[1]) if self._smoothing is None else self._smoothing
 
     def next_window(self) -> None:
         """Choose the next part of the run; from now on it changes only by choice."""
