@@ -1,4 +1,4 @@
-"""Choosing the number of threads by measuring leaves no trace but the number."""
+"""Measuring the best number of threads changes nothing but that number."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _threads_as_before() -> Iterator[None]:
     ("costs", "best"), [({1: 10.0, 2: 6.0, 4: 7.0}, 2), ({1: 10.0, 2: 9.9, 4: 9.8}, 1), ({1: 5.0, 2: 6.0}, 1)]
 )
 def test_fastest_count_is_taken(costs: dict[int, float], best: int) -> None:
-    """Of the counts tried, the one with the shortest step is taken; a larger one must win clearly."""
+    """The count with the shortest step is taken. A larger one must be clearly faster."""
     now = 0.0
 
     def step() -> None:
@@ -56,7 +56,7 @@ def test_measuring_changes_nothing_else() -> None:
 
 
 def test_omp_num_threads_is_the_upper_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine shared through OMP_NUM_THREADS is not taken whole; nonsense in it is ignored."""
+    """OMP_NUM_THREADS limits the threads on a shared machine. Invalid values are ignored."""
     for value, expected in [("1", 1), ("1,4", 1), ("0", None), ("x", None), ("", None), ("100000", None)]:
         monkeypatch.setenv("OMP_NUM_THREADS", value)
         monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
