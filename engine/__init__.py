@@ -1,3 +1,3 @@
-"""Trains image classifiers and records what happens. Knows no terminal."""
+"""Trains image classifiers and records what happens. Imports no user interface."""
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
-"""What can go wrong, said for people.
+"""Errors with messages for people.
 
 Every error that a user can cause or act on is an `EngineError`. Its message says in one or two lines what was wrong,
-where, and what to do; anything else that escapes is a bug of ours.
+where, and what to do. Any other exception that escapes is a bug.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class EngineError(Exception):
 
 
 class ConstantError(EngineError):
-    """A constant is wrong, or cannot be had on this machine; `problems` gives a reason for each constant by name."""
+    """A constant is wrong or not possible on this machine. `problems` has the reason for each constant by name."""
 
     def __init__(self, problems: dict[str, str]) -> None:
         super().__init__("\n".join(f"--{name.replace('_', '-')}: {reason}" for name, reason in problems.items()))
@@ -29,7 +29,7 @@ class ConstantError(EngineError):
 
 
 class DataError(EngineError):
-    """The images could not be had: no network, a wrong hash, a full disk."""
+    """The images are not available: no network, a wrong hash, a full disk."""
 
 
 class RunFolderError(EngineError):
@@ -37,12 +37,12 @@ class RunFolderError(EngineError):
 
 
 class NoSuchRunError(RunFolderError):
-    """The RUN that was asked for is not there."""
+    """There is no such run."""
 
 
 class TrainingError(EngineError):
-    """Training cannot go on: the loss is no longer finite, memory ran out, the device is gone."""
+    """Training cannot continue: the loss is not finite, memory ran out, the device is gone."""
 
 
 class Stopped(Exception):
-    """A stop was requested where nothing can be concluded any more, such as while the images are read."""
+    """A stop was requested before there is anything to evaluate, such as while images are read."""

@@ -1,4 +1,4 @@
-"""What will happen if this config is started: looked at beforehand, without changing or downloading anything."""
+"""Checks before the start: what a config will do, without changing or downloading anything."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Subject = Literal["data", "device", "model", "work", "run"]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     subject: Subject
     ready: bool
-    """False where the run could not start."""
+    """False if the run could not start."""
     lines: tuple[str, ...]
     """What was found, for a person, cleaned; the first line is the answer, the others are details."""
     constants: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Preflight:
 
     checks: tuple[Check, ...]
     problems: dict[str, str] = field(default_factory=dict)
-    """The reason beside each constant, by name, that stands in the way."""
+    """The reason for each constant that prevents the start, by name."""
 
     @property
     def ready(self) -> bool:
@@ -41,7 +41,7 @@ class Preflight:
 
 
 def preflight(config: TrainingConfig) -> Preflight:
-    """Look at the data, the device, the network and the run's folder for `config`.
+    """Check the data, the device, the network and the run's folder for `config`.
 
     Imports torch, which takes seconds the first time, and builds the network for the notebook's shape check.
     """

@@ -1,4 +1,4 @@
-"""Another Python with the same packages."""
+"""Other processes that run this program's code."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 _PACKAGES = str(Path(__file__).parents[1])
-"""Where this program's own packages are, installed or in a source tree."""
+"""The folder that contains `engine` and `tui`, installed or in a source tree."""
 
 
 def python_running(module: str) -> list[str]:
-    """The words that run `module` in a process of its own.
+    """Return the command that runs `module` in a new process with the same Python and packages.
 
-    Not `-m`, which looks into the working directory first: what lies there, under whatever name, is not our code.
+    Does not use `-m`, which imports from the working directory first: a file there is not the program's code.
     """
     code = f"import runpy, sys; sys.path.append({_PACKAGES!r}); runpy.run_module({module!r}, run_name='__main__')"
     return [sys.executable, "-P", "-c", code]

@@ -1,4 +1,4 @@
-"""The images of a run, whatever their source: small, square, in memory as a whole."""
+"""The images of a run, from any source: 32×32 pixels, all of them in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.record.events import DatasetInfo
 
 IMAGE_SIZE = 32
-"""Pixels along each side; every network here is built for it."""
+"""Pixels along each side. All networks expect this size."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,7 @@ class Split:
     """The training or the test images."""
 
     images: NDArray[np.uint8]
-    """Shape (n, 32, 32, 3), red, green and blue from 0 to 255. Channels last, as files have them and as fast
-    convolutions read them."""
+    """Shape (n, 32, 32, 3): red, green and blue from 0 to 255. Channels last, as in files and for fast convolutions."""
     labels: NDArray[np.int64]
     """Shape (n,), indices into the class names."""
 
@@ -33,7 +32,7 @@ class ImageSet:
     """Training and test images with their class names."""
 
     name: str
-    """For people: `CIFAR-10`, `demo set`, or the folder's name."""
+    """As shown to people: `CIFAR-10`, `demo set`, or the folder's name."""
     source: str
     """Where the images came from: a path, or how they were made."""
     classes: tuple[str, ...]
@@ -42,7 +41,7 @@ class ImageSet:
     fingerprint: str
     """`fingerprint(classes, train, test)`."""
     notes: tuple[str, ...] = ()
-    """What somebody who compares numbers should know."""
+    """What matters when accuracies are compared, such as resized images."""
 
     @property
     def info(self) -> DatasetInfo:
@@ -58,7 +57,7 @@ class ImageSet:
 
 
 def fingerprint(classes: tuple[str, ...], train: Split, test: Split) -> str:
-    """SHA-256 over names, labels and pixels, as hexadecimal digits: equal exactly where the images are."""
+    """Return the SHA-256 over names, labels and pixels as hexadecimal digits."""
     digest = hashlib.sha256("\0".join(classes).encode())
     for split in (train, test):
         digest.update(f"\0{len(split)}\0".encode())

@@ -1,4 +1,4 @@
-"""How far the images are, told at a pace a screen can use; also where a pause and a stop reach the loaders."""
+"""Progress of the loaders, reported at a rate that a screen can use. Pauses and stops reach the loaders here too."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from engine.control import Control
 from engine.errors import Stopped
 
 INTERVAL = 0.1
-"""Seconds between two reports of one activity."""
+"""Seconds between two reports of the same activity."""
 
 Unit = Literal["bytes", "images"]
 
 
 class Progress:
-    """Loaders call this as often as they like, from any thread: the first and the last step of an activity are told,
-    and about ten a second in between.
+    """Called by the loaders as often as they like, from any thread.
 
-    A call waits while the control is paused, and raises `Stopped` once a stop was asked for.
+    Reports the first and the last step of an activity, and about ten a second in between. A call blocks while the run
+    is paused, and raises `Stopped` after a stop was requested.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""Where images come from: a source a file."""
+"""The sources of images, one file each. Each defines `find` and `load`; see `engine.data`."""

@@ -1,333 +1,179 @@
-"""What the classes of the demo set look like: each motif draws one kind of thing into a batch of scenes."""
+"""The motifs of the demo set: each function draws one kind of thing into a batch of scenes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
-from engine.data.sources.demo.drawing import (
-    COAT,
-    DARK,
-    FEATHER,
-    FOREST,
-    FUR,
-    GRASS,
-    HIDE,
-    METAL,
-    PAINT,
-    PALE,
-    ROAD,
-    ROOM,
-    SKIN,
-    SKY,
-    WATER,
-    Floats,
-    Number,
-    Palette,
-    Scene,
-)
+from engine.data.sources.demo.drawing import Floats, Point, Scene, palette
+
+DARK, PALE, ORANGE = palette("1e1c1e"), palette("d7dce1"), palette("be823c d2aa3c")
+SKY = palette("69a0e1 b9cde6 e1e1e4 d79678 506487")
+GRASS = palette("558732 7d9141 3c5a28 969650")
+FOREST = palette("284123 465532 5f5537 3c3223")
+ROAD = palette("6e6e73 96918c 555250 afa591")
+WATER = palette("285a91 3c7887 5a6e82 1e3c5a")
+ROOM = palette("af8c69 c8beaf 7d5041 646e91 963c3c 5a5f4b")
+PAINT = palette("be2828 2846a0 e1e1e1 2d2d32 c8aa32 3c784b 969696")
+METAL = palette("ebebf0 bec3cd d7d7dc 788296 c85a50")
+FUR = palette("3c322d a57341 cdb99b 786e69 e1dcd2 be8246")
+HIDE = palette("7d502d a5784b 5f3c28 734123 3c281e")
+FEATHER = palette("5f5041 aa3c2d 3c64a5 dcd7cd 323032 c8a53c")
+SKIN = palette("558c32 78963c 6e5f32 3c6941 a09646")
+SIDES = (-1, 1)
 
 
 def _plane_from_the_side(scene: Scene) -> None:
-    scene.place(turn=22, scale=(0.7, 1.1))
-    body = scene.colour(METAL)
-    shade = scene.mixed(body, 0, 0.25)
-    tail = scene.number(0.25, 0.45)
-    scene.polygon([(-0.88, -tail), (-0.7, -tail), (-0.45, 0.0), (-0.75, 0.0)], scene.colour(PAINT))
-    scene.limb(-0.72, 0.0, 0.62, scene.number(-0.04, 0.06), scene.number(0.09, 0.15), body)
-    scene.limb(-0.5, -0.03, 0.55, 0.0, 0.025, scene.colour(DARK), scene.chance(0.6))
-    reach = scene.number(0.25, 0.5)
-    scene.polygon([(-0.2, 0.03), (0.2, 0.03), (-0.2, reach), (-0.36, reach)], shade)
-    scene.limb(0.0, 0.2, 0.16, 0.2, 0.06, scene.mixed(body, 0, 0.5), scene.chance(0.6))
+    scene.place(turn=22)
+    body, tail, reach = scene.colour(METAL), scene.number(0.25, 0.45), scene.number(0.25, 0.5)
+    scene.polygon((-0.88, -tail), (-0.7, -tail), (-0.45, 0), (-0.75, 0), colour=scene.colour(PAINT))
+    scene.limb((-0.72, 0), (0.62, scene.number(-0.04, 0.06)), scene.number(0.09, 0.15), body)
+    scene.polygon((-0.2, 0.03), (0.2, 0.03), (-0.2, reach), (-0.36, reach), colour=body * 0.75)
 
 
 def _plane_from_below(scene: Scene) -> None:
-    scene.place(turn=75, scale=(0.7, 1.1))
-    body = scene.colour(METAL)
-    sweep, reach = scene.number(0.05, 0.5), scene.number(0.6, 0.95)
-    for side in (-1, 1):
+    scene.place(turn=75)
+    body, sweep, reach = scene.colour(METAL), scene.number(0.05, 0.5), scene.number(0.6, 0.95)
+    for side in SIDES:
         tip = reach * side
-        shade = scene.mixed(body, 0, 0.12)
-        scene.polygon([(0.2, 0.0), (-0.15, 0.0), (-0.2 - sweep, tip), (-0.06 - sweep, tip)], shade)
-        scene.polygon([(-0.55, 0.0), (-0.75, 0.0), (-0.88, 0.32 * side), (-0.76, 0.32 * side)], shade)
-    scene.limb(-0.75, 0.0, 0.72, 0.0, scene.number(0.07, 0.12), body)
-
-
-def _wheels(scene: Scene, places: Sequence[Number], v: float, size: Number) -> None:
-    tyre, hub = scene.colour(DARK, 8), scene.colour(METAL)
-    for u in places:
-        scene.ellipse(u, v, size, size, tyre)
-        scene.ellipse(u, v, size * 0.45, size * 0.45, hub)
+        scene.polygon((0.2, 0), (-0.15, 0), (-0.2 - sweep, tip), (-0.06 - sweep, tip), colour=body * 0.88)
+        scene.polygon((-0.55, 0), (-0.75, 0), (-0.88, 0.32 * side), (-0.76, 0.32 * side), colour=body * 0.88)
+    scene.limb((-0.75, 0), (0.72, 0), scene.number(0.07, 0.12), body)
 
 
 def _car(scene: Scene) -> None:
-    scene.place(turn=6, scale=(0.7, 1.1))
-    paint = scene.colour(PAINT)
-    roof, front, back = scene.number(-0.4, -0.24), scene.number(0.25, 0.5), scene.number(-0.72, -0.4)
-    glass = scene.mixed(scene.colour(PALE), scene.colour(DARK), 0.5)
-    scene.polygon([(back, 0.0), (back + 0.18, roof), (front - 0.25, roof), (front, 0.0)], paint)
-    scene.polygon(
-        [(back + 0.1, -0.02), (back + 0.22, roof + 0.06), (front - 0.29, roof + 0.06), (front - 0.09, -0.02)], glass
-    )
-    scene.box((back + front) / 2, -0.12, 0.03, 0.12, paint)
-    scene.box(0.0, 0.14, scene.number(0.72, 0.85), scene.number(0.14, 0.19), paint)
-    scene.ellipse(0.74, 0.1, 0.06, 0.06, scene.colour(((240, 230, 160),)))
-    _wheels(scene, (-0.45, 0.47), 0.31, scene.number(0.14, 0.19))
-
-
-def _van(scene: Scene) -> None:
-    scene.place(turn=6, scale=(0.7, 1.1))
-    paint = scene.colour(PAINT)
-    roof = scene.number(-0.5, -0.35)
-    scene.polygon([(-0.78, 0.28), (-0.76, roof), (0.35, roof), (0.8, 0.28)], paint)
-    glass = scene.mixed(scene.colour(PALE), scene.colour(DARK), 0.5)
-    for u in (-0.5, -0.1, 0.25):
-        scene.box(u, roof + 0.2, 0.13, 0.1, glass)
-    _wheels(scene, (-0.48, 0.48), 0.31, scene.number(0.13, 0.18))
+    scene.place(turn=6)
+    paint, roof = scene.colour(PAINT), scene.number(-0.45, -0.24)
+    front, back = scene.number(0.25, 0.6), scene.number(-0.8, -0.4)
+    scene.polygon((back, 0), (back + 0.18, roof), (front - 0.25, roof), (front, 0), colour=paint)
+    scene.box((back + front) / 2, roof / 2, (front - back) / 4, -roof / 3, scene.colour(PALE, DARK))
+    scene.box(0, 0.14, scene.number(0.72, 0.85), scene.number(0.14, 0.19), paint)
+    _wheels(scene, -0.45, 0.47)
 
 
 def _truck(scene: Scene) -> None:
-    scene.place(turn=6, scale=(0.7, 1.1))
-    load, cab = scene.colour((*PAINT, *METAL)), scene.colour(PAINT)
-    roof = scene.number(-0.6, -0.35)
-    scene.box(0.0, 0.22, 0.85, 0.06, scene.colour(DARK))
-    scene.box(-0.25, (roof + 0.18) / 2, 0.62, (0.18 - roof) / 2, load)
-    for u in (-0.6, -0.25, 0.1):
-        scene.box(u, (roof + 0.18) / 2, 0.015, (0.18 - roof) / 2, scene.mixed(load, 0, 0.3), scene.chance(0.4))
-    top = scene.number(-0.3, -0.15)
-    scene.polygon([(0.42, 0.25), (0.42, top), (0.72, top), (0.9, 0.25)], cab)
-    scene.box(0.62, top + 0.14, 0.11, 0.08, scene.mixed(scene.colour(PALE), scene.colour(DARK), 0.4))
-    size = scene.number(0.13, 0.17)
-    _wheels(scene, (-0.68, -0.36, 0.6), 0.32, size)
+    scene.place(turn=6)
+    roof, top = scene.number(-0.6, 0), scene.number(-0.4, -0.15)
+    scene.box(0, 0.22, 0.85, 0.06, scene.colour(DARK))
+    scene.box(-0.25, (roof + 0.18) / 2, 0.62, (0.18 - roof) / 2, scene.colour(PAINT, METAL))
+    scene.polygon((0.42, 0.25), (0.42, top), (0.72, top), (0.9, 0.25), colour=scene.colour(PAINT))
+    scene.box(0.62, top + 0.14, 0.11, 0.08, scene.colour(PALE, DARK))
+    _wheels(scene, -0.68, -0.36, 0.6)
 
 
-def _pickup(scene: Scene) -> None:
-    scene.place(turn=6, scale=(0.7, 1.1))
-    paint = scene.colour(PAINT)
-    roof = scene.number(-0.42, -0.28)
-    scene.box(0.0, 0.14, 0.85, 0.15, paint)
-    scene.polygon([(-0.15, 0.0), (-0.12, roof), (0.3, roof), (0.45, 0.0)], paint)
-    scene.box(0.1, roof / 2 - 0.03, 0.17, 0.09, scene.mixed(scene.colour(PALE), scene.colour(DARK), 0.5))
-    scene.box(-0.5, scene.number(-0.2, 0.0), 0.32, 0.12, scene.colour((*FOREST, *METAL)), scene.chance(0.7))
-    _wheels(scene, (-0.5, 0.52), 0.32, scene.number(0.16, 0.21))
+def _wheels(scene: Scene, *places: float) -> None:
+    tyre, hub, size = scene.colour(DARK, spread=8), scene.colour(METAL), scene.number(0.13, 0.19)
+    for u in places:
+        scene.ellipse(u, 0.31, size, size, tyre)
+        scene.ellipse(u, 0.31, size * 0.45, size * 0.45, hub)
 
 
 def _ship(scene: Scene) -> None:
-    scene.place(turn=7, scale=(0.7, 1.1))
-    hull, deck = scene.colour(PAINT), scene.colour(METAL)
-    height = scene.number(0.15, 0.4)
-    scene.box(scene.number(-0.4, -0.1), -0.02 - height / 2, scene.number(0.15, 0.4), height / 2 + 0.06, deck)
-    scene.box(scene.number(-0.4, 0.0), -0.1 - height, scene.number(0.05, 0.14), 0.14, scene.colour(PAINT))
-    mast = scene.number(-0.1, 0.5)
-    scene.limb(mast, 0.05, mast, scene.number(-0.8, -0.4), 0.025, scene.colour(DARK), scene.chance(0.6))
-    scene.polygon([(-0.85, 0.02), (0.92, -0.06), (0.62, 0.36), (-0.7, 0.36)], hull)
-    scene.box(0.0, 0.31, 0.66, 0.05, scene.mixed(hull, scene.colour(DARK), 0.6))
-
-
-def _sailing_boat(scene: Scene) -> None:
-    scene.place(turn=16, scale=(0.7, 1.1))
-    sail = scene.colour((*PALE, *PALE, *PAINT))
-    top = scene.number(-0.95, -0.65)
-    scene.limb(0.0, 0.2, 0.0, top, 0.03, scene.colour(FOREST))
-    scene.polygon([(0.06, 0.14), (0.06, top), (scene.number(0.4, 0.65), 0.14)], sail)
-    scene.polygon([(-0.06, 0.14), (scene.number(-0.55, -0.3), 0.14), (-0.06, top * 0.85)], scene.mixed(sail, 0, 0.1))
-    scene.polygon([(-0.6, 0.2), (0.68, 0.2), (0.42, 0.46), (-0.45, 0.46)], scene.colour(PAINT))
+    scene.place(turn=9)
+    height, mast = scene.number(0.15, 0.4), scene.number(-0.1, 0.5)
+    scene.box(scene.number(-0.4, -0.1), -height / 2, scene.number(0.15, 0.4), height / 2 + 0.06, scene.colour(METAL))
+    scene.box(scene.number(-0.4, 0), -0.1 - height, scene.number(0.05, 0.14), 0.14, scene.colour(PAINT))
+    scene.limb((mast, 0.05), (mast, scene.number(-0.8, -0.4)), 0.025, scene.colour(DARK), scene.chance(0.6))
+    scene.polygon((-0.85, 0.02), (0.92, -0.06), (0.62, 0.36), (-0.7, 0.36), colour=scene.colour(PAINT))
 
 
 def _bird_standing(scene: Scene) -> None:
-    scene.place(turn=18, scale=(0.7, 1.1))
-    plumage = scene.colour(FEATHER)
-    shade = scene.mixed(plumage, 0, 0.3)
-    thin = scene.colour(((190, 130, 60), (70, 60, 55)))
-    up = scene.number(-0.5, -0.25)
+    scene.place(turn=18)
+    plumage, thin, up = scene.colour(FEATHER), scene.colour(ORANGE, DARK), scene.number(-0.5, -0.25)
     for u in (-0.06, 0.08):
-        scene.limb(u, 0.2, u + 0.03, scene.number(0.5, 0.75), 0.025, thin)
-    scene.polygon([(-0.35, 0.0), (-0.95, scene.number(0.0, 0.3)), (-0.85, 0.35), (-0.25, 0.2)], shade)
-    scene.ellipse(0.0, 0.05, 0.45, scene.number(0.24, 0.34), plumage)
-    scene.limb(0.2, 0.0, 0.36, up, 0.13, plumage)
-    scene.polygon([(0.46, up - 0.09), (scene.number(0.68, 0.95), up + 0.02), (0.46, up + 0.08)], thin)
-    scene.ellipse(0.38, up, 0.18, 0.17, plumage)
-    scene.ellipse(0.43, up - 0.03, 0.045, 0.045, scene.colour(DARK))
-    scene.ellipse(-0.12, 0.05, 0.32, 0.14, shade)
+        scene.limb((u, 0.2), (u + 0.03, scene.number(0.5, 0.75)), 0.025, thin)
+    scene.limb((-0.2, 0.1), (-0.9, scene.number(0, 0.3)), 0.1, plumage * 0.7)
+    scene.ellipse(0, 0.05, 0.45, scene.number(0.24, 0.34), plumage)
+    scene.limb((0.2, 0), (0.36, up), 0.15, plumage)
+    scene.polygon((0.46, up - 0.09), (scene.number(0.68, 0.95), up + 0.02), (0.46, up + 0.08), colour=thin)
 
 
 def _bird_flying(scene: Scene) -> None:
-    scene.place(turn=40, scale=(0.7, 1.1))
-    plumage = scene.colour(FEATHER)
-    wing = scene.mixed(plumage, 0, 0.2)
-    reach, bend = scene.number(0.5, 0.85), scene.number(-0.3, 0.2)
-    scene.polygon([(-0.2, 0.0), (bend - 0.15, -reach), (bend, -reach), (0.22, 0.0)], wing)
-    scene.polygon([(0.22, 0.0), (bend + 0.15, reach * 0.6), (bend - 0.1, reach * 0.6), (-0.2, 0.0)], wing)
-    scene.polygon([(-0.4, -0.06), (-0.4, 0.06), (-0.8, 0.18), (-0.8, -0.16)], wing)
-    scene.ellipse(0.0, 0.0, 0.45, 0.14, plumage)
-    scene.ellipse(0.46, -0.04, 0.14, 0.12, plumage)
-    scene.polygon([(0.55, -0.09), (0.78, -0.02), (0.55, 0.03)], scene.colour(((200, 140, 60),)))
+    scene.place(turn=40)
+    plumage, reach, bend = scene.colour(FEATHER), scene.number(0.5, 0.85), scene.number(-0.3, 0.2)
+    for tip in (-reach, reach * 0.6):
+        scene.polygon((-0.2, 0), (bend - 0.12, tip), (bend + 0.05, tip), (0.22, 0), colour=plumage * 0.8)
+    scene.polygon((-0.3, 0), (-0.8, 0.18), (-0.8, -0.16), colour=plumage * 0.8)
+    scene.limb((-0.35, 0), (0.46, -0.04), 0.12, plumage)
 
 
-def _face(scene: Scene, fur: Floats, u: Number, v: Number, size: Number, *, dog: bool) -> None:
-    """A head from the front: a cat's ears stand up and end in a point, a dog's mostly hang, and its muzzle is long."""
-    dark, pale = scene.colour(DARK), scene.mixed(fur, scene.colour(PALE), 0.5)
-    ear = scene.mixed(fur, 0, 0.3)
-    pointed = scene.chance(0.25 if dog else 0.93)
-    for side in (-1, 1):
-        corners = [
-            (u + size * (0.25 * side), v - size * 0.7),
-            (u + size * (0.8 * side), v - size * 1.4),
-            (u + size * (0.95 * side), v - size * 0.25),
-        ]
-        scene.polygon(corners, ear, pointed)
-    scene.ellipse(u, v, size, size * scene.number(0.8, 1.0), fur)
-    for side in (-1, 1):
-        scene.ellipse(u + size * (0.92 * side), v + size * 0.15, size * 0.28, size * 0.7, ear, 1 - pointed)
-        scene.ellipse(u + size * (0.42 * side), v - size * 0.18, size * 0.17, size * 0.17, dark)
-        eye = scene.colour(((170, 190, 70), (210, 170, 60)))
-        scene.ellipse(
-            u + size * (0.42 * side), v - size * 0.18, size * 0.12, size * 0.13, eye, scene.chance(0.1 if dog else 0.8)
-        )
-    muzzle = scene.number(0.4, 0.55) if dog else scene.number(0.25, 0.4)
-    scene.ellipse(u, v + size * 0.42, size * muzzle, size * muzzle, pale)
-    nose = 0.2 if dog else 0.11
-    scene.ellipse(
-        u, v + size * 0.25, size * nose, size * (nose * 0.8), dark if dog else scene.colour(((190, 110, 110),))
-    )
+def _portrait(scene: Scene, dog: bool) -> None:
+    """Draw a head. A cat's ears mostly stand up, a dog's mostly hang, and a dog's muzzle and nose are larger."""
+    scene.place(turn=16)
+    fur, dark, size = scene.colour(FUR), scene.colour(DARK), scene.number(0.4, 0.62)
+    pointed, muzzle, nose = scene.chance(0.2 if dog else 0.9), scene.number(0.25, 0.4) + 0.15 * dog, 0.11 + 0.09 * dog
+    scene.ellipse(0, 0.95, 0.6, 0.6, fur * 0.88)
+    for u in (-size, size):
+        scene.polygon((0.25 * u, -0.7 * size), (0.8 * u, -1.4 * size), (0.95 * u, 0), colour=fur * 0.7, shown=pointed)
+    scene.ellipse(0, 0, size, size * scene.number(0.8, 1), fur)
+    for u in (-size, size):
+        scene.ellipse(0.92 * u, size * 0.15, size * 0.28, size * 0.7, fur * 0.7, 1 - pointed)
+        scene.ellipse(0.42 * u, size * -0.18, size * 0.17, size * 0.17, dark)
+    scene.ellipse(0, size * 0.42, size * muzzle, size * muzzle, (fur + scene.colour(PALE)) / 2)
+    scene.ellipse(0, size * 0.25, size * nose, size * nose, dark)
 
 
-def _portrait(scene: Scene, *, dog: bool) -> None:
-    scene.place(turn=16, scale=(0.7, 1.15))
+def _walking(scene: Scene, coat: Floats, legs: float, thick: float, belly: float, neck: float, muzzle: float) -> Point:
+    """Draw an animal on four legs from the side, and return the place of its head."""
+    scene.place(turn=9)
+    stride, foot, body = scene.number(-0.12, 0.12), legs + scene.number(0, 0.2), belly + scene.number(-0.04, 0.04)
+    rise, ahead = -neck + scene.number(-0.12, 0.12), scene.number(0.55, 0.72)
+    for u, sign, shade in ((-0.36, 1, 0.75), (0.38, -1, 0.75), (-0.46, -1, 1), (0.28, 1, 1)):
+        scene.limb((u, 0.1), (u + stride * sign, foot), thick, coat * shade)
+    scene.ellipse(-0.04, 0, 0.56, body, coat)
+    scene.limb((0.4, -0.08), (ahead, rise), body * 0.5, coat)
+    scene.ellipse(ahead + muzzle * 0.5, rise + 0.03, muzzle, 0.1 + thick / 2, coat)
+    return ahead, rise
+
+
+def _pet(scene: Scene, dog: bool) -> None:
     fur = scene.colour(FUR)
-    scene.ellipse(0.0, 0.95, 0.65, 0.6, scene.mixed(fur, 0, 0.12))
-    _face(scene, fur, 0.0, scene.number(-0.05, 0.1), scene.number(0.5, 0.62), dog=dog)
-
-
-def _sitting(scene: Scene, *, dog: bool) -> None:
-    scene.place(turn=10, scale=(0.7, 1.1))
-    fur = scene.colour(FUR)
-    shade = scene.mixed(fur, 0, 0.2)
-    scene.limb(0.3, 0.6, scene.number(0.6, 0.85), scene.number(0.0, 0.5), 0.07 if dog else 0.09, shade)
-    scene.ellipse(0.0, 0.35, scene.number(0.32, 0.42), 0.5, fur)
-    for side in (-1, 1):
-        scene.limb(0.14 * side, 0.35, 0.16 * side, 0.78, 0.08, shade)
-    _face(scene, fur, scene.number(-0.12, 0.12), -0.35, scene.number(0.28, 0.36), dog=dog)
-
-
-def _walking(
-    scene: Scene,
-    coat: Floats,
-    *,
-    leg: tuple[float, float],
-    thick: float,
-    body: tuple[float, float],
-    neck: tuple[float, float],
-    head: tuple[float, float],
-) -> tuple[Floats, Floats]:
-    """An animal on four legs from the side; returns where its head is. `head` is half its length and height."""
-    shade = scene.mixed(coat, 0, 0.25)
-    long, stride = scene.number(*leg), scene.number(-0.12, 0.12)
-    belly = scene.number(*body)
-    for u, colour in ((-0.36, shade), (0.38, shade), (-0.46, coat), (0.28, coat)):
-        scene.limb(u, 0.1, u + stride, 0.1 + long, thick, colour)
-        stride = -stride
-    scene.ellipse(-0.04, 0.0, 0.56, belly, coat)
-    up, ahead = scene.number(*neck), scene.number(0.55, 0.72)
-    scene.limb(0.4, -0.08, ahead, -up, belly * 0.5, coat)
-    scene.ellipse(ahead + head[0] * 0.5, 0.03 - up, head[0], head[1], coat)
-    scene.ellipse(ahead + head[0] * 0.3, -up, 0.035, 0.035, scene.colour(DARK))
-    return ahead, -up
-
-
-def _small_walking(scene: Scene, *, dog: bool) -> None:
-    scene.place(turn=9, scale=(0.7, 1.1))
-    fur = scene.colour(FUR)
-    rise = scene.number(-0.6, -0.1)
-    scene.limb(-0.52, -0.05, -0.85, rise, 0.05 if dog else 0.065, fur)
-    u, v = _walking(
-        scene, fur, leg=(0.35, 0.55), thick=0.075, body=(0.19, 0.27), neck=(0.2, 0.42),
-        head=(0.24, 0.15) if dog else (0.18, 0.17),
-    )  # fmt: skip
-    ear = scene.mixed(fur, 0, 0.35)
+    u, v = _walking(scene, fur, legs=0.42, thick=0.075, belly=0.23, neck=0.3, muzzle=0.16 + 0.09 * dog)
+    scene.limb((-0.52, -0.05), (-0.85, scene.number(-0.6, -0.1)), 0.06, fur)
     if dog:
-        scene.ellipse(u + 0.02, v + 0.06, 0.07, 0.16, ear)
-        scene.ellipse(u + 0.33, v + 0.02, 0.04, 0.04, scene.colour(DARK))
+        scene.ellipse(u + 0.02, v + 0.06, 0.07, 0.16, fur * 0.65)
     else:
-        for at in (-0.06, 0.12):
-            scene.polygon([(u + at, v - 0.05), (u + at + 0.05, v - 0.3), (u + at + 0.14, v - 0.05)], ear)
+        scene.polygon((u - 0.06, v - 0.05), (u, v - 0.3), (u + 0.1, v - 0.05), colour=fur * 0.65)
 
 
 def _deer(scene: Scene) -> None:
-    scene.place(turn=8, scale=(0.7, 1.1))
-    hide = scene.colour(HIDE)
+    u, v = _walking(scene, scene.colour(HIDE), legs=0.65, thick=0.045, belly=0.21, neck=0.52, muzzle=0.17)
     scene.ellipse(-0.58, -0.08, 0.09, 0.12, scene.colour(PALE))
-    u, v = _walking(scene, hide, leg=(0.6, 0.8), thick=0.045, body=(0.18, 0.25), neck=(0.4, 0.65), head=(0.17, 0.09))
-    scene.ellipse(u - 0.06, v - 0.08, 0.1, 0.045, hide)
-    antlers, bone = scene.chance(0.65), scene.colour(((150, 125, 90), (90, 70, 50)))
+    antlers, bone = scene.chance(0.65), scene.colour(FUR)
     for lean in (-0.18, 0.14):
-        tip = scene.number(0.32, 0.5)
-        scene.limb(u, v - 0.06, u + lean, v - tip, 0.026, bone, antlers)
-        scene.limb(u + lean * 0.6, v - tip * 0.6, u + lean * 0.6 + 0.14, v - tip * 0.85, 0.024, bone, antlers)
-    for at in (-0.3, -0.1, 0.1):
-        scene.ellipse(at, -0.06, 0.035, 0.035, scene.colour(PALE), scene.chance(0.3))
+        scene.limb((u, v - 0.06), (u + lean, v - scene.number(0.32, 0.5)), 0.026, bone, antlers)
 
 
 def _horse(scene: Scene) -> None:
-    scene.place(turn=8, scale=(0.7, 1.1))
-    coat = scene.colour(COAT)
-    hair = scene.mixed(coat, scene.colour(DARK), 0.7)
-    scene.limb(-0.55, -0.1, scene.number(-0.85, -0.65), scene.number(0.25, 0.5), 0.07, hair)
-    u, v = _walking(scene, coat, leg=(0.55, 0.75), thick=0.065, body=(0.22, 0.3), neck=(0.35, 0.55), head=(0.24, 0.11))
-    scene.limb(0.32, -0.2, u - 0.08, v - 0.04, 0.06, hair)
-    scene.polygon([(u - 0.06, v - 0.04), (u, v - 0.2), (u + 0.06, v - 0.04)], coat)
+    coat, hair = scene.colour(HIDE, FUR), scene.colour(DARK)
+    u, v = _walking(scene, coat, legs=0.6, thick=0.065, belly=0.26, neck=0.45, muzzle=0.24)
+    scene.limb((-0.55, -0.1), (scene.number(-0.85, -0.65), scene.number(0.25, 0.5)), 0.07, hair)
+    scene.limb((0.32, -0.2), (u - 0.08, v - 0.04), 0.06, hair)
 
 
-def _frog_sitting(scene: Scene) -> None:
-    scene.place(turn=14, scale=(0.7, 1.1))
-    skin = scene.colour(SKIN)
-    shade, pale = scene.mixed(skin, 0, 0.25), scene.mixed(skin, scene.colour(PALE), 0.5)
-    for side in (-1, 1):
-        scene.ellipse(0.6 * side, 0.32, 0.3, 0.22, shade)
-        scene.limb(0.6 * side, 0.5, 0.85 * side, 0.56, 0.07, shade)
-    scene.ellipse(0.0, 0.2, 0.6, scene.number(0.34, 0.46), skin)
-    scene.ellipse(0.0, 0.4, 0.4, 0.18, pale)
-    wide = scene.number(0.24, 0.36)
-    for side in (-1, 1):
+def _frog(scene: Scene) -> None:
+    scene.place(turn=25)
+    skin, eye, dark, wide = scene.colour(SKIN), scene.colour(ORANGE), scene.colour(DARK), scene.number(0.24, 0.36)
+    for side in SIDES:
+        scene.ellipse(0.6 * side, 0.32, 0.3, 0.22, skin * 0.75)
         scene.ellipse(wide * side, -0.2, 0.19, 0.19, skin)
-        scene.ellipse(wide * side, -0.22, 0.12, 0.12, scene.colour(((220, 190, 80), (225, 220, 190))))
-        scene.ellipse(wide * side, -0.22, 0.06, 0.08, scene.colour(DARK))
-    scene.limb(-0.36, 0.14, 0.36, 0.14, 0.022, scene.mixed(skin, 0, 0.6))
+    scene.ellipse(0, 0.2, 0.6, scene.number(0.34, 0.46), skin)
+    for side in SIDES:
+        scene.ellipse(wide * side, -0.22, 0.12, 0.12, eye)
+        scene.ellipse(wide * side, -0.22, 0.06, 0.08, dark)
 
 
-def _frog_from_above(scene: Scene) -> None:
-    scene.place(turn=80, scale=(0.7, 1.1))
-    skin = scene.colour(SKIN)
-    shade = scene.mixed(skin, 0, 0.2)
-    spread = scene.number(0.5, 0.75)
-    for side in (-1, 1):
-        scene.limb(-0.35, 0.2 * side, 0.0, spread * side, 0.09, shade)
-        scene.limb(0.0, spread * side, -0.55, spread * side, 0.08, shade)
-        scene.limb(0.3, 0.2 * side, 0.5, 0.5 * side, 0.06, shade)
-    scene.ellipse(0.0, 0.0, 0.6, scene.number(0.28, 0.38), skin)
-    for side in (-1, 1):
-        scene.ellipse(0.38, 0.2 * side, 0.11, 0.11, scene.colour(((220, 190, 80),)))
-        scene.ellipse(0.4, 0.2 * side, 0.05, 0.05, scene.colour(DARK))
-    for at in (-0.3, -0.05, 0.15):
-        scene.ellipse(at, scene.number(-0.2, 0.2), 0.08, 0.08, scene.mixed(skin, 0, 0.5), scene.chance(0.5))
-
-
-MOTIFS: dict[str, tuple[tuple[Palette, Palette], tuple[Callable[[Scene], None], ...]]] = {
-    "plane": ((SKY, (*SKY, *SKY, *ROAD, *GRASS)), (_plane_from_the_side, _plane_from_below)),
-    "car": (((*SKY, *ROOM, *FOREST), ROAD), (_car, _car, _van)),
-    "bird": (((*SKY, *FOREST), (*GRASS, *WATER, *SKY, *FOREST)), (_bird_standing, _bird_flying)),
-    "cat": (
-        ((*ROOM, *GRASS), (*ROOM, *ROAD)),
-        (partial(_portrait, dog=False), partial(_sitting, dog=False), partial(_small_walking, dog=False)),
-    ),
-    "deer": (((*FOREST, *SKY), (*GRASS, *FOREST)), (_deer,)),
-    "dog": (
-        ((*ROOM, *GRASS), (*ROOM, *GRASS)),
-        (partial(_portrait, dog=True), partial(_sitting, dog=True), partial(_small_walking, dog=True)),
-    ),
-    "frog": (((*GRASS, *FOREST), (*GRASS, *WATER, *FOREST)), (_frog_sitting, _frog_from_above)),
-    "horse": (((*SKY, *FOREST), (*GRASS, *ROAD)), (_horse,)),
-    "ship": ((SKY, WATER), (_ship, _sailing_boat)),
-    "truck": ((SKY, (*ROAD, *ROAD, *GRASS)), (_truck, _truck, _pickup)),
+Palettes = tuple[Floats, ...]
+MOTIFS: dict[str, tuple[Palettes, Palettes, tuple[Callable[[Scene], None], ...]]] = {
+    "plane": ((SKY,), (SKY, SKY, ROAD, GRASS), (_plane_from_the_side, _plane_from_below)),
+    "car": ((SKY, ROOM, FOREST), (ROAD,), (_car,)),
+    "bird": ((SKY, FOREST), (GRASS, WATER, SKY, FOREST), (_bird_standing, _bird_flying)),
+    "cat": ((ROOM, GRASS), (ROOM, ROAD), (partial(_portrait, dog=False), partial(_pet, dog=False))),
+    "deer": ((FOREST, SKY), (GRASS, FOREST), (_deer,)),
+    "dog": ((ROOM, GRASS), (ROOM, GRASS), (partial(_portrait, dog=True), partial(_pet, dog=True))),
+    "frog": ((GRASS, FOREST), (GRASS, WATER, FOREST), (_frog,)),
+    "horse": ((SKY, FOREST), (GRASS, ROAD), (_horse,)),
+    "ship": ((SKY,), (WATER,), (_ship,)),
+    "truck": ((SKY,), (ROAD, ROAD, GRASS), (_truck,)),
 }
-"""For each class: what its scenes have above and below the horizon, and its views."""
+"""For each class the palettes above and below the horizon, and its views."""
