@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,15 @@ class Leave:
 
 
 Request = Pause | Resume | Stop | Leave
+
+
+class Gate(Protocol):
+    """Where the reading of images waits during a pause, and finds out about a stop."""
+
+    @property
+    def stops(self) -> int: ...
+
+    def wait_while_paused(self) -> None: ...
 
 
 class Control:

@@ -123,7 +123,7 @@ def _work_lines(config: TrainingConfig, found: data.Found) -> tuple[str, ...]:
 
 
 def _run_lines(config: TrainingConfig) -> tuple[str, ...]:
-    from engine.storage import folder as rundir
+    from engine.storage import names
 
-    rundir.check_new(config)
+    names.check_new(config)
     return (f"saved in {config.runs_dir / (config.name or '<a name chosen at the start>')}",)

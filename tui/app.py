@@ -26,6 +26,7 @@ from engine.config import TrainingConfig
 from engine.control import Leave, Stop
 from engine.errors import ConstantError, EngineError
 from engine.preflight import Preflight, preflight
+from engine.process import python_running
 from engine.text import clean
 from tui.command_line.exit_codes import ExitCode
 from tui.dialogs.choice import coming_back, images_missing, leaving, unfinished
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from engine.record.record import RunRecord
     from engine.runs.local import Run
     from engine.runs.watched import WatchedRun
-    from engine.storage.folder import RunEntry
+    from engine.storage.listing import RunEntry
     from tui.screens.training import TrainingScreen
 
 
@@ -119,15 +120,15 @@ class CifarApp(SteadyApp):
         threading.Thread(target=self._find_runs, args=(self._runs_dir(),), name="runs", daemon=True).start()
 
     def _find_runs(self, runs_dir: Path) -> None:
-        from engine.storage import folder as rundir
+        from engine.storage import listing
 
-        entry = rundir.waiting(runs_dir)
+        entry = listing.waiting(runs_dir)
         if entry is not None:
             with suppress(RuntimeError):  # the app has ended meanwhile
                 self.call_from_thread(self._offer, entry)
 
     def _offer(self, entry: RunEntry) -> None:
-        from engine.storage.folder import LIVE
+        from engine.storage.listing import LIVE
 
         def chosen(answer: str | None) -> None:
             if answer == "resume":
@@ -165,14 +166,14 @@ class CifarApp(SteadyApp):
         """Go on with an interrupted run, and show it."""
         from engine.runs.local import Run
 
-        self._start(lambda: Run.taking_up(folder))
+        self._start(lambda: Run.resume(folder))
 
     def on_start_in_background(self, message: StartInBackground) -> None:
         """Start a run of the config in `message` as a process of its own, and watch it."""
         from engine.runs import background
 
         try:
-            self._watch_live(background.start(message.config))
+            self._watch_live(background.start(message.config, [*python_running("tui"), "train"]))
         except ConstantError as error:
             self._show_problems(error.problems)
         except EngineError as error:
@@ -225,7 +226,7 @@ class CifarApp(SteadyApp):
             return
         if isinstance(run.error, ConstantError):
             self._show_problems(run.error.problems)
-        elif run.taken_up and run.error is not None:
+        elif run.is_resumed and run.error is not None:
             self._tell(run.error)
         elif isinstance(ended.record.closing, Failed):
             self.push_screen(images_missing(ended.record.closing.reason), partial(self._without_images, run.config))
@@ -272,7 +273,7 @@ class CifarApp(SteadyApp):
 
     def action_runs(self) -> None:
         """Choose among the runs on disk."""
-        from engine.storage import folder as rundir
+        from engine.storage import listing, tail
         from tui.screens.runs import RunsScreen
 
         runs_dir = self._runs_dir()
@@ -281,16 +282,16 @@ class CifarApp(SteadyApp):
             if folder is None:
                 return
             try:
-                status = rundir.read(folder, losses=False).status
+                status = tail.read(folder, losses=False).status
             except EngineError as error:
                 self._tell(error)
                 return
-            if status in rundir.UNFINISHED:
+            if status in listing.UNFINISHED:
                 self.push_screen(unfinished(folder.name, status), partial(self._resume_or_show, folder))
             else:
                 self.show_run(folder)
 
-        self.push_screen(RunsScreen(runs_dir, lambda: rundir.list_runs(runs_dir)), opened)
+        self.push_screen(RunsScreen(runs_dir, lambda: listing.list_runs(runs_dir)), opened)
 
     def _resume_or_show(self, folder: Path, answer: str | None) -> None:
         if answer == "resume":
@@ -305,14 +306,15 @@ class CifarApp(SteadyApp):
 
     def on_export(self, message: Export) -> None:
         """Ask where to, and write the files of a run."""
-        from engine.export.bundle import BUNDLE, write_bundle
+        from engine.export import FILES
+        from engine.export.bundle import write_bundle
 
         def exported(folder: Path | None) -> None:
             if folder is not None:
-                self.notify(f"{', '.join(BUNDLE)} are in {clean(folder.absolute())}", title="Exported", markup=False)
+                self.notify(f"{', '.join(FILES)} are in {clean(folder.absolute())}", title="Exported", markup=False)
 
         proposal = Path.cwd() / f"{message.folder.name}-export"
-        self.push_screen(ExportTo(proposal, tuple(BUNDLE), partial(write_bundle, message.record)), exported)
+        self.push_screen(ExportTo(proposal, FILES, partial(write_bundle, message.record)), exported)
 
     def action_leave(self) -> None:
         """Leave; where a run still trains, ask what becomes of it."""

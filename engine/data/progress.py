@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from engine.control import Control
+from engine.control import Gate
 from engine.errors import Stopped
 
 INTERVAL = 0.1
@@ -26,7 +26,7 @@ class Progress:
     def __init__(
         self,
         tell: Callable[[str, int, int | None, Unit], None],
-        control: Control,
+        control: Gate,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tell = tell

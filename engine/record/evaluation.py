@@ -14,7 +14,7 @@ ConfusionMatrix = tuple[tuple[int, ...], ...]
 
 
 def confusion_matrix(labels: NDArray[np.int64], predictions: NDArray[np.int64], classes: int) -> ConfusionMatrix:
-    """How often each class (row) was taken for each class (column).
+    """Count how often each class (row) was taken for each class (column).
 
     `labels` and `predictions` have shape (n,) and hold class indices from 0 to `classes` - 1.
     """
@@ -24,14 +24,24 @@ def confusion_matrix(labels: NDArray[np.int64], predictions: NDArray[np.int64], 
     return tuple(tuple(row) for row in counts.tolist())
 
 
-def percent(correct: int, total: int) -> float:
-    """`correct` of `total` in percent; 0 where there is nothing to count."""
-    return 100 * correct / total if total else 0.0
+def correct(matrix: ConfusionMatrix) -> int:
+    """Return how many images were recognised."""
+    return sum(row[i] for i, row in enumerate(matrix))
+
+
+def total(matrix: ConfusionMatrix) -> int:
+    """Return how many images were classified."""
+    return sum(map(sum, matrix))
+
+
+def percent(part: int, whole: int) -> float:
+    """Return `part` of `whole` in percent; 0 if `whole` is 0."""
+    return 100 * part / whole if whole else 0.0
 
 
 @dataclass(frozen=True)
 class ClassAccuracy:
-    """How one class fared."""
+    """The result of one class."""
 
     name: str
     correct: int
@@ -54,18 +64,18 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A confusion matrix with its class names, and what follows from it."""
+    """A confusion matrix with its class names, and the results that follow from it."""
 
     classes: tuple[str, ...]
     matrix: ConfusionMatrix
 
     @property
     def correct(self) -> int:
-        return sum(self.matrix[i][i] for i in range(len(self.matrix)))
+        return correct(self.matrix)
 
     @property
     def total(self) -> int:
-        return sum(map(sum, self.matrix))
+        return total(self.matrix)
 
     @property
     def accuracy(self) -> float:
@@ -74,14 +84,14 @@ class Evaluation:
 
     @property
     def per_class(self) -> tuple[ClassAccuracy, ...]:
-        """One entry a class, in the order of `classes`."""
+        """One entry per class, in the order of `classes`."""
         return tuple(
             ClassAccuracy(name, row[i], sum(row))
             for i, (name, row) in enumerate(zip(self.classes, self.matrix, strict=True))
         )
 
     def most_confused(self, at_most: int) -> tuple[Confusion, ...]:
-        """The mistakes that were made most often, the most frequent first; pairs that never occurred are left out."""
+        """Return the most frequent mistakes, the most frequent first. Pairs that never occurred are left out."""
         mistakes = [
             Confusion(self.classes[i], self.classes[j], count)
             for i, row in enumerate(self.matrix)

@@ -1,44 +1,57 @@
-"""What a run says while it happens. This is the whole protocol between a run and whoever looks at it.
+"""The events of a run: the whole protocol between a run and everything that watches it.
 
-Events are frozen, so that they may move between threads, and each knows its JSON form: one line of the journal, one
-line of `cifar-tui train --json`. `seconds` counts from the start of the run. Every iteration's loss is told beside the
-events, through `Report.losses`. Exactly one closing event, `Finished` or `Failed`, ends a run.
+Each event is a frozen class, so that it can be passed between threads, and has a JSON form: one line of the journal
+(`events.jsonl`), one line of `cifar-tui train --json`. `event` names the kind. `seconds` counts from the start of the
+run, pauses included. Losses are not events: they go through `Report.losses`. Exactly one closing event, `finished` or
+`failed`, ends a run.
+
+`run_started` and `run_resumed` carry the version of this protocol. A reader meets three cases:
+- An older version: names that have changed since are known (`_FORMER_NAMES`).
+- The same version: a line that is not one of these events is damage.
+- A newer version: unknown fields are skipped, and unknown events are reported by name.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, get_args
 
-from pydantic import ConfigDict, Field, TypeAdapter
+import pydantic_core
+from pydantic import ConfigDict, Field, TypeAdapter, computed_field
 from pydantic.dataclasses import dataclass
 
-from engine.record.evaluation import ConfusionMatrix
+from engine.record.evaluation import correct, percent, total
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+SCHEMA_VERSION = 2
+"""Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
+
+_FORMER_NAMES = {"taken_up": "run_resumed"}
 
 _EVENT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-# A journal may be damaged, or made by somebody who wishes us ill: what no run can have said is refused on reading.
+# A journal can be damaged or malicious: values that no run can have are refused.
 _Count = Annotated[int, Field(ge=0, le=2**62)]
 _Seconds = Annotated[float, Field(ge=0, le=1e12)]
+_Version = Annotated[int, Field(ge=1, le=2**31)]
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """The images of a run, as its record keeps them."""
+    """The images of a run."""
 
     name: str
     source: str
     fingerprint: str
-    """SHA-256 over the class names, labels and pixels, as hexadecimal digits."""
+    """SHA-256 of the class names, labels and pixels, in hexadecimal digits."""
     train_images: _Count
     test_images: _Count
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    """What somebody who compares numbers should know: that the images were resized, that it is the demo set."""
+    """What matters when results are compared: that images were resized, that it is the demo set."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +62,20 @@ class DeviceInfo:
     """`cpu`, `cuda` or `mps`."""
     name: str
     threads: int | None = None
-    """Processor threads that compute; only told for a processor."""
+    """Threads that compute, as measured or chosen; only for a `cpu`."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class DataProgress:
-    """Images are being downloaded, read or drawn. A journal keeps one a second, for whoever watches."""
+    """Images are being downloaded, read or drawn. The journal keeps one of these a second."""
 
     event: Literal["data_progress"] = "data_progress"
     seconds: _Seconds
     activity: str
-    """What is being done, such as `downloading CIFAR-10`."""
+    """For example `downloading CIFAR-10`."""
     done: _Count
     total: _Count | None
-    """None where nobody knows."""
+    """None if unknown."""
     unit: Literal["bytes", "images"]
 
 
@@ -71,18 +84,19 @@ class RunStarted:
     """The images are read, the network is built and its shape checked; training begins."""
 
     event: Literal["run_started"] = "run_started"
+    schema_version: _Version = SCHEMA_VERSION
     seconds: _Seconds
     at: str
     """Local time with its offset from UTC, in ISO 8601."""
     name: str
     config: dict[str, str | int | float | bool]
-    """Every constant by name."""
+    """Every constant by name, as it was given when the run was first started."""
     dataset: DatasetInfo
     device: DeviceInfo
     versions: dict[str, str]
     parameters: _Count
     batches: Annotated[int, Field(ge=1, le=2**40)]
-    """Iterations an epoch."""
+    """Iterations of one epoch."""
     epochs: Annotated[int, Field(ge=1, le=2**20)]
 
     @property
@@ -90,15 +104,23 @@ class RunStarted:
         """Iterations of the whole run."""
         return self.batches * self.epochs
 
+    @property
+    def batch_size(self) -> int:
+        """Images of one iteration, from `config` if that has it."""
+        size = self.config.get("batch_size")
+        return size if isinstance(size, int) and size > 0 else -(-self.dataset.train_images // self.batches)
+
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
-class TakenUp:
-    """A run that was interrupted goes on from its newest checkpoint; what it had done after that is done again."""
+class RunResumed:
+    """An interrupted run goes on from its newest checkpoint. What it had done after that is done again."""
 
-    event: Literal["taken_up"] = "taken_up"
+    event: Literal["run_resumed"] = "run_resumed"
+    schema_version: _Version = SCHEMA_VERSION
     seconds: _Seconds
+    """Time between the interruption and the resumption is not counted."""
     at: str
-    """As in `RunStarted`; the time while nobody trained does not count in `seconds`."""
+    """As in `run_started`."""
     epoch: _Count
     iteration: _Count
     device: DeviceInfo
@@ -107,6 +129,8 @@ class TakenUp:
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class EpochStarted:
+    """An epoch begins."""
+
     event: Literal["epoch_started"] = "epoch_started"
     seconds: _Seconds
     epoch: _Count
@@ -115,7 +139,7 @@ class EpochStarted:
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class BatchDone:
-    """Told at every 500th batch of an epoch: the notebook's own line."""
+    """Every 500th batch of an epoch: the line that the notebook prints."""
 
     event: Literal["batch_done"] = "batch_done"
     seconds: _Seconds
@@ -132,6 +156,8 @@ class BatchDone:
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class EvaluationStarted:
+    """The test images are being classified by the network as it is after `iteration` iterations."""
+
     event: Literal["evaluation_started"] = "evaluation_started"
     seconds: _Seconds
     epoch: _Count
@@ -141,7 +167,10 @@ class EvaluationStarted:
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Evaluated:
-    """The test images were classified by the network as it was after `iteration` iterations."""
+    """The test images were classified by the network as it was after `iteration` iterations.
+
+    The JSON form also has `correct`, `total` and `accuracy`.
+    """
 
     event: Literal["evaluated"] = "evaluated"
     seconds: _Seconds
@@ -149,11 +178,30 @@ class Evaluated:
     """Seconds that the evaluation took."""
     epoch: _Count
     iteration: _Count
-    matrix: ConfusionMatrix
+    matrix: tuple[tuple[_Count, ...], ...]
+    """Rows are the true classes, columns the predicted ones."""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def correct(self) -> int:
+        return correct(self.matrix)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def total(self) -> int:
+        return total(self.matrix)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def accuracy(self) -> float:
+        """Percent of all test images that were recognised."""
+        return percent(self.correct, self.total)
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Paused:
+    """The run waits. While the images are read, `iteration` is 0."""
+
     event: Literal["paused"] = "paused"
     seconds: _Seconds
     iteration: _Count
@@ -161,6 +209,8 @@ class Paused:
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Resumed:
+    """A pause is over."""
+
     event: Literal["resumed"] = "resumed"
     seconds: _Seconds
     iteration: _Count
@@ -168,7 +218,7 @@ class Resumed:
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Stopping:
-    """The run has taken a stop, or that it is left. Told again where a second stop leaves out the evaluation."""
+    """The run was asked to stop or to leave, and training ends. Told again if a second stop skips the evaluation."""
 
     event: Literal["stopping"] = "stopping"
     seconds: _Seconds
@@ -188,8 +238,11 @@ class Notice:
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Finished:
-    """The run ended as it should: all epochs done, stopped with its results because somebody asked for it, or
-    interrupted, left with its checkpoint alone because there was no time for more."""
+    """The run ended without an error.
+
+    `completed`: all epochs are done. `stopped`: ended by a request, with results. `interrupted`: left with a checkpoint
+    and without results, to be resumed.
+    """
 
     event: Literal["finished"] = "finished"
     seconds: _Seconds
@@ -202,7 +255,7 @@ class Finished:
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Failed:
-    """The run ended because it could not go on."""
+    """The run ended with an error."""
 
     event: Literal["failed"] = "failed"
     seconds: _Seconds
@@ -216,7 +269,7 @@ class Failed:
 Event = (
     DataProgress
     | RunStarted
-    | TakenUp
+    | RunResumed
     | EpochStarted
     | BatchDone
     | EvaluationStarted
@@ -233,20 +286,52 @@ _ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator=
 
 
 def to_json(event: Event) -> bytes:
-    """One line of strict JSON, without the line break; a loss that is not finite becomes null."""
+    """Return one line of strict JSON, without the line break."""
     return _ADAPTER.dump_json(event)
 
 
-def from_json(line: bytes | str) -> Event:
-    """The event that `to_json` wrote. Raises `pydantic.ValidationError` for anything else."""
-    return _ADAPTER.validate_json(line)
+def from_json(line: bytes | str) -> tuple[Event | None, tuple[str, ...]]:
+    """Read a line that `to_json` wrote, in this version or another one.
+
+    Return the event, and the names of what this version does not know: fields of the event, or the event itself, which
+    is None then. Raises `ValueError` if the line is no event, or one with impossible values.
+    """
+    content = pydantic_core.from_json(line, allow_inf_nan=False)
+    name = content.get("event") if isinstance(content, dict) else None
+    if not isinstance(name, str):
+        raise ValueError("not an event")
+    name = _FORMER_NAMES.get(name, name)
+    known = _fields().get(name)
+    if known is None:
+        return None, (name,)
+    stored, computed = known
+    if "schema_version" in stored:
+        content.setdefault("schema_version", 1)
+    content["event"] = name
+    if content.keys() <= stored:
+        return _ADAPTER.validate_python(content), ()
+    unknown = sorted(content.keys() - stored - computed)
+    values = {field: value for field, value in content.items() if field in stored}
+    return _ADAPTER.validate_python(values), tuple(f"{name}.{field}" for field in unknown)
+
+
+@cache
+def _fields() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """For each event by its name: the fields that it stores, and those that are computed for its JSON form."""
+    found = {}
+    for kind in get_args(Event):
+        adapter: TypeAdapter[Event] = TypeAdapter(kind)
+        stored = frozenset(adapter.json_schema(mode="validation")["properties"])
+        written = frozenset(adapter.json_schema(mode="serialization")["properties"])
+        found[kind.event] = stored, written - stored
+    return found
 
 
 class Report(Protocol):
-    """Where a run tells what happens. Called from the run's thread; returns at once and never waits for a screen."""
+    """Where a run reports to. Called from the run's thread. Returns at once: it never waits for a screen."""
 
     def event(self, event: Event) -> None:
         """Something happened."""
 
     def losses(self, values: NDArray[np.float32]) -> None:
-        """The losses of the next iterations, shape (n,), in order; `RunStarted` came before."""
+        """The losses of the next iterations, shape (n,), in order. `RunStarted` came before."""

@@ -1,4 +1,4 @@
-"""What a run has said so far, shared between the thread that trains and whoever looks."""
+"""The events and losses of a run so far, shared between the thread that trains and the threads that read."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from engine.record.losses import Losses
 
 
 class RunLog:
-    """What a run has said so far. One thread writes, any thread reads, nobody waits."""
+    """The events and losses of a run so far. One thread writes, any thread reads, no thread waits."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.loss_buffer: Losses = Losses(0)
         self.interrupted = False
-        """Set by who reads a run from disk: the process that trained it is gone, and never said how the run ended."""
+        """Set by the reader of a run on disk: the process that trained it is gone and left no closing event."""
 
     def event(self, event: Event) -> None:
         if isinstance(event, RunStarted):
@@ -31,7 +31,7 @@ class RunLog:
         """Whether there is anything to lose."""
         return any(isinstance(event, RunStarted) for event in self.events)
 
-    def take_over(self, earlier: RunLog) -> None:
-        """Begin with what the run said before it was interrupted."""
+    def begin_with(self, earlier: RunLog) -> None:
+        """Take the events and losses from before an interruption."""
         self.loss_buffer = earlier.loss_buffer
         self.events.extend(earlier.events)

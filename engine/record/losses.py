@@ -1,4 +1,4 @@
-"""Every iteration's loss: one thread writes, any thread reads, nobody waits."""
+"""The loss of every iteration: one thread writes, any thread reads, no thread waits."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 
 class Losses:
-    """A float32 array made for the whole run, filled from the front.
+    """A float32 array of the length of the whole run, filled from the front.
 
-    The memory is only taken as it is filled (the system hands out untouched pages for free), so a run of a million
-    epochs costs nothing beforehand.
+    The operating system hands out the memory page by page as it is filled, so a long run costs nothing beforehand.
     """
 
     def __init__(self, iterations: int) -> None:
@@ -33,7 +32,7 @@ class Losses:
         return self._length
 
     def values(self, start: int = 0) -> NDArray[np.float32]:
-        """What there is now from iteration `start` on, shape (n,): a read-only view, no copy."""
+        """Return the losses so far from iteration `start` on, shape (n,): a read-only view, no copy."""
         view = self._values[start : self._length]
         view.flags.writeable = False
         return view

@@ -1,4 +1,4 @@
-"""How fast a run goes and how long it still takes, from looks at its record."""
+"""How fast a run is and how long it still takes, from repeated looks at its record."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections import deque
 from engine.record.record import RunRecord
 
 _WINDOW = 8.0
-"""Seconds that the rate is taken over: long enough to be calm, short enough to notice a busy neighbour."""
+"""Seconds that the rate is averaged over: long enough to be steady, short enough to notice a busy machine."""
 
 
 class Pace:
-    """Look at a record now and then; the rates come out. `now` counts as the record's events do, in seconds."""
+    """Rates from repeated calls of `look`. `now` is in seconds on the clock of the run's events."""
 
     def __init__(self) -> None:
         self._looks: deque[tuple[float, int]] = deque()
         self._rate = 0.0
 
     def look(self, now: float, record: RunRecord) -> None:
-        """Take note of where the run is; called a few times a second, or as rarely as one likes."""
+        """Note where the run is. Can be called at any interval; a few times a second is enough."""
         if record.status != "training":
-            # Time that is not spent training says nothing about its speed: begin a new window, keep the last rate.
+            # Only training time counts: begin a new window, and keep the last rate.
             self._looks.clear()
             return
         iterations = len(record.losses)
@@ -33,16 +33,16 @@ class Pace:
 
     @property
     def iterations_per_second(self) -> float | None:
-        """None until there is something to tell."""
+        """None until there is a rate."""
         return self._rate or None
 
     def images_per_second(self, record: RunRecord) -> float | None:
-        """Training images a second."""
+        """Return training images a second, or None."""
         rate, started = self.iterations_per_second, record.started
         return rate * started.dataset.train_images / started.batches if rate and started else None
 
     def seconds_left(self, now: float, record: RunRecord) -> float | None:
-        """Until the run ends, its evaluations counted in; None until there is a rate to go by."""
+        """Return the time until the run ends, evaluations included. None until there is a rate, and after the end."""
         rate, started = self.iterations_per_second, record.started
         if rate is None or started is None or record.ended:
             return None

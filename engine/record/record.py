@@ -1,7 +1,7 @@
-"""A run as it can be known from what it said: the fold of its events.
+"""The state of a run, computed from its events.
 
-The run's thread appends to a `RunLog`; whoever looks folds that log into a `RunRecord` of its own, at its own pace. A
-run read back from disk fills a `RunLog` too, so to a screen or an export it is the same thing.
+The run's thread appends to a `RunLog`. Each reader folds that log into a `RunRecord` of its own, at its own pace. A run
+read from disk fills a `RunLog` too, so screens and exports treat live and ended runs the same.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from engine.record.events import (
     Notice,
     Paused,
     Resumed,
+    RunResumed,
     RunStarted,
     Stopping,
-    TakenUp,
 )
 from engine.record.log import RunLog
+from engine.text import counted
 
 Status = Literal["preparing", "training", "evaluating", "paused", "completed", "stopped", "failed", "interrupted"]
 
 
 class RunRecord:
-    """Everything that a screen, an export or a comparison reads about a run. Belongs to one thread."""
+    """Everything that a screen, an export or a comparison reads about a run. Not thread-safe."""
 
     def __init__(self, log: RunLog) -> None:
         self._log = log
@@ -43,21 +44,21 @@ class RunRecord:
         self.data_progress: DataProgress | None = None
         self.epoch = 0
         self.lines: list[str] = []
-        """What the notebook printed, and notices and accuracies in between."""
+        """The lines that the notebook prints, with notices and accuracies in between."""
         self.notices: list[str] = []
         self.evaluations: list[Evaluated] = []
         self.evaluating: EvaluationStarted | None = None
         self.paused: Paused | None = None
         self.stopping: Stopping | None = None
-        """Set once the run has taken a stop, until it ends."""
+        """Set from the moment the run obeys a stop until it ends."""
         self.paused_seconds = 0.0
-        """Seconds spent in pauses that are over."""
+        """Seconds of the training spent in pauses that are over."""
         self.closing: Finished | Failed | None = None
         self.reached = (0.0, 0)
-        """Seconds and iteration of the newest event that tells where the training was."""
+        """Seconds and iteration of the newest event that has an iteration."""
 
     def catch_up(self) -> list[Event]:
-        """Apply what the run has said since the last call, and return it."""
+        """Apply the events since the last call, and return them."""
         new = self._log.events[self._applied :]
         for event in new:
             self.apply(event)
@@ -65,7 +66,7 @@ class RunRecord:
         return new
 
     def apply(self, event: Event) -> None:
-        """Take one event into account, the next in order."""
+        """Apply the next event."""
         self._reach(event)
         match event:
             case DataProgress():
@@ -73,16 +74,17 @@ class RunRecord:
             case RunStarted():
                 self.started = event
                 self.data_progress = None
+                self.paused_seconds = 0.0
                 self.notices.extend(event.dataset.notes)
                 self.lines.append(
-                    f"Training {event.config.get('model')} with {event.parameters:,} parameters on"
-                    f" {event.dataset.train_images:,} images ({event.dataset.name}), on {event.device.name}"
+                    f"Training {event.config.get('model')} with {counted(event.parameters, 'parameter')} on"
+                    f" {counted(event.dataset.train_images, 'image')} ({event.dataset.name}), on {event.device.name}"
                 )
-            case TakenUp():
-                self.paused = self.evaluating = self.stopping = None  # what it was in when it was interrupted
+            case RunResumed():
+                self.paused = self.evaluating = self.stopping = None  # of the interrupted process
                 self.data_progress = None
                 self.epoch = event.epoch
-                self.lines.append(f"Taken up again after iteration {event.iteration:,}, on {event.device.name}")
+                self.lines.append(f"Resumed after iteration {event.iteration:,}, on {event.device.name}")
             case EpochStarted():
                 self.epoch = event.epoch
             case BatchDone():
@@ -92,11 +94,8 @@ class RunRecord:
             case Evaluated():
                 self.evaluating = None
                 self.evaluations.append(event)
-                evaluation = self.evaluation
-                assert evaluation is not None
                 self.lines.append(
-                    f"Test accuracy after epoch {event.epoch}: {evaluation.accuracy:.2f} %"
-                    f" ({evaluation.correct:,} of {evaluation.total:,})"
+                    f"Test accuracy {self.when(event)}: {event.accuracy:.2f} % ({event.correct:,} of {event.total:,})"
                 )
             case Paused():
                 self.paused = event
@@ -121,7 +120,7 @@ class RunRecord:
                 self.reached = event.seconds, self.started.batches * (event.epoch - 1)
             case BatchDone():
                 self.reached = event.seconds, event.batches * (event.epoch - 1) + event.batch
-            case EvaluationStarted() | Evaluated() | Paused() | Resumed() | Stopping() | TakenUp():
+            case EvaluationStarted() | Evaluated() | Paused() | Resumed() | Stopping() | RunResumed():
                 self.reached = event.seconds, event.iteration
             case Finished() | Failed():
                 self.reached = event.seconds, event.iterations
@@ -142,7 +141,7 @@ class RunRecord:
 
     @property
     def interrupted(self) -> bool:
-        """Whether the run ended without results: its process is gone, or left in a hurry."""
+        """Whether the run ended without results and can be resumed: it was left, or its process is gone."""
         if isinstance(self.closing, Finished):
             return self.closing.status == "interrupted"
         return self.closing is None and self._log.interrupted
@@ -161,11 +160,24 @@ class RunRecord:
         """The newest evaluation of the test images."""
         return self.evaluation_at(-1) if self.evaluations else None
 
+    @property
+    def accuracy(self) -> float | None:
+        """Percent of the test images that were recognised in the newest evaluation."""
+        return self.evaluations[-1].accuracy if self.evaluations else None
+
+    def when(self, evaluated: Evaluated) -> str:
+        """Return when an evaluation happened: `after epoch 7`, or `after 6.7 epochs (iteration 2,108)`."""
+        batches = self.started.batches if self.started else 1
+        epochs, rest = divmod(evaluated.iteration, batches)
+        if not rest:
+            return f"after epoch {epochs:,}"
+        return f"after {epochs:,}.{10 * rest // batches} epochs (iteration {evaluated.iteration:,})"
+
     def evaluation_at(self, index: int) -> Evaluation:
-        """Evaluation number `index` of `evaluations`, with the class names."""
+        """Return number `index` of `evaluations` with the class names."""
         return Evaluation(self.classes, self.evaluations[index].matrix)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The class names, in the order of their indices; none before the run has started."""
+        """The class names in the order of their indices; empty before the run has started."""
         return self.started.dataset.classes if self.started else ()

@@ -1,6 +1,6 @@
-"""A run of another process, as far as its folder tells: what `Run` is to the process that trains.
+"""A run of another process, followed through its folder. It offers the same as `local.Run`.
 
-Whether the process lives is not guessed from its silence: it holds a lock that the system takes back when it ends.
+Whether that process is alive is known from the lock that it holds, not from how long it has been silent.
 """
 
 from __future__ import annotations
@@ -14,27 +14,31 @@ from typing import Self
 
 from engine.control import Request
 from engine.errors import EngineError, RunFolderError
-from engine.record.events import Failed, Finished, RunStarted, TakenUp
+from engine.record.events import Failed, Finished, RunResumed, RunStarted
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
-from engine.storage import inbox, lock
+from engine.storage import lock
+from engine.storage.inbox import Outbox
 from engine.storage.tail import Tail
 
 _LOOKS_EVERY = 0.2
-"""Seconds between two looks at the folder; the losses come four times a second."""
+"""Seconds between two looks at the folder. Losses are written four times a second."""
 
 
 class WatchedRun:
-    """The run in `folder`, live or ended. `start` watching, and `close` it; the run itself notices nothing."""
+    """The run in `folder`, live or ended: `start` to watch it and `close` at the end. The run is not affected."""
 
     is_local = False
 
     def __init__(self, folder: Path, process: subprocess.Popen[str] | None = None) -> None:
-        """`process` is one that was just started and is yet to make the folder. Raises `RunFolderError` where there
-        is neither."""
+        """`process` was just started and has not made the folder yet.
+
+        Raises `RunFolderError` if there is neither a folder of a run nor a process.
+        """
         self.folder = folder
         self.error: EngineError | None = None
-        """Why it cannot be watched any more, or why `process` never began."""
+        """Why the run can no longer be watched, or why `process` never began."""
+        self._outbox = Outbox(folder)
         self._process = process
         self._tail = None if process else Tail(folder)
         self.log = self._tail.log if self._tail else RunLog()
@@ -50,22 +54,23 @@ class WatchedRun:
         return self
 
     def ask(self, request: Request) -> None:
-        """Leave `request` in the run's folder. Raises `RunFolderError` if that fails."""
-        inbox.ask(self.folder, request)
+        """Write `request` to the run's folder. Raises `RunFolderError` if that fails."""
+        self._outbox.ask(request)
 
     def close(self) -> None:
-        """Watch no more; the run goes on."""
+        """Stop watching. The run goes on, also if it was paused from here."""
+        self._outbox.close()
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for the run to end, at most `timeout` seconds; whether it has."""
+        """Wait for the run to end, at most `timeout` seconds. Return whether it has ended."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def seconds(self) -> float:
-        """Time since the run's start, as its events count it."""
+        """Time since the start of the run, on the clock of its events."""
         return max(0.0, time.time() - self._began)
 
     def record(self) -> RunRecord:
@@ -93,7 +98,7 @@ class WatchedRun:
         tail.catch_up()
         events = self.log.events
         for event in events[self._known :]:
-            if isinstance(event, RunStarted | TakenUp):
+            if isinstance(event, RunStarted | RunResumed):
                 self._began = _moment(event.at, self._began + event.seconds) - event.seconds
         self._known = len(events)
 
@@ -108,11 +113,11 @@ class WatchedRun:
             if self._process.poll() is not None:
                 said = self._process.communicate()[1].strip().removeprefix("cifar-tui: ")
                 raise RunFolderError(said or f"The process ended with exit code {self._process.returncode}.")
-        raise RunFolderError("It is not watched any more.")
+        raise RunFolderError("The run is no longer watched.")
 
 
 def _since(folder: Path) -> float:
-    """When the process that trains took the run, as seconds since 1970; now where nobody knows."""
+    """Return when the training process took the run, in seconds since 1970; the time now if unknown."""
     who = lock.holder(folder)
     return who.since if who is not None else time.time()
 

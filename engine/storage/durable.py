@@ -1,20 +1,22 @@
-"""Files that survive a crash: written through to the disk with fsync."""
+"""Files that survive a crash: written with fsync, replaced by a rename."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from engine.files import open_regular
+
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write a new file and wait until the disk has it. Raises `OSError`."""
+    """Write a new file, and fsync it. Raises `OSError`."""
     with path.open("xb", buffering=0) as file:
         write_all(file.fileno(), memoryview(content))
         os.fsync(file.fileno())
 
 
 def replace_synced(path: Path, content: bytes) -> None:
-    """Put `content` in the place of what `path` holds: at any moment there is either the old or the new, whole."""
+    """Replace the content of `path`. At any moment the file holds all of the old content or all of the new."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
     try:
@@ -27,7 +29,7 @@ def replace_synced(path: Path, content: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the disk knows which files `path` holds: a rename is not there before."""
+    """Fsync the folder: before that, a rename in it can be lost in a crash."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
@@ -36,37 +38,37 @@ def sync_folder(path: Path) -> None:
 
 
 def write_all(descriptor: int, content: memoryview) -> None:
-    """Write all of `content`; the system may take it in pieces."""
+    """Write all of `content`, in several calls if necessary."""
     while content:
         content = content[os.write(descriptor, content) :]
 
 
 class GrowingFile:
-    """A file that is only appended to. What the disk does not take stays in line until it does."""
+    """A file that is only appended to. Content that could not be written is kept, and written with the next call."""
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        self._descriptor = open_regular(path, flags=os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._waiting = bytearray()
         self.length = os.fstat(self._descriptor).st_size
-        """Bytes that the file holds once all that waits is written."""
+        """Bytes of the file, including those still to be written."""
 
     def add(self, content: bytes) -> None:
-        """Put `content` in line."""
+        """Add `content` to what is to be written."""
         self._waiting += content
         self.length += len(content)
 
     def write(self) -> None:
-        """Write what waits. Raises `OSError`; what was not written waits on."""
+        """Write what has been added. Raises `OSError`; the rest is kept."""
         while self._waiting:
             del self._waiting[: os.write(self._descriptor, self._waiting)]
 
     def sync(self) -> None:
-        """Write what waits, and wait until the disk has it."""
+        """Write what has been added, and fsync."""
         self.write()
         os.fsync(self._descriptor)
 
     def cut(self, length: int) -> None:
-        """Drop all behind the first `length` bytes. Raises `OSError`, also where there are fewer."""
+        """Keep only the first `length` bytes. Raises `OSError`, also if there are fewer."""
         if self.length < length:
             raise OSError(0, f"shorter than {length:,} bytes")
         os.ftruncate(self._descriptor, length)

@@ -1,7 +1,7 @@
-"""Who trains a run: a lock on a file of its folder, which the system takes back when the process ends, however it ends.
+"""Which process trains a run: it holds a lock (flock) on a file of the run's folder until it ends.
 
-`flock` holds among the processes of one machine, and on most network file systems; where it does not (some NFS), two
-machines could train the same run.
+The kernel releases the lock however the process ends. `flock` works between processes of one machine and on most
+network file systems. Where it does not (some NFS servers), two machines could train the same run.
 """
 
 from __future__ import annotations
@@ -17,18 +17,17 @@ import pydantic
 from pydantic import ConfigDict, TypeAdapter
 
 from engine.errors import RunFolderError
-from engine.files import read_bounded
+from engine.files import open_regular, read_bounded
+from engine.storage.layout import LOCK
 from engine.text import clean
 
-LOCK = "lock"
-
 _PATIENCE = 1.0
-"""Seconds for which a lock is tried: whoever looks whether a run is live holds it for a moment."""
+"""Seconds for which taking the lock is tried: `is_live` holds it for a moment."""
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="ignore", allow_inf_nan=False))
 class Holder:
-    """Who trains a run, and since when, as seconds since 1970."""
+    """The process that trains a run, and when it took the lock, in seconds since 1970."""
 
     host: str
     pid: int
@@ -39,8 +38,11 @@ _HOLDER: TypeAdapter[Holder] = TypeAdapter(Holder)
 
 
 def take(folder: Path) -> IO[bytes]:
-    """Lock the run in `folder` for this process until the file is closed. Raises `RunFolderError` and `OSError`."""
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    """Lock the run in `folder` for this process, until the returned file is closed.
+
+    Raises `RunFolderError` if another process holds the lock, and `OSError`.
+    """
+    descriptor = open_regular(folder / LOCK, flags=os.O_RDWR | os.O_CREAT)
     lock = open(descriptor, "r+b", buffering=0)  # noqa: SIM115 - held for as long as the run lasts
     try:
         until = time.monotonic() + _PATIENCE
@@ -57,7 +59,7 @@ def take(folder: Path) -> IO[bytes]:
 
 
 def is_live(folder: Path) -> bool:
-    """Whether a process trains the run in `folder` right now."""
+    """Return whether a process trains the run in `folder` at this moment."""
     try:
         descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -71,7 +73,7 @@ def is_live(folder: Path) -> bool:
 
 
 def holder(folder: Path) -> Holder | None:
-    """Who took the lock of the run in `folder` last; None where that cannot be told."""
+    """Return who took the lock of the run in `folder` last, or None if that cannot be read."""
     try:
         return _HOLDER.validate_json(read_bounded(folder / LOCK, 4096))
     except (OSError, ValueError):
@@ -79,16 +81,18 @@ def holder(folder: Path) -> Holder | None:
 
 
 def held(folder: Path) -> str:
-    """What to tell somebody who wants to train a run that is being trained."""
+    """Return the message for somebody who wants to train a run that another process trains."""
     who = holder(folder)
     by = "another process"
     if who is not None:
-        by = f"process {who.pid} on {clean(who.host)} since {time.strftime('%Y-%m-%d %H:%M:%S', _moment(who.since))}"
+        by = (
+            f"process {who.pid} on {clean(who.host)} since {time.strftime('%Y-%m-%d %H:%M:%S', _local_time(who.since))}"
+        )
     name = folder.name
     return f"{folder} is being trained by {by}. cifar-tui watch {name} shows it, cifar-tui stop {name} ends it."
 
 
-def _moment(since: float) -> time.struct_time:
+def _local_time(since: float) -> time.struct_time:
     try:
         return time.localtime(since)
     except (OverflowError, ValueError, OSError):

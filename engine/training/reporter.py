@@ -29,8 +29,8 @@ from engine.record.events import (
     Finished,
     Notice,
     Report,
+    RunResumed,
     RunStarted,
-    TakenUp,
 )
 from engine.storage.checkpoint import Checkpoint, Position, Save
 from engine.training.clock import Clock
@@ -73,7 +73,7 @@ class Reporter:
         if self._start is not None:
             restore(self._start, model, optimizer)
             self._report.event(
-                TakenUp(
+                RunResumed(
                     seconds=self._clock.seconds(),
                     at=_now(),
                     epoch=self._epoch,

@@ -21,9 +21,12 @@ from numpy.typing import NDArray
 
 from engine.config import TrainingConfig
 from engine.errors import RunFolderError
+from engine.export import FILES
 from engine.export import bundle as export
+from engine.export.formats.loss_csv import loss_csv
 from engine.export.formats.loss_svg import loss_svg
-from engine.record.events import DeviceInfo, Finished
+from engine.export.summary import summary as summary_of
+from engine.record.events import DeviceInfo, Evaluated, Finished
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
 from tests.records import (
@@ -34,6 +37,7 @@ from tests.records import (
     failed_record,
     finished_record,
     interrupted_record,
+    live_log,
     live_record,
     run_started,
 )
@@ -63,7 +67,7 @@ def with_losses(losses: NDArray[np.float32], **changes: Any) -> RunRecord:
 
 def test_summary_of_a_completed_run() -> None:
     """The summary holds what the run said, under the promised names."""
-    summary = export.summary(finished_record())
+    summary = summary_of(finished_record())
     assert (summary["schema_version"], summary["name"], summary["status"]) == (1, "brisk-heron", "completed")
     assert set(summary["config"]) == set(vars(TrainingConfig()))
     assert summary["dataset"]["classes"] == list(CLASSES)
@@ -74,11 +78,18 @@ def test_summary_of_a_completed_run() -> None:
     assert evaluation["per_class"][8] == {"name": "ship", "accuracy": 89.4, "correct": 894, "total": 1_000}
     assert evaluation["confusion_matrix"] == [list(row) for row in NOTEBOOK_MATRIX]
     assert "reason" not in summary
+    assert summary["started_at"] == "2026-03-14T15:09:26+01:00"
+    assert summary["device"]["threads"] == 2
+    assert [(done["epoch"], done["iteration"]) for done in summary["evaluations"]] == [
+        *((1, 1_563), (2, 3_126), (3, 4_689), (4, 6_252))
+    ]
+    assert summary["evaluations"][-1]["accuracy"] == evaluation["accuracy"]
+    assert (evaluation["epoch"], evaluation["iteration"]) == (4, 6_252)
 
 
 def test_speed_counts_the_short_last_batch() -> None:
     """Images a second are the images that were really trained on: the last batch of an epoch is a short one."""
-    timing = export.summary(finished_record())["timing"]
+    timing = summary_of(finished_record())["timing"]
     assert timing["train_seconds"] == pytest.approx(6_252 * SECONDS_PER_ITERATION)
     assert timing["evaluation_seconds"] == pytest.approx(4 * 0.9)
     assert timing["images_per_second"] == pytest.approx(4 * 50_000 / timing["train_seconds"])
@@ -86,14 +97,14 @@ def test_speed_counts_the_short_last_batch() -> None:
 
 def test_speed_of_a_part_of_an_epoch() -> None:
     """A run that broke off within its second epoch is counted by whole batches there."""
-    timing = export.summary(failed_record("no memory", iterations=1_563 + 100))["timing"]
+    timing = summary_of(failed_record("no memory", iterations=1_563 + 100))["timing"]
     assert timing["images_per_second"] * timing["train_seconds"] == pytest.approx(50_000 + 100 * 32)
 
 
 @pytest.mark.parametrize(("iterations", "told"), [(3_300, 3_126), (3_700, 3_626)])
 def test_interrupted_run_is_timed_up_to_its_last_word(iterations: int, told: int) -> None:
     """Without a closing event, time and images are both counted up to the last event that told where it was."""
-    summary = export.summary(interrupted_record(iterations))
+    summary = summary_of(interrupted_record(iterations))
     assert summary["status"] == "interrupted"
     assert summary["iterations"] == iterations
     timing = summary["timing"]
@@ -137,7 +148,7 @@ def test_latest_evaluation_counts() -> None:
     """A run that still trains is told with the evaluation that came last."""
     record = live_record(3_500)
     latest = record.evaluation_at(1)
-    assert export.summary(record)["evaluation"]["accuracy"] == latest.accuracy
+    assert summary_of(record)["evaluation"]["accuracy"] == latest.accuracy
     assert latest.accuracy != record.evaluation_at(0).accuracy
 
 
@@ -157,7 +168,7 @@ def test_losses_with_their_epochs(tmp_path: Path) -> None:
 def test_every_float_reads_back(values: list[float]) -> None:
     """Huge, tiny, negative, infinite: each loss is written so that it reads back bit for bit, and shortly."""
     losses = np.array(values, dtype=np.float32)
-    lines = export.loss_csv(with_losses(losses)).splitlines()[1:]
+    lines = loss_csv(with_losses(losses)).splitlines()[1:]
     texts = [line.rpartition(",")[2] for line in lines]
     np.testing.assert_array_equal(np.array(texts, dtype=np.float32), losses)
     assert all(len(text) <= 20 for text in texts)
@@ -165,15 +176,14 @@ def test_every_float_reads_back(values: list[float]) -> None:
 
 def test_shortest_digits() -> None:
     """A loss is written with no digit more than it needs."""
-    csv_lines = export.loss_csv(with_losses(np.array([0.1, 2.3025851, 1e-7, np.nan], dtype=np.float32)))
+    csv_lines = loss_csv(with_losses(np.array([0.1, 2.3025851, 1e-7, np.nan], dtype=np.float32)))
     assert csv_lines.splitlines()[1:] == ["1,1,0.1", "2,1,2.3025851", "3,1,1e-07", "4,1,nan"]
 
 
-def test_losses_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_losses_across_blocks() -> None:
     """Where rows are made block by block, none is lost or doubled at the seams."""
-    whole = export.loss_csv(finished_record())
-    monkeypatch.setattr(export, "_ROWS", 100)
-    same = export.loss_csv(finished_record()) == whole  # pytest would take minutes to explain a difference
+    whole = loss_csv(finished_record())
+    same = loss_csv(finished_record(), rows=100) == whole  # pytest would take minutes to explain a difference
     assert same
 
 
@@ -197,6 +207,20 @@ def test_report_for_a_person(tmp_path: Path) -> None:
         "| training | 31.3 s, 6,398 images/s |",
     ):
         assert row in report
+
+
+def test_evaluation_within_an_epoch(tmp_path: Path) -> None:
+    """A run that was stopped within an epoch is not said to be evaluated after that epoch; one thread is no threads."""
+    log = live_log(2_108, evaluations=False, batches=313, epochs=10, device=DeviceInfo("cpu", "a processor", 1))
+    log.event(Evaluated(seconds=9, duration=1, epoch=7, iteration=2_108, matrix=NOTEBOOK_MATRIX))
+    record = RunRecord(log)
+    record.catch_up()
+    files = written(record, tmp_path)
+    assert "(6,939 of 10,000), after 6.7 epochs (iteration 2,108)." in files["report.md"]
+    assert "| device | cpu, a processor, 1 thread |" in files["report.md"]
+    assert record.lines[-1] == "Test accuracy after 6.7 epochs (iteration 2,108): 69.39 % (6,939 of 10,000)"
+    evaluation = json.loads(files["summary.json"])["evaluation"]
+    assert (evaluation["epoch"], evaluation["iteration"]) == (7, 2_108)
 
 
 def test_demo_set_is_named(tmp_path: Path) -> None:
@@ -343,7 +367,7 @@ def test_hostile_text_in_the_picture() -> None:
 def test_files_of_the_bundle(tmp_path: Path) -> None:
     """The four files are written to a folder that is made for them, and nothing else is left there."""
     paths = export.write_bundle(finished_record(), tmp_path / "new" / "folder")
-    assert [path.name for path in paths] == ["summary.json", "loss.csv", "report.md", "loss.svg"]
+    assert [path.name for path in paths] == list(FILES) == [*("summary.json", "loss.csv", "loss.svg", "report.md")]
     assert sorted((tmp_path / "new" / "folder").iterdir()) == sorted(paths)
 
 
@@ -357,9 +381,25 @@ def test_written_again(tmp_path: Path) -> None:
 def test_other_run_is_not_overwritten(tmp_path: Path) -> None:
     """The bundle of another run stays as it is."""
     before = written(finished_record(name="other"), tmp_path)
-    with pytest.raises(RunFolderError, match="Choose another folder"):
+    with pytest.raises(RunFolderError, match=r"holds the files of another run, other\. Choose another folder"):
         export.write_bundle(finished_record(), tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "{}", "not JSON", '{"name": 3}'])
+def test_summary_of_something_else_is_not_overwritten(tmp_path: Path, content: str) -> None:
+    """A summary.json of another program stays as it is."""
+    (tmp_path / "summary.json").write_text(content)
+    with pytest.raises(RunFolderError, match=r"holds a summary\.json that is not the summary of a run"):
+        export.write_bundle(finished_record(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_export_onto_a_file(tmp_path: Path) -> None:
+    """Where a file is in the place of the folder, that is what is said."""
+    (tmp_path / "to").write_text("mine")
+    with pytest.raises(RunFolderError, match=r"to is a file, not a folder\. Choose another folder\."):
+        export.write_bundle(finished_record(), tmp_path / "to")
 
 
 def _a_file_in_the_way(folder: Path) -> None:

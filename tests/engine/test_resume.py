@@ -17,11 +17,14 @@ from safetensors.numpy import load_file
 from engine import data
 from engine.config import TrainingConfig
 from engine.control import Leave, Pause, Resume, Stop
-from engine.errors import RunFolderError
+from engine.data.imageset import ImageSet
+from engine.errors import RunFolderError, TrainingError
 from engine.recipe.recipe import Recipe
-from engine.record.events import TakenUp
+from engine.record.events import RunResumed
 from engine.runs.local import Run
-from engine.storage import folder as rundir
+from engine.storage import tail
+from engine.storage.folder import RunFolder
+from engine.storage.recorded import Recorded
 from engine.training import loop
 from tests.images import made_up_images
 
@@ -71,7 +74,7 @@ def final_state(run: Run) -> dict[str, NDArray[np.float32]]:
 def assert_same_run(run: Run, straight: Run) -> None:
     """`run` ended with the very numbers of `straight`, in memory and on disk."""
     assert run.error is None
-    for one in (run.record(), rundir.read(run.folder)):
+    for one in (run.record(), tail.read(run.folder)):
         assert one.status == "completed"
         np.testing.assert_array_equal(one.losses, straight.record().losses)
         assert [done.matrix for done in one.evaluations] == [done.matrix for done in straight.record().evaluations]
@@ -87,11 +90,11 @@ def test_resumed_run_is_the_uninterrupted_one(config: TrainingConfig, iteration:
     """Wherever a run was interrupted, going on gives the same losses, weights, Adam state and accuracies."""
     straight = ended(Run(config.replaced(name="straight")))
     left = left_after(Run(config), iteration)
-    assert rundir.read(left.folder).status == "interrupted"
+    assert tail.read(left.folder).status == "interrupted"
     assert json.loads((left.folder / "summary.json").read_text())["status"] == "interrupted"
-    again = ended(Run.taking_up(left.folder))
+    again = ended(Run.resume(left.folder))
     assert_same_run(again, straight)
-    assert [event.iteration for event in again.log.events if isinstance(event, TakenUp)] == [iteration]
+    assert [event.iteration for event in again.log.events if isinstance(event, RunResumed)] == [iteration]
 
 
 def test_run_that_is_interrupted_again_and_again(config: TrainingConfig) -> None:
@@ -99,9 +102,9 @@ def test_run_that_is_interrupted_again_and_again(config: TrainingConfig) -> None
     straight = ended(Run(config.replaced(name="straight")))
     run = left_after(Run(config), 2)
     for iteration in (3, 6, 11):
-        run = left_after(Run.taking_up(run.folder), iteration)
+        run = left_after(Run.resume(run.folder), iteration)
         assert len(run.record().losses) == iteration
-    assert_same_run(ended(Run.taking_up(run.folder)), straight)
+    assert_same_run(ended(Run.resume(run.folder)), straight)
 
 
 def test_stopped_run_can_go_on(config: TrainingConfig) -> None:
@@ -110,7 +113,7 @@ def test_stopped_run_can_go_on(config: TrainingConfig) -> None:
     run = Run(config)
     at(run, 8, lambda: run.ask(Stop()))
     assert ended(run).record().status == "stopped"
-    assert_same_run(ended(Run.taking_up(run.folder)), straight)
+    assert_same_run(ended(Run.resume(run.folder)), straight)
 
 
 def test_what_was_done_after_the_checkpoint_is_done_again(config: TrainingConfig, tmp_path: Path) -> None:
@@ -123,9 +126,9 @@ def test_what_was_done_after_the_checkpoint_is_done_again(config: TrainingConfig
     with (killed / "losses.f32").open("ab") as losses, (killed / "events.jsonl").open("ab") as journal:
         losses.write(b"\0\0\x80\x3f" * 3 + b"\0")
         journal.write(b"\0\0\0\n" + b'{"event":"epo')  # as a power cut may leave it
-    again = ended(Run.taking_up(killed))
+    again = ended(Run.resume(killed))
     assert_same_run(again, straight)
-    assert [event.iteration for event in again.log.events if isinstance(event, TakenUp)] == [10]
+    assert [event.iteration for event in again.log.events if isinstance(event, RunResumed)] == [10]
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "training.safetensors", "state.json", "manifest.json"])
@@ -144,9 +147,9 @@ def test_damaged_checkpoint_is_passed_over(config: TrainingConfig, name: str, da
         file.write_bytes(content[:-9])
     elif damage == "link":
         file.symlink_to("/dev/zero")
-    again = ended(Run.taking_up(left.folder))
+    again = ended(Run.resume(left.folder))
     assert_same_run(again, straight)
-    assert [event.iteration for event in again.log.events if isinstance(event, TakenUp)] == [5]
+    assert [event.iteration for event in again.log.events if isinstance(event, RunResumed)] == [5]
 
 
 def test_leftovers_beside_the_checkpoints_do_no_harm(config: TrainingConfig) -> None:
@@ -159,9 +162,9 @@ def test_leftovers_beside_the_checkpoints_do_no_harm(config: TrainingConfig) -> 
     (checkpoints / "iteration-000000000011").mkdir()
     (checkpoints / "iteration-000000000012").write_text("a file")
     (checkpoints / "best").mkdir()
-    again = ended(Run.taking_up(left.folder))
+    again = ended(Run.resume(left.folder))
     assert_same_run(again, straight)
-    assert [event.iteration for event in again.log.events if isinstance(event, TakenUp)] == [8]
+    assert [event.iteration for event in again.log.events if isinstance(event, RunResumed)] == [8]
     assert sorted(path.name for path in checkpoints.iterdir()) == [
         *("best", "iteration-000000000010", "iteration-000000000015")
     ]
@@ -172,9 +175,79 @@ def test_run_without_any_checkpoint_begins_anew(config: TrainingConfig) -> None:
     straight = ended(Run(config.replaced(name="straight")))
     left = left_after(Run(config), 8)
     shutil.rmtree(left.folder / "checkpoints")
-    assert_same_run(ended(Run.taking_up(left.folder)), straight)
-    rundir.RunFolder.create(config.runs_dir / "second", config).close()
-    assert_same_run(ended(Run.taking_up(config.runs_dir / "second")), straight)
+    assert_same_run(ended(Run.resume(left.folder)), straight)
+    RunFolder.create(config.runs_dir / "second", Recorded.now(config)).close()
+    assert_same_run(ended(Run.resume(config.runs_dir / "second")), straight)
+
+
+@pytest.mark.parametrize("source", ["demo", "pictures", "~/pictures"])
+def test_run_killed_again_and_again_from_anywhere(
+    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """A run that was killed before its first checkpoint, and then again and again, is resumed from any directory."""
+    asked: list[tuple[str, Path]] = []
+
+    def load(source: str, data_dir: Path, progress: object) -> ImageSet:
+        asked.append((source, data_dir))
+        return made_up_images(160, 40)
+
+    straight = ended(Run(config.replaced(name="straight")))
+    monkeypatch.setattr(data, "load", load)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    first = config.replaced(data=source, data_dir=Path("data"), runs_dir=Path("runs"))
+    folder = tmp_path / "runs" / "first"
+    RunFolder.create(folder, Recorded.now(first)).close()  # killed while torch was imported
+    for number, (killed_at, directory) in enumerate([(3, "elsewhere"), (8, "."), (12, "runs")]):
+        monkeypatch.chdir(tmp_path / directory)
+        run = Run.resume(folder)
+        killed = tmp_path / f"killed-{number}"
+        at(run, killed_at, lambda run=run, killed=killed: shutil.copytree(run.folder, killed))  # type: ignore[misc]
+        ended(run)
+        folder = killed
+        if number == 0:
+            shutil.rmtree(folder / "checkpoints")  # it was killed before the first
+        kept = json.loads((folder / "config.json").read_text())
+        assert (kept["config"], kept["directory"]) == (first.as_json(), str(tmp_path))
+        assert run.record().started.config == first.as_json()  # type: ignore[union-attr]
+    assert_same_run(ended(Run.resume(folder)), straight)
+    places = {"demo": "demo", "pictures": str(tmp_path / "pictures"), "~/pictures": str(Path.home() / "pictures")}
+    assert set(asked) == {(places[source], tmp_path / "data")}
+
+
+def test_absolute_paths_of_an_earlier_version(config: TrainingConfig) -> None:
+    """A run whose config.json got other paths than its checkpoint, as earlier versions left it, is resumed."""
+    straight = ended(Run(config.replaced(name="straight")))
+    left = left_after(Run(config), 8)
+    path = left.folder / "config.json"
+    content = json.loads(path.read_text())
+    content["config"] |= {"data_dir": "/another/place", "runs_dir": "/moved", "name": "older"}
+    path.write_text(json.dumps(content))
+    assert_same_run(ended(Run.resume(left.folder)), straight)
+
+
+def test_constant_of_another_version(config: TrainingConfig) -> None:
+    """A run with a constant that this version does not know is not resumed with other constants; it is told why."""
+    left = left_after(Run(config), 8)
+    path = left.folder / "config.json"
+    path.write_text(path.read_text().replace('"learning_rate"', '"step_size"'))
+    with pytest.raises(RunFolderError, match="another version of cifar-tui, which has step_size"):
+        Run.resume(left.folder)
+
+
+def test_interrupted_run_is_never_removed(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that cannot be resumed now, because its training does not begin, is still there to be resumed later."""
+    straight = ended(Run(config.replaced(name="straight")))
+    RunFolder.create(config.runs_dir / "first", Recorded.now(config)).close()
+
+    def fail(*_: object, **__: object) -> None:
+        raise TrainingError("The GPU is gone.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "train", fail)
+        failed = ended(Run.resume(config.runs_dir / "first"))
+    assert failed.error is not None
+    assert_same_run(ended(Run.resume(failed.folder)), straight)
 
 
 def test_checkpoint_whose_losses_are_gone_is_passed_over(config: TrainingConfig) -> None:
@@ -183,7 +256,7 @@ def test_checkpoint_whose_losses_are_gone_is_passed_over(config: TrainingConfig)
     left = left_after(Run(config), 8)
     with (left.folder / "losses.f32").open("r+b") as losses:
         losses.truncate(4 * 7)
-    assert_same_run(ended(Run.taking_up(left.folder)), straight)
+    assert_same_run(ended(Run.resume(left.folder)), straight)
 
 
 def test_changed_learning_rate_survives(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +276,7 @@ def test_changed_learning_rate_survives(config: TrainingConfig, monkeypatch: pyt
     ended(straight)
     run = Run(config)
     at(run, 3, change)
-    assert_same_run(ended(Run.taking_up(left_after(run, 8).folder)), straight)
+    assert_same_run(ended(Run.resume(left_after(run, 8).folder)), straight)
     assert not np.array_equal(straight.record().losses, unchanged.record().losses)
 
 
@@ -218,9 +291,9 @@ def test_checkpoint_without_a_learning_rate(config: TrainingConfig) -> None:
     manifest["files"]["state.json"] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     (checkpoint / "state.json").write_bytes(content)
     (checkpoint / "manifest.json").write_text(json.dumps(manifest))
-    again = ended(Run.taking_up(left.folder))
+    again = ended(Run.resume(left.folder))
     assert_same_run(again, straight)
-    assert [event.iteration for event in again.log.events if isinstance(event, TakenUp)] == [8]
+    assert [event.iteration for event in again.log.events if isinstance(event, RunResumed)] == [8]
 
 
 def test_pause_keeps_a_checkpoint(config: TrainingConfig) -> None:
@@ -244,7 +317,7 @@ def test_changed_constant_is_refused(config: TrainingConfig) -> None:
     path = left.folder / "config.json"
     path.write_text(path.read_text().replace('"learning_rate": 0.001', '"learning_rate": 0.002'))
     before = contents(left.folder)
-    again = ended(Run.taking_up(left.folder))
+    again = ended(Run.resume(left.folder))
     assert isinstance(again.error, RunFolderError)
     assert "learning_rate was 0.001, is 0.002" in again.error.message
     assert contents(left.folder) == before
@@ -255,7 +328,7 @@ def test_changed_images_are_refused(config: TrainingConfig, monkeypatch: pytest.
     left = left_after(Run(config), 8)
     before = contents(left.folder)
     monkeypatch.setattr(data, "load", lambda source, data_dir, progress: made_up_images(192, 40))
-    again = ended(Run.taking_up(left.folder))
+    again = ended(Run.resume(left.folder))
     assert isinstance(again.error, RunFolderError)
     assert "train_images was 160, is 192" in again.error.message
     assert "fingerprint was " in again.error.message
@@ -266,15 +339,15 @@ def test_complete_run_is_refused(config: TrainingConfig) -> None:
     """There is nothing to go on with in a run that is complete."""
     run = ended(Run(config))
     with pytest.raises(RunFolderError, match="is complete"):
-        Run.taking_up(run.folder)
+        Run.resume(run.folder)
 
 
 def test_run_of_another_process_is_refused(config: TrainingConfig) -> None:
     """Two can never train one run: the second is told who holds it, and since when."""
     left = left_after(Run(config), 8)
-    first = Run.taking_up(left.folder)
+    first = Run.resume(left.folder)
     with pytest.raises(RunFolderError, match=r"is being trained by process \d+ on .+ since \d{4}-"):
-        Run.taking_up(left.folder)
+        Run.resume(left.folder)
     with pytest.raises(RunFolderError, match=r"is being trained by process \d+ on .+ since \d{4}-"):
         Run(config)
     ended(first)
@@ -283,10 +356,10 @@ def test_run_of_another_process_is_refused(config: TrainingConfig) -> None:
 def test_resumed_run_keeps_its_thread_count(config: TrainingConfig) -> None:
     """A run that measured its thread count goes on with that count, since its numbers follow it."""
     left = left_after(Run(config.replaced(threads=0)), 8)
-    again = ended(Run.taking_up(left.folder))
-    started, taken_up = again.record().started, next(e for e in again.log.events if isinstance(e, TakenUp))
+    again = ended(Run.resume(left.folder))
+    started, resumed = again.record().started, next(e for e in again.log.events if isinstance(e, RunResumed))
     assert started is not None
-    assert taken_up.device.threads == started.device.threads
+    assert resumed.device.threads == started.device.threads
     assert again.config.threads == 0
 
 
@@ -298,7 +371,7 @@ def test_folder_can_be_moved_and_is_found_from_anywhere(
     left = left_after(Run(config), 8)
     moved = left.folder.rename(tmp_path / "moved")
     monkeypatch.chdir("/")
-    again = Run.taking_up(moved)
+    again = Run.resume(moved)
     assert again.folder == moved
     assert_same_run(ended(again), straight)
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,16 @@ from safetensors.numpy import load_file
 
 from engine import data
 from engine.config import TrainingConfig
+from engine.control import Leave, Pause, Request, Resume, Stop
 from engine.data.imageset import ImageSet
 from engine.errors import ConstantError, DataError, NoSuchRunError, RunFolderError, Stopped, TrainingError
-from engine.record.events import Failed, Finished, Notice
+from engine.export import bundle
+from engine.record.events import Failed, Finished, Notice, Stopping
 from engine.runs.local import Run
-from engine.storage import folder as rundir
+from engine.storage import listing, tail
+from engine.storage.folder import RunFolder
 from engine.storage.lock import is_live
+from engine.storage.recorded import Recorded
 from tests.images import made_up_images
 
 
@@ -67,13 +72,16 @@ def test_summary_is_as_promised(config: TrainingConfig) -> None:
     run = finished(Run(config))
     summary: dict[str, Any] = json.loads((run.folder / "summary.json").read_text())
     assert list(summary) == [
-        *("schema_version", "name", "status", "config", "dataset", "device", "versions", "parameters"),
-        *("iterations", "final_loss", "timing", "evaluation"),
+        *("schema_version", "name", "status", "started_at", "config", "dataset", "device", "versions", "parameters"),
+        *("iterations", "final_loss", "timing", "evaluation", "evaluations"),
     ]
     assert (summary["schema_version"], summary["name"], summary["status"]) == (1, "first", "completed")
     assert set(summary["config"]) == set(vars(TrainingConfig()))
     assert set(summary["dataset"]) == {"name", "source", "fingerprint", "train_images", "test_images", "classes"}
-    assert summary["device"]["kind"] == "cpu"
+    assert (summary["device"]["kind"], summary["device"]["threads"]) == ("cpu", 1)
+    started = run.record().started
+    assert started is not None
+    assert summary["started_at"] == started.at
     assert set(summary["versions"]) >= {"cifar-tui", "python", "torch"}
     assert (summary["parameters"], summary["iterations"]) == (89_834, 10)
     assert summary["final_loss"] == pytest.approx(float(run.log.loss_buffer.values()[-1]))
@@ -84,13 +92,19 @@ def test_summary_is_as_promised(config: TrainingConfig) -> None:
     assert matrix.sum() == evaluation["total"] == 40
     assert np.trace(matrix) == evaluation["correct"]
     assert evaluation["accuracy"] == pytest.approx(100 * evaluation["correct"] / 40)
+    assert summary["evaluations"] == [
+        {"epoch": done.epoch, "iteration": done.iteration, "accuracy": done.accuracy}
+        for done in run.record().evaluations
+    ]
+    assert {name: evaluation[name] for name in ("epoch", "iteration", "accuracy")} == summary["evaluations"][-1]
+    assert [done["iteration"] for done in summary["evaluations"]] == [5, 10]
     assert [one["correct"] for one in evaluation["per_class"]] == np.diag(matrix).tolist()
 
 
 def test_run_read_back_is_the_run(config: TrainingConfig) -> None:
     """A run read from disk is the record that was shown live."""
     run = finished(Run(config))
-    live, read = run.record(), rundir.read(run.folder)
+    live, read = run.record(), tail.read(run.folder)
     assert (read.status, read.lines, read.evaluations, read.started) == (
         live.status,
         live.lines,
@@ -98,7 +112,7 @@ def test_run_read_back_is_the_run(config: TrainingConfig) -> None:
         live.started,
     )
     np.testing.assert_array_equal(read.losses, live.losses)
-    (entry,) = rundir.list_runs(config.runs_dir)
+    (entry,) = listing.list_runs(config.runs_dir)
     assert (entry.name, entry.status, entry.dataset) == ("first", "completed", "made up")
     assert live.evaluation is not None
     assert entry.accuracy == live.evaluation.accuracy
@@ -212,7 +226,7 @@ def test_run_that_fails_keeps_what_it_has(config: TrainingConfig, monkeypatch: p
     assert "learning rate" in summary["reason"]
     assert summary["iterations"] == 1
     assert summary["evaluation"] is None
-    assert rundir.list_runs(config.runs_dir)[0].status == "failed"
+    assert listing.list_runs(config.runs_dir)[0].status == "failed"
 
 
 def test_disk_that_fails_does_not_stop_the_training(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +236,7 @@ def test_disk_that_fails_does_not_stop_the_training(config: TrainingConfig, monk
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(rundir.RunFolder, "losses", full)
+    monkeypatch.setattr(RunFolder, "losses", full)
     monkeypatch.setattr("engine.storage.checkpoint.write", full)
     run = finished(Run(config))
     record = run.record()
@@ -239,12 +253,12 @@ def test_disk_that_fails_does_not_stop_the_training(config: TrainingConfig, monk
 
 def test_run_that_is_trained_now_is_live(config: TrainingConfig) -> None:
     """A run is live exactly while its process holds it; one that ended without saying so is interrupted."""
-    folder = rundir.RunFolder.create(config.runs_dir / "first", config)
+    folder = RunFolder.create(config.runs_dir / "first", Recorded.now(config))
     assert is_live(folder.path)
-    assert rundir.read(folder.path).status == "preparing"
+    assert tail.read(folder.path).status == "preparing"
     folder.close()
     assert not is_live(folder.path)
-    assert rundir.read(folder.path).status == "interrupted"
+    assert tail.read(folder.path).status == "interrupted"
 
 
 def test_journal_cut_off_in_a_line(config: TrainingConfig) -> None:
@@ -253,25 +267,168 @@ def test_journal_cut_off_in_a_line(config: TrainingConfig) -> None:
     journal, losses = run.folder / "events.jsonl", run.folder / "losses.f32"
     journal.write_bytes(journal.read_bytes()[:-5])
     losses.write_bytes(losses.read_bytes()[:-3])
-    record = rundir.read(run.folder)
+    record = tail.read(run.folder)
     assert record.status == "interrupted"
     assert len(record.losses) == 9
     whole = journal.read_bytes()
     huge = re.sub(rb'"batches":\d+', b'"batches":1000000000000000000', whole)
-    for damaged in (b"nonsense\n" + whole, b"\xff\n" + whole, huge):
+    unknown = whole.replace(b'"epoch_started"', b'"epoch_sturted"')
+    for damaged, line in ((b"nonsense\n" + whole, 1), (b"\xff\n" + whole, 1), (huge, 1), (unknown, 2)):
         journal.write_bytes(damaged)
-        with pytest.raises(RunFolderError, match="line 1: not an event"):
-            rundir.read(run.folder)
-        assert rundir.list_runs(config.runs_dir) == ()
+        with pytest.raises(RunFolderError, match=f"line {line}: not an event") as told:
+            tail.read(run.folder)
+        (entry,) = listing.list_runs(config.runs_dir)
+        assert (entry.name, entry.status, entry.problem) == ("first", "unreadable", told.value.message)
+        assert entry.at != ""
 
 
 def test_finding_a_run(config: TrainingConfig, tmp_path: Path) -> None:
     """RUN is a name, a folder, or nothing for the latest; anything else is answered with the names there are."""
     with pytest.raises(NoSuchRunError, match=r"no run in .* yet"):
-        rundir.find(config.runs_dir, None)
+        listing.find(config.runs_dir, None)
     run = finished(Run(config))
-    assert rundir.find(config.runs_dir, None) == run.folder
-    assert rundir.find(config.runs_dir, "first") == run.folder
-    assert rundir.find(tmp_path / "elsewhere", str(run.folder)) == run.folder
+    assert listing.find(config.runs_dir, None) == run.folder
+    assert listing.find(config.runs_dir, "first") == run.folder
+    assert listing.find(tmp_path / "elsewhere", str(run.folder)) == run.folder
     with pytest.raises(NoSuchRunError, match=r"no run second .* There are: first"):
-        rundir.find(config.runs_dir, "second")
+        listing.find(config.runs_dir, "second")
+
+
+# Journals of other versions, and long ones
+
+
+def rewritten(run: Run, *replacements: tuple[bytes, bytes]) -> Path:
+    """The folder of `run`, with its journal changed."""
+    journal = run.folder / "events.jsonl"
+    content = journal.read_bytes()
+    for old, new in replacements:
+        assert re.search(old, content)
+        content = re.sub(old, new, content)
+    journal.write_bytes(content)
+    return run.folder
+
+
+def test_journal_of_the_version_before(config: TrainingConfig) -> None:
+    """A run that the version before recorded, and took up again, is read as it was."""
+    run = Run(config)
+    ended_at_once = finished(run)
+    folder = rewritten(
+        ended_at_once,
+        (rb'"schema_version":2,', b""),
+        (rb',"correct":\d+,"total":\d+,"accuracy":[\d.]+', b""),
+        (
+            rb'(\{"event":"finished")',
+            b'{"event":"run_resumed","seconds":1.0,"at":"2026-03-14T15:09:26+01:00","epoch":2,"iteration":9,'
+            b'"device":{"kind":"cpu","name":"a processor","threads":1},"versions":{}}\n\\1',
+        ),
+    )
+    record, live = tail.read(folder), run.record()
+    assert (record.status, record.evaluations, record.accuracy) == (live.status, live.evaluations, live.accuracy)
+    assert "Resumed after iteration 9, on a processor" in record.lines
+    assert record.notices == []
+
+
+def test_journal_of_a_newer_version(config: TrainingConfig) -> None:
+    """A run that a newer version recorded is read as far as it is understood, and what is not is told."""
+    run = finished(Run(config))
+    folder = rewritten(
+        run,
+        (rb'"schema_version":2,', b'"schema_version":3,"recipe":"muon",'),
+        (rb'"learning_rate":', b'"warmup":5,"learning_rate":'),
+        (rb'(\{"event":"evaluated")', b'{"event":"rate_changed","to":0.1}\n\\1'),
+        (rb'"event":"epoch_started","seconds":[^,]+,"epoch":2', b'"event":"epoch_started","epoch":"second"'),
+    )
+    record = tail.read(folder)
+    assert (record.status, record.accuracy) == ("completed", run.record().accuracy)
+    assert [notice.rpartition("does not show ")[2] for notice in record.notices] == [
+        *("run_started.recipe.", "the constant warmup.", "rate_changed.", "line 6."),
+    ]
+    (entry,) = listing.list_runs(config.runs_dir)
+    assert (entry.status, entry.accuracy) == ("completed", run.record().accuracy)
+
+
+def test_constant_that_was_renamed(config: TrainingConfig) -> None:
+    """A run whose constants have had other names and values since is listed, read and exported."""
+    run = finished(Run(config))
+    folder = rewritten(run, (rb'"batch_size"', b'"images_a_step"'), (rb'"model":"cnn"', b'"model":"forgotten"'))
+    (entry,) = listing.list_runs(config.runs_dir)
+    assert (entry.status, entry.model) == ("completed", "forgotten")
+    record = tail.read(folder)
+    assert ["the constant images_a_step" in notice for notice in record.notices] == [True]
+    assert bundle.write_bundle(record, folder.parent / "exported")
+
+
+def test_long_journal_is_listed_from_its_ends(config: TrainingConfig) -> None:
+    """The list of runs does not read the middle of a long journal, and tells the same."""
+    run = finished(Run(config))
+    line = b'{"event":"batch_done","seconds":1.0,"epoch":1,"epochs":2,"batch":1,"batches":5,"loss":1.0}\n'
+    rewritten(run, (rb'(\{"event":"evaluation_started")', line * 4_000 + b"\\1"))
+    (entry,) = listing.list_runs(config.runs_dir)
+    record = tail.read(run.folder)
+    assert (entry.status, entry.accuracy, entry.dataset) == ("completed", record.accuracy, "made up")
+    journal = run.folder / "events.jsonl"
+    whole = journal.read_bytes()
+    middle = len(whole) // 4
+    journal.write_bytes(whole[:middle] + b"?" + whole[middle + 1 :])
+    assert listing.list_runs(config.runs_dir) == (entry,)
+    journal.write_bytes(whole.replace(b"run_started", b"run_storted"))
+    assert listing.list_runs(config.runs_dir)[0].status == "unreadable"
+
+
+def test_folder_that_may_not_be_looked_into(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose folder may not be read stands in the list with the reason, beside the others."""
+    finished(Run(config))
+    finished(Run(config.replaced(name="second")))
+    lstat, opened = os.lstat, os.open
+
+    def allowed(path: Any) -> Any:
+        if "second" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return path
+
+    monkeypatch.setattr(os, "lstat", lambda path, **options: lstat(allowed(path), **options))
+    monkeypatch.setattr(os, "open", lambda path, *options, **more: opened(allowed(path), *options, **more))
+    entries = {entry.name: entry for entry in listing.list_runs(config.runs_dir)}
+    assert entries["first"].status == "completed"
+    assert entries["second"].status == "unreadable"
+    assert "Permission denied" in entries["second"].problem
+
+
+# Requests and what came of them
+
+
+def test_stop_is_told(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each watcher learns from an event that a run stops, and whether it still evaluates."""
+    for request, evaluates in ((Stop(), True), (Leave(), False)):
+        run = Run(config.replaced(name=type(request).__name__, epochs=1_000))
+        take = run.log.losses
+
+        def losses(values: Any, run: Run = run, take: Any = take, request: Request = request) -> None:
+            take(values)
+            run.ask(request)
+
+        monkeypatch.setattr(run.log, "losses", losses)
+        finished(run)
+        told = [event.evaluates for event in run.log.events if isinstance(event, Stopping)]
+        assert told[:1] == [evaluates]
+        record = tail.read(run.folder)
+        assert record.stopping is None
+        assert [event for event in run.log.events if isinstance(event, Finished)] == [record.closing]
+
+
+def test_pause_while_the_images_are_read(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is paused while its images are read says so, and its training time does not count the pause."""
+
+    def load(source: str, data_dir: Path, progress: data.Progress) -> ImageSet:
+        run.ask(Pause())
+        threading.Timer(0.05, lambda: run.ask(Resume())).start()
+        progress("reading", 1, 2, "images")
+        return made_up_images(160, 40)
+
+    monkeypatch.setattr(data, "load", load)
+    run = Run(config)
+    finished(run)
+    names = [event.event for event in run.log.events]
+    assert names[:4] == ["data_progress", "paused", "resumed", "run_started"]
+    assert run.record().paused_seconds == 0
+    assert tail.read(run.folder).status == "completed"

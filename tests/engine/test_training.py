@@ -286,7 +286,7 @@ def test_loss_that_is_not_finite() -> None:
         patch.setattr("engine.training.reporter.LINE_EVERY", 4)  # the journal must not hold a loss that JSON cannot
         with pytest.raises(TrainingError, match=r"nan at iteration 4 .* smaller learning rate"):
             train(QUICK, images, log, Control())
-    assert all(from_json(to_json(event)) == event for event in log.events)
+    assert all(from_json(to_json(event)) == (event, ()) for event in log.events)
     record = recorded(log)
     assert record.status == "failed"
     assert np.isfinite(record.losses).tolist() == [True, True, True, False]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +18,8 @@ from engine.control import Control, Leave, Pause, Resume, Stop
 from engine.errors import RunFolderError
 from engine.runs.local import Run
 from engine.runs.watched import WatchedRun
-from engine.storage import folder as rundir
-from engine.storage.inbox import Listener, ask
+from engine.storage import listing
+from engine.storage.inbox import Inbox, Outbox
 from tests.images import made_up_images
 
 
@@ -82,41 +85,110 @@ def test_nobody_watches_what_is_no_run(tmp_path: Path) -> None:
 def test_request_that_cannot_be_left(tmp_path: Path) -> None:
     """A run that cannot be told anything is an error in words."""
     with pytest.raises(RunFolderError, match="cannot be told to stop: No such file"):
-        ask(tmp_path / "gone", Stop())
+        Outbox(tmp_path / "gone").ask(Stop())
 
 
-def test_requests_of_earlier_processes_and_nonsense_are_forgotten(tmp_path: Path) -> None:
-    """A run that is taken up again does not stop because its predecessor was asked to; nonsense asks for nothing."""
-    ask(tmp_path, Stop())
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[Control]:
+    """What is asked through the file in `tmp_path` arrives here."""
+    Outbox(tmp_path).ask(Stop())  # to an earlier process
     control = Control()
-    listener = Listener(tmp_path, control)
-    try:
-        (tmp_path / "requests").write_bytes(b"dance\n\xff\npause\nsto")
-        until(lambda: control.paused)
-        assert control.stops == 0
-        with (tmp_path / "requests").open("ab") as file:
-            file.write(b"p\n")
-        until(lambda: control.stops == 1)
-        assert not control.paused
-    finally:
-        listener.close()
+    inbox = Inbox(tmp_path, control)
+    yield control
+    inbox.close()
+
+
+def test_requests_of_earlier_processes_and_nonsense_are_forgotten(tmp_path: Path, listening: Control) -> None:
+    """A resumed run does not stop because its predecessor was asked to, and nonsense asks for nothing."""
+    requests = tmp_path / "requests"
+    requests.write_bytes(b"x" * 200_000 + b"\n" + b"dance\n\xff\npause 7\npaus")
+    outbox = Outbox(tmp_path)
+    with requests.open("ab") as file:
+        file.write(b"e?\n")
+    outbox.ask(Pause())
+    until(lambda: listening.paused)
+    assert listening.stops == 0
+    with requests.open("ab") as file:
+        file.write(b"sto")
+        file.flush()
+        file.write(b"p\n")
+    until(lambda: listening.stops == 1)
+    assert not listening.paused
+
+
+def test_pipe_in_the_place_of_the_requests(tmp_path: Path) -> None:
+    """A pipe that nobody reads does not hold up who asks."""
+    os.mkfifo(tmp_path / "requests")
+    with pytest.raises(RunFolderError, match="cannot be told to pause: not a regular file"):
+        Outbox(tmp_path).ask(Pause())
+
+
+HOLDING = """
+import sys, time
+from pathlib import Path
+sys.path.append(sys.argv[2])
+from engine.control import Pause
+from engine.storage.inbox import Outbox
+outbox = Outbox(Path(sys.argv[1]))
+outbox.ask(Pause())
+print("paused", flush=True)
+time.sleep(600)
+"""
+
+
+def test_run_goes_on_when_the_process_that_paused_it_is_killed(tmp_path: Path, listening: Control) -> None:
+    """A pause ends with the process that asked for it, even by kill -9, and not before."""
+    root = str(Path(__file__).parents[2])
+    process = subprocess.Popen([sys.executable, "-c", HOLDING, str(tmp_path), root], stdout=subprocess.PIPE)
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"paused\n"
+        until(lambda: listening.paused)
+        Outbox(tmp_path).close()  # somebody else who only watches
+        time.sleep(0.5)  # some looks
+        assert listening.paused
+        process.kill()
+    until(lambda: not listening.paused)
+
+
+def test_pause_of_the_training_process_is_its_own(tmp_path: Path, listening: Control) -> None:
+    """A run that was paused where it trains stays paused when somebody else who paused it too goes."""
+    listening.ask(Pause())
+    outbox = Outbox(tmp_path)
+    outbox.ask(Pause())
+    outbox.close()
+    time.sleep(0.5)  # some looks
+    assert listening.paused
+
+
+def test_run_goes_on_when_it_is_watched_no_more(config: TrainingConfig) -> None:
+    """A run that was paused from a screen goes on when that screen lets go of it."""
+    run = Run(config).start()
+    until(lambda: len(run.log.loss_buffer) > 0)
+    watched = WatchedRun(run.folder).start()
+    watched.ask(Pause())
+    until(lambda: run.record().paused is not None)
+    watched.close()
+    until(lambda: run.record().paused is None)
+    run.ask(Leave())
+    assert run.join(60)
 
 
 def test_which_run_somebody_comes_back_for(config: TrainingConfig) -> None:
     """Coming back, one is offered the live run, else the latest if it was interrupted, else none."""
-    assert rundir.waiting(config.runs_dir) is None
+    assert listing.waiting(config.runs_dir) is None
     run = Run(config).start()
     until(lambda: len(run.log.loss_buffer) > 0)
-    waiting = rundir.waiting(config.runs_dir)
+    waiting = listing.waiting(config.runs_dir)
     assert waiting is not None
     assert (waiting.name, waiting.status) == ("first", "training")
     run.ask(Leave())
     assert run.join(60)
-    waiting = rundir.waiting(config.runs_dir)
+    waiting = listing.waiting(config.runs_dir)
     assert waiting is not None
     assert waiting.status == "interrupted"
-    again = Run.taking_up(run.folder)
+    again = Run.resume(run.folder)
     again.start()
     again.ask(Stop())
     assert again.join(60)
-    assert rundir.waiting(config.runs_dir) is None
+    assert listing.waiting(config.runs_dir) is None

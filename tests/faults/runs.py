@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from engine.storage import folder as rundir
+from engine.storage import tail
 from tests.processes import PATIENCE, Options, start
 
 CTRL_B, CTRL_R, ENTER = "\x02", "\x12", "\r"
@@ -136,7 +136,7 @@ def finished(program: Program, name: str, epochs: int = 3) -> Path:
 
 def assert_same(folder: Path, straight: Path) -> None:
     """The run in `folder` completed with the very losses, weights, Adam state and accuracies of `straight`."""
-    record, expected = rundir.read(folder), rundir.read(straight)
+    record, expected = tail.read(folder), tail.read(straight)
     assert record.status == "completed", record.lines
     np.testing.assert_array_equal(record.losses, expected.losses)
     assert [(done.iteration, done.matrix) for done in record.evaluations] == [

@@ -27,12 +27,13 @@ from engine.data.imageset import ImageSet
 from engine.data.sources import cifar10
 from engine.errors import EngineError
 from engine.export import bundle as export
+from engine.export.summary import summary
 from engine.runs.local import Run
 from engine.runs.watched import WatchedRun
-from engine.storage import checkpoint
-from engine.storage import folder as rundir
-from engine.storage.inbox import Listener
+from engine.storage import checkpoint, listing, tail
+from engine.storage.inbox import Inbox
 from engine.storage.lock import held
+from engine.storage.recorded import Recorded
 from tests.engine.official_layout import miniature
 from tests.faults.conftest import Made, Often
 from tests.images import made_up_images
@@ -108,12 +109,12 @@ def read_run(folder: Path) -> None:
     """All that the program reads of a run that may be anybody's."""
     attempts: list[Callable[[], object]] = [
         lambda: held(folder),
-        lambda: rundir.list_runs(folder.parent),
-        lambda: rundir.read_config(folder),
+        lambda: listing.list_runs(folder.parent),
+        lambda: Recorded.read(folder).resolved(folder),
         lambda: watched(folder),
-        lambda: export.write_bundle(rundir.read(folder), folder),
+        lambda: export.write_bundle(tail.read(folder), folder),
         lambda: read_checkpoints(folder / "checkpoints"),
-        lambda: Listener(folder, Control()).close(),
+        lambda: Inbox(folder, Control()).close(),
     ]
     for attempt in attempts:
         said = refused(attempt)
@@ -132,7 +133,7 @@ def refused(attempt: Callable[[], object]) -> str | None:
 def watched(folder: Path) -> None:
     run = WatchedRun(folder).start()
     run.close()
-    export.summary(run.record())
+    summary(run.record())
     run.seconds()
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.storage import checkpoint
-from engine.storage import folder as rundir
+from engine.storage import checkpoint, tail
 from tests.faults.conftest import Made, Often
 from tests.faults.runs import Program, trains, wait
 
@@ -48,8 +47,8 @@ def test_disk_that_fails_once(program: Program, straight: Path, often: Often, ma
                 assert not folder.exists()
                 continue
             assert code == 0, said
-            record = rundir.read(folder)
-            np.testing.assert_array_equal(record.losses, rundir.read(straight).losses)
+            record = tail.read(folder)
+            np.testing.assert_array_equal(record.losses, tail.read(straight).losses)
             assert record.status == "completed"
             assert next(checkpoint.whole(folder / "checkpoints"))
             told += any("ould not" in notice for notice in record.notices)
@@ -80,8 +79,8 @@ def test_disk_of_one_megabyte(program: Program, straight: Path, small_disk: Path
         assert code == 0, said
         assert "Could not save a checkpoint: No space left on device" in said
         assert "At the end it still could not save a checkpoint" in said
-        record = rundir.read(small_disk / "small")
-        np.testing.assert_array_equal(record.losses, rundir.read(straight).losses)
+        record = tail.read(small_disk / "small")
+        np.testing.assert_array_equal(record.losses, tail.read(straight).losses)
         with contextlib.suppress(StopIteration):  # not even the first one may fit
             assert next(checkpoint.whole(small_disk / "small" / "checkpoints")).state.position.iteration < 192
 
@@ -102,10 +101,10 @@ def test_disk_that_has_room_again(program: Program, straight: Path, small_disk: 
         command.send(signal.SIGTERM)
         code, said = command.ended()
         assert code == 143, said
-        record = rundir.read(folder)
+        record = tail.read(folder)
         assert record.status == "interrupted"
         done = min(len(record.losses), 192)
-        np.testing.assert_array_equal(record.losses[:done], rundir.read(straight).losses[:done])
+        np.testing.assert_array_equal(record.losses[:done], tail.read(straight).losses[:done])
 
 
 def content(path: Path) -> bytes:

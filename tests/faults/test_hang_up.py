@@ -18,7 +18,7 @@ import numpy as np
 import pexpect
 import pytest
 
-from engine.storage import folder as rundir
+from engine.storage import tail
 from engine.storage.lock import is_live
 from tests.faults.conftest import Made, Often
 from tests.faults.runs import CTRL_B, CTRL_R, ENTER, Program, assert_same, trains, wait
@@ -188,7 +188,7 @@ def test_background_run(program: Program, longer: Path, made: Made) -> None:
             terminal.wait_for("background", "completed")
             terminal.press("q")
             assert terminal.wait_for_end() == 0
-        losses, expected = (rundir.read(each).losses for each in (folder, longer))
+        losses, expected = (tail.read(each).losses for each in (folder, longer))
         assert len(losses) == 2 * len(expected)
         np.testing.assert_array_equal(losses[: len(expected)], expected)
     shutil.rmtree(folder)
@@ -262,5 +262,5 @@ def test_watched_run_dies(program: Program, made: Made) -> None:
             terminal.wait_for("interrupted")
             terminal.press("q")
             assert terminal.wait_for_end() == 0
-        assert rundir.read(folder).status == "interrupted"
+        assert tail.read(folder).status == "interrupted"
     shutil.rmtree(folder)

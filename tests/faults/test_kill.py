@@ -77,7 +77,7 @@ def test_second_process_is_told_who_trains(program: Program, made: Made) -> None
         first.send(signal.SIGKILL)
         first.ended()
         third = program.start("resume", "held", "--runs-dir", str(program.runs), "--json")
-        wait(lambda: '"resumed"' in third.said() or '"taken_up"' in third.said(), "the third process")
+        wait(lambda: '"resumed"' in third.said() or '"run_resumed"' in third.said(), "the third process")
         third.send(signal.SIGTERM)
         assert third.ended()[0] == 143
     shutil.rmtree(folder)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.storage import folder as rundir
+from engine.storage import tail
 from tests.faults.conftest import Made
 from tests.faults.runs import CTRL_R, Program, assert_same, trains, wait
 from tests.terminal import Terminal
@@ -34,7 +34,7 @@ def test_terminated(program: Program, longer: Path, made: Made, turn: int) -> No
         command.send(signal.SIGTERM)
         code, said = command.ended()
         figures["s"] = time.monotonic() - sent
-        if rundir.read(folder).status == "interrupted":
+        if tail.read(folder).status == "interrupted":
             assert code == 143, said
             code, said = program.resume(folder.name)
             assert code == 0, said
@@ -102,7 +102,7 @@ def test_interrupted(program: Program, longer: Path, made: Made, row: str, press
         code, said = command.ended()
         # A shell reports both as 130; the second may come when the process is about to end already.
         assert code == 130 or (presses == 2 and code == -signal.SIGINT), said
-        record = rundir.read(folder)
+        record = tail.read(folder)
         # The run may have stopped, or completed, before the second signal came.
         assert record.status in ("stopped", "completed", *(["interrupted"] if presses == 2 else []))
         assert (folder / "summary.json").exists()
@@ -139,7 +139,7 @@ def test_app_is_terminated(program: Program, longer: Path, made: Made, turn: int
         terminal.wait_for("training · epoch")
         terminal.read_for(random.Random(turn).uniform(0, 0.5))
         figures["s"] = terminated(terminal, modes)
-        if rundir.read(folder).status == "interrupted":
+        if tail.read(folder).status == "interrupted":
             code, said = program.resume(folder.name)
             assert code == 0, said
         assert_same(folder, longer)
@@ -176,7 +176,7 @@ def test_terminal_that_does_not_read_delays_no_exit(program: Program, made: Made
         terminal.terminate()
         wait(terminal.has_ended, "the end of the app")
         figures["s"] = time.monotonic() - sent
-        record = rundir.read(folder)
+        record = tail.read(folder)
         assert record.status == "interrupted"
         assert len(record.losses)
     shutil.rmtree(folder)

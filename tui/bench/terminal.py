@@ -14,7 +14,7 @@ from engine.bench.contest import Claim
 from engine.config import CONSTANTS, TrainingConfig
 from engine.errors import EngineError
 from engine.process import python_running
-from engine.storage.tail import LOSSES
+from engine.storage.layout import LOSSES
 from tui.bench.pseudo_terminal import PseudoTerminal
 
 COLUMNS, ROWS = 120, 40

@@ -17,6 +17,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 from engine import __version__
 from engine.config import CONSTANTS, Constant, TrainingConfig
 from engine.errors import ConstantError, EngineError, NoSuchRunError
+from engine.export import FILES
 from engine.text import clean
 from tui.command_line import full_screen
 from tui.command_line.exit_codes import ExitCode
@@ -89,7 +90,7 @@ def start_app(*, config: Constants = _Flags()) -> int:  # noqa: B008 - never cha
 @app.command
 def watch(run: RunArgument = None, /, *, runs_dir: RunsDir = Path("runs")) -> int:
     """Show a run of another process as it goes on, or the results of one that ended."""
-    from engine.storage.folder import find
+    from engine.storage.listing import find
 
     folder = find(runs_dir, run)
     return full_screen.start(TrainingConfig(runs_dir=runs_dir), watch=folder)
@@ -124,11 +125,11 @@ def resume(
 ) -> int:
     """Go on with an interrupted run from its newest checkpoint, with the constants and images it had."""
     from engine.runs.local import Run
-    from engine.storage.folder import find
+    from engine.storage.listing import find
     from tui.command_line.headless import JsonLines, follow, on_terminal
 
-    taken_up = Run.taking_up(find(runs_dir, run, "unfinished"))
-    return follow(taken_up.start(), JsonLines() if json else on_terminal())
+    resumed = Run.resume(find(runs_dir, run, "unfinished"))
+    return follow(resumed.start(), JsonLines() if json else on_terminal())
 
 
 @app.command
@@ -139,7 +140,7 @@ def stop(
     runs_dir: RunsDir = Path("runs"),
 ) -> int:
     """Ask a live run to stop, evaluate and save, and wait until it has."""
-    from engine.storage.folder import find
+    from engine.storage.listing import find
     from tui.command_line.stop import stop_run
 
     return stop_run(find(runs_dir, run, "live"))
@@ -152,7 +153,7 @@ def runs(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """List the runs here: name, status, when, accuracy."""
-    from engine.storage.folder import list_runs
+    from engine.storage.listing import list_runs
 
     entries = list_runs(runs_dir)
     if json:
@@ -163,7 +164,7 @@ def runs(
     print_runs(entries, runs_dir)
 
 
-@app.command
+@app.command(help=f"Write the files of a run to a folder: {', '.join(FILES)}.")
 def export(
     run: RunArgument = None,
     /,
@@ -171,9 +172,9 @@ def export(
     to: Annotated[Path, Parameter(help="Where the bundle goes; made if it is not there.")],
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Write a run's bundle to a folder: summary.json, loss.csv, report.md, loss.svg."""
     from engine.export.bundle import write_bundle
-    from engine.storage.folder import find, read
+    from engine.storage.listing import find
+    from engine.storage.tail import read
 
     written = write_bundle(read(find(runs_dir, run)), to)
     print("\n".join(str(path) for path in written))

@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from engine.export import FILES
 from engine.record.events import Failed
 from engine.record.record import RunRecord
-from engine.storage.folder import RunEntry
+from engine.storage.listing import RunEntry
 from engine.text import clean
 from tui.look.cells import bar
 from tui.look.wording import duration, moment
@@ -67,7 +68,7 @@ def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
         console.print(Text(f"cifar-tui resume {clean(folder.name)} goes on with it."), soft_wrap=True)
     for note in record.notices:
         console.print(Text(clean(note)), soft_wrap=True)
-    files = "" if record.interrupted else ": summary.json, loss.csv, report.md, loss.svg"
+    files = "" if record.interrupted else f": {', '.join(FILES)}"
     console.print(Text(f"The run is in {clean(folder)}{files}"), soft_wrap=True)
 
 

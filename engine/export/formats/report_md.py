@@ -1,0 +1,91 @@
+"""report.md: a page about the run for people. It reads well as plain text and rendered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from engine.config import CONSTANTS
+from engine.export.summary import summary
+from engine.record.record import RunRecord
+from engine.text import clean, counted
+
+
+def report_md(record: RunRecord) -> str:
+    """The picture loss.svg is expected beside it."""
+    content = summary(record)
+    parts = [f"# {_plain(content['name'])}: {content['status']}"]
+    if "reason" in content:
+        parts.append(f"Why it failed: {_plain(content['reason'])}")
+    parts.append(_headline(record, content))
+    parts += [f"> {_plain(notice)}" for notice in record.notices]
+    parts.append("![Loss and test accuracy over iterations](loss.svg)")
+    if content["evaluation"]:
+        parts += _results(record, content["evaluation"])
+    constants = [(c.label, _shown(content["config"].get(c.name, ""), c.unit)) for c in CONSTANTS]
+    for title, pairs in (("The run", _facts(record, content)), ("Constants", constants)):
+        parts += [f"## {title}", _table(("", ""), [(_plain(name), _plain(value)) for name, value in pairs], texts=2)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _headline(record: RunRecord, content: dict[str, Any]) -> str:
+    name, evaluation = _plain(content["dataset"]["name"]), content["evaluation"]
+    if not evaluation:
+        return f"The test images of {name} were not evaluated."
+    return (
+        f"Accuracy on the test images of {name}: **{evaluation['accuracy']:.2f} %**"
+        f" ({evaluation['correct']:,} of {evaluation['total']:,}), {record.when(record.evaluations[-1])}."
+    )
+
+
+def _results(record: RunRecord, evaluation: dict[str, Any]) -> list[str]:
+    rows = [
+        (_plain(one["name"]), f"{one['correct']:,}", f"{one['total']:,}", f"{one['accuracy']:.1f} %")
+        for one in sorted(evaluation["per_class"], key=lambda one: -one["accuracy"])
+    ]
+    parts = ["## Accuracy by class", _table(("class", "correct", "of", "accuracy"), rows)]
+    confused = record.evaluation.most_confused(10) if record.evaluation else ()
+    if confused:
+        mistakes = [(_plain(c.true), _plain(c.predicted), f"{c.count:,}") for c in confused]
+        parts += ["## Most confused", _table(("true class", "taken for", "times"), mistakes, texts=2)]
+    return parts
+
+
+def _facts(record: RunRecord, content: dict[str, Any]) -> list[tuple[str, str]]:
+    started = record.started
+    assert started is not None
+    dataset, timing, device = content["dataset"], content["timing"], content["device"]
+    final = "none that is finite" if content["final_loss"] is None else f"{content['final_loss']:.4f}"
+    speed = f", {timing['images_per_second']:,.0f} images/s" if timing["images_per_second"] else ""
+    threads = f", {counted(device['threads'], 'thread')}" if device["threads"] else ""
+    return [
+        ("started", content["started_at"]),
+        ("data", f"{dataset['name']}, {dataset['source']}"),
+        ("images", f"{dataset['train_images']:,} training, {dataset['test_images']:,} test"),
+        ("fingerprint", dataset["fingerprint"]),
+        ("device", f"{device['kind']}, {device['name']}{threads}"),
+        ("parameters", f"{content['parameters']:,}"),
+        ("iterations", f"{content['iterations']:,} of {started.iterations:,}"),
+        ("final loss", final),
+        ("training", f"{timing['train_seconds']:.1f} s{speed}"),
+        ("evaluation", f"{timing['evaluation_seconds']:.1f} s"),
+        *content["versions"].items(),
+    ]
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
+    """Return a table whose first `texts` columns are text, on the left, and the others numbers, on the right."""
+    alignment = ["---"] * texts + ["---:"] * (len(headings) - texts)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (headings, alignment, *rows))
+
+
+def _shown(value: object, unit: str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value} {unit}".rstrip()
+
+
+def _plain(text: object) -> str:
+    """Return `text` cleaned, with everything escaped that is markup in Markdown or HTML."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&$])", r"\\\1", clean(text))

@@ -1,0 +1,21 @@
+"""The names of the files in a run's folder. They are a promise: scripts read them.
+
+config.json     the constants as first given, plus versions, device, dataset
+events.jsonl    the journal: one event a line
+losses.f32      one little-endian float32 an iteration
+checkpoints/    the newest two, and the final one
+lock            held (flock) by the process that trains; says who and where
+requests        requests of other processes to the one that trains
+traceback.txt   after an internal error, for a bug report
+summary.json loss.csv loss.svg report.md    written when the run ends (`engine.export`)
+"""
+
+from __future__ import annotations
+
+CONFIG = "config.json"
+JOURNAL = "events.jsonl"
+LOSSES = "losses.f32"
+CHECKPOINTS = "checkpoints"
+LOCK = "lock"
+REQUESTS = "requests"
+TRACEBACK = "traceback.txt"

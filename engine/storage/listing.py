@@ -1,0 +1,139 @@
+"""The runs below a folder: listed, and found by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import NoSuchRunError, RunFolderError
+from engine.record.record import Status
+from engine.storage import lock
+from engine.storage.layout import JOURNAL
+from engine.storage.tail import read_state
+from engine.text import clean
+
+LIVE = ("preparing", "training", "evaluating", "paused")
+"""The statuses of a run that a process trains."""
+
+UNFINISHED = ("interrupted", "failed", "stopped")
+"""The statuses of a run that can be resumed."""
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """One line of the list of runs."""
+
+    name: str
+    path: Path
+    status: Status | Literal["unreadable"]
+    at: str
+    """When it started, in ISO 8601; empty if unknown."""
+    dataset: str = ""
+    model: str = ""
+    accuracy: float | None = None
+    """Percent of the test images, from the newest evaluation."""
+    problem: str = ""
+    """Why the run cannot be read; only if it is `unreadable`."""
+
+    def as_json(self) -> dict[str, str | float | None]:
+        """Return the entry as `cifar-tui runs --json` prints it."""
+        return {**asdict(self), "path": str(self.path)}
+
+
+def list_runs(runs_dir: Path) -> tuple[RunEntry, ...]:
+    """Return the runs below `runs_dir`, the latest first. One that cannot be read is `unreadable`, with the reason."""
+    return tuple(sorted(map(_entry, _folders(runs_dir)), key=_moment, reverse=True))
+
+
+def _folders(runs_dir: Path) -> Iterator[Path]:
+    try:
+        folders = list(runs_dir.expanduser().iterdir())
+    except OSError:
+        return
+    for folder in folders:
+        if not folder.name.startswith(".") and _holds_a_run(folder):
+            yield folder
+
+
+def _holds_a_run(folder: Path) -> bool:
+    try:
+        os.lstat(folder / JOURNAL)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # reading it gives the reason
+    return True
+
+
+def _entry(folder: Path) -> RunEntry:
+    try:
+        record = read_state(folder)
+    except RunFolderError as error:
+        return RunEntry(folder.name, folder, "unreadable", _began(folder), problem=error.message)
+    started = record.started
+    if started is None:
+        return RunEntry(folder.name, folder, record.status, _began(folder))
+    return RunEntry(
+        name=folder.name,
+        path=folder,
+        status=record.status,
+        at=started.at,
+        dataset=started.dataset.name,
+        model=str(started.config.get("model", "")),
+        accuracy=record.accuracy,
+    )
+
+
+def _began(folder: Path) -> str:
+    """Return when a run without a readable start took its folder."""
+    who = lock.holder(folder)
+    try:
+        return datetime.fromtimestamp(who.since).astimezone().isoformat(timespec="seconds") if who else ""
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def _moment(entry: RunEntry) -> float:
+    try:
+        return datetime.fromisoformat(entry.at).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
+
+
+def waiting(runs_dir: Path) -> RunEntry | None:
+    """Return the run that somebody who starts the app most likely wants, or None.
+
+    That is the latest live run, or else the latest of all if it was interrupted.
+    """
+    runs = list_runs(runs_dir)
+    live = next((entry for entry in runs if entry.status in LIVE), None)
+    return live or next((entry for entry in runs[:1] if entry.status == "interrupted"), None)
+
+
+def find(runs_dir: Path, run: str | None, only: Literal["live", "unfinished"] | None = None) -> Path:
+    """Return the folder of RUN: a folder, a name below `runs_dir`, or None for the latest run, of `only` those.
+
+    Raises `NoSuchRunError`.
+    """
+    if run is None:
+        runs = list_runs(runs_dir)
+        if not runs:
+            raise NoSuchRunError(
+                f"There is no run in {runs_dir} yet. cifar-tui train starts one; --runs-dir looks elsewhere."
+            )
+        statuses = {"live": LIVE, "unfinished": UNFINISHED}.get(only or "")
+        fitting = [entry for entry in runs if statuses is None or entry.status in statuses]
+        if not fitting:
+            raise NoSuchRunError(f"No run in {runs_dir} is {only}. cifar-tui runs lists them.")
+        return fitting[0].path
+    for folder in (Path(run).expanduser(), runs_dir.expanduser() / run):
+        if _holds_a_run(folder):
+            return folder
+    names = ", ".join(clean(entry.name) for entry in list_runs(runs_dir)[:5])
+    raise NoSuchRunError(
+        f"There is no run {run} in {runs_dir}. " + (f"There are: {names}." if names else "It is empty.")
+    )
