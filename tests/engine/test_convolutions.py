@@ -137,7 +137,7 @@ def test_compiled_code_is_used_here(threads: int) -> None:
 
 @pytest.mark.parametrize(("kernels", "equal"), [("SSE41", False), ("AVX2", True)])
 def test_the_notebooks_bits_with_any_kernels(kernels: str, equal: bool) -> None:
-    """The compiled code is used with oneDNN's AVX2 kernels, torch with others; the bits are the notebook's with both."""
+    """The compiled code is used with oneDNN's AVX2 kernels only. The bits are the notebook's with any kernels."""
     needs_the_compiled_code()
     code = f"""
 import torch

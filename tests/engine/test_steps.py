@@ -142,7 +142,7 @@ def test_every_batch_of_an_epoch_once(make: Make, images: int, batch_size: int) 
 @both
 @pytest.mark.parametrize("name", models.names())
 def test_the_same_losses_as_plain_torch(make: Make, name: str) -> None:
-    """However the steps are done, every network learns what torch's own loop would have taught it."""
+    """Every network gets the losses of a plain torch loop, with either kind of steps."""
     images = resident(300)
     torch.manual_seed(1)
     orders = [shuffled(300) for _ in range(2)]
@@ -153,7 +153,7 @@ def test_the_same_losses_as_plain_torch(make: Make, name: str) -> None:
 
 @both
 def test_losses_told_stay_as_they_were_told(make: Make) -> None:
-    """What was told of one epoch does not change while the next one runs."""
+    """The losses of one epoch do not change while the next one runs."""
     steps, _ = make(built(), resident(100), 32)
     first = epoch(steps, torch.arange(100))
     kept = first.copy()
@@ -163,7 +163,7 @@ def test_losses_told_stay_as_they_were_told(make: Make) -> None:
 
 @both
 def test_going_on_within_an_epoch(make: Make) -> None:
-    """Steps that take up an epoch in its middle, with its weights and Adam's state, go on as the others did."""
+    """Steps that start in the middle of an epoch, with the same weights and Adam state, give the same numbers."""
     images = resident(200)
     torch.manual_seed(2)
     order = shuffled(200)
@@ -185,7 +185,7 @@ def test_going_on_within_an_epoch(make: Make) -> None:
 @both
 @pytest.mark.parametrize("name", ["cnn", "batchnorm"])
 def test_making_steps_changes_nothing(make: Make, name: str) -> None:
-    """Preparing a run leaves weights, running means and random numbers as they were."""
+    """Preparing steps does not change weights, running means, Adam state and random numbers."""
     model = built(name)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     random_state = torch.get_rng_state()

@@ -39,7 +39,7 @@ from tests.images import made_up_images
 
 
 def notebook(images: ImageSet, config: TrainingConfig) -> tuple[list[float], NDArray[np.int64]]:
-    """What the notebook's own loop gives: every iteration's loss, and the test predictions."""
+    """Return the losses and the test predictions of the notebook's own loop."""
     loop = Notebook(
         images,
         torch.device("cpu"),
@@ -52,7 +52,7 @@ def notebook(images: ImageSet, config: TrainingConfig) -> tuple[list[float], NDA
 
 
 class Told(RunLog):
-    """A log that lets a test act the moment something is said."""
+    """A log that calls a test back with each event, and with the number of losses."""
 
     def __init__(self, act: Callable[[Event | int], None] = lambda said: None) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ def recorded(log: RunLog) -> RunRecord:
 def test_same_numbers_as_the_notebook(
     train_images: int, batch_size: int, classes: int, evaluate_each_epoch: bool
 ) -> None:
-    """With the same seed a user gets the notebook's losses, iteration by iteration, and its predictions."""
+    """With the same seed the losses of every iteration and the predictions are the notebook's, bit for bit."""
     images = made_up_images(train_images, 400, classes)
     config = TrainingConfig(
         epochs=3, batch_size=batch_size, seed=5, device="cpu", threads=1, evaluate_each_epoch=evaluate_each_epoch
@@ -122,7 +122,7 @@ def test_order_of_batches_is_the_data_loaders() -> None:
 
 
 def test_evaluating_in_between_changes_nothing() -> None:
-    """A user who watches the accuracy after every epoch gets the run of one who does not, bit for bit."""
+    """Evaluating after every epoch does not change a run, bit for bit."""
     images = made_up_images(200, 60)
     logs = [RunLog(), RunLog()]
     for log, each in zip(logs, (True, False), strict=True):
@@ -184,7 +184,7 @@ def test_stop_in_evaluation_keeps_its_result() -> None:
 
 
 def test_second_stop_leaves_out_the_evaluation() -> None:
-    """Who asks twice is not kept waiting: the evaluation ends within a batch and the run is over."""
+    """A second stop ends the evaluation within a batch, and the run is over."""
     control = Control()
 
     def stop_twice(said: Event | int) -> None:
@@ -199,7 +199,7 @@ def test_second_stop_leaves_out_the_evaluation() -> None:
 
 
 def test_pause_and_resume() -> None:
-    """A paused run waits before its next iteration and then goes on as if nothing had been."""
+    """A paused run waits before its next iteration. The pause does not change its numbers."""
     images = made_up_images(200, 40)
     undisturbed = RunLog()
     train(QUICK, images, undisturbed, Control())
@@ -221,7 +221,7 @@ def test_pause_and_resume() -> None:
 
 
 def test_checkpoints_every_thirty_seconds() -> None:
-    """A run keeps its state at the start, every 30 seconds, and after each epoch, so that little is ever lost."""
+    """A run keeps a checkpoint at the start, after each epoch, and 30 seconds after the last one."""
     now = 0.0
 
     def act(said: Event | int) -> None:
@@ -239,7 +239,7 @@ def test_checkpoints_every_thirty_seconds() -> None:
 
 
 def test_pause_in_evaluation() -> None:
-    """A pause holds an evaluation too, and its time does not count as evaluation time."""
+    """An evaluation can be paused too. The pause does not count as evaluation time."""
     control = Control()
     ticks = itertools.count()
 
@@ -308,7 +308,7 @@ def test_loss_that_is_not_finite() -> None:
     ],
 )
 def test_machine_that_gives_up(thrown: Exception, told: str) -> None:
-    """When memory or the device is gone the run fails with a reason, and what was recorded is kept."""
+    """If memory runs out or the device fails, the run fails with a reason and keeps what was recorded."""
 
     def give_up(module: nn.Module, _: object) -> None:
         if module.training:
@@ -330,7 +330,7 @@ def test_machine_that_gives_up(thrown: Exception, told: str) -> None:
 
 
 def test_device_that_is_not_there() -> None:
-    """Asking for a device this machine lacks names those it has, before anything is said."""
+    """For a device that is not there, the error names those that are, before anything is reported."""
     log = RunLog()
     with pytest.raises(ConstantError, match=r"cuda:77 .* there is .*cpu"):
         train(QUICK.replaced(device="cuda:77"), made_up_images(64, 20), log, Control())
@@ -340,7 +340,7 @@ def test_device_that_is_not_there() -> None:
 @pytest.mark.parametrize("name", models.names())
 @pytest.mark.parametrize("classes", [2, 10, 37])
 def test_every_network_passes_the_shape_check(name: str, classes: int) -> None:
-    """Whatever network and however many classes: 64 images give 64 rows of logits, and no random number is used."""
+    """Every network turns 64 images into 64 rows of logits, for any number of classes; no random number is drawn."""
     torch.manual_seed(0)
     model = models.build(name, classes)
     before = torch.get_rng_state()
@@ -356,7 +356,7 @@ def test_shape_check_refuses_a_wrong_network() -> None:
 
 @pytest.mark.parametrize("name", [name for name in models.names() if name != "cnn"])
 def test_other_networks_train(name: str) -> None:
-    """Each network beside the notebook's learns on made-up images."""
+    """Every other network learns on made-up images."""
     log = RunLog()
     config = QUICK.replaced(model=name, epochs=3, batch_size=20)
     train(config, made_up_images(200, 40, classes=2), log, Control())
