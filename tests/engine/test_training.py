@@ -25,6 +25,7 @@ from engine.record.events import (
     Finished,
     Paused,
     Resumed,
+    Stopping,
     from_json,
     to_json,
 )
@@ -160,6 +161,11 @@ def test_events_of_a_whole_run() -> None:
     assert evaluation.total == 50
 
 
+def taken(log: RunLog) -> list[tuple[int, bool]]:
+    """The stops that were reported as taken: at which iteration, and whether an evaluation follows."""
+    return [(event.iteration, event.evaluates) for event in log.events if isinstance(event, Stopping)]
+
+
 @pytest.mark.parametrize("at", [1, 5, 7])
 def test_stop_within_one_iteration(at: int) -> None:
     """A stop ends the training after the iteration it is in; the test images are still evaluated."""
@@ -170,6 +176,17 @@ def test_stop_within_one_iteration(at: int) -> None:
     assert len(record.losses) == at
     assert record.status == "stopped"
     assert [done.iteration for done in record.evaluations] == [at]
+    assert taken(log) == [(at, True)]
+
+
+def test_stop_before_the_first_iteration() -> None:
+    """A run that is stopped before it has trained at all still has a result and a checkpoint."""
+    control, log, kept = Control(), RunLog(), list[int]()
+    control.ask(Stop())
+    train(QUICK, made_up_images(64, 20), log, control, save=lambda snapshot: kept.append(snapshot.position.iteration))
+    record = recorded(log)
+    assert (record.status, len(record.losses), len(record.evaluations)) == ("stopped", 0, 1)
+    assert kept == [0]
 
 
 def test_stop_in_evaluation_keeps_its_result() -> None:
@@ -194,6 +211,7 @@ def test_second_stop_leaves_out_the_evaluation() -> None:
     log = Told(stop_twice)
     trained = train(QUICK, made_up_images(64, 3 * predict.BATCH), log, control)
     assert trained.predictions is None
+    assert taken(log) == [(1, True), (1, False)]
     assert recorded(log).status == "stopped"
     assert not recorded(log).evaluations
 
