@@ -319,20 +319,18 @@ async def test_yes_and_no_are_said_in_words() -> None:
         assert app.form.config().evaluate_each_epoch is False
 
 
-@pytest.mark.parametrize("columns", [1, 2])
-async def test_editors_of_a_column_start_below_each_other(columns: int) -> None:
-    """Values are read down a straight edge."""
+@pytest.mark.parametrize(("columns", "aligned"), [(1, ".column"), (2, ".group")])
+async def test_editors_start_below_each_other(columns: int, aligned: str) -> None:
+    """Values are read down a straight edge: of the whole form, or of each group, which leaves paths more room."""
     app = FormApp()
-    async with app.run_test(size=(100, 50)) as pilot:
+    async with app.run_test(size=(80, 50)) as pilot:
         app.form.columns = columns
         await pilot.pause()
-        edges: dict[int, set[int]] = {}
+        edges: dict[Widget, set[int]] = {}
         for own in app.query(ConstantField):
-            edges.setdefault(own.query_ancestor(".column", Widget).region.x, set()).add(
-                own.query_one(".editor").region.x
-            )
-        assert len(edges) == columns
+            edges.setdefault(own.query_ancestor(aligned, Widget), set()).add(own.query_one(".editor").region.x)
         assert all(len(starts) == 1 for starts in edges.values())
+        assert field(app, "data_dir").query_one(Input).region.width >= 25
 
 
 def test_a_form_refuses_to_start_with_a_wrong_value() -> None:

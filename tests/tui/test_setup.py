@@ -16,7 +16,7 @@ from textual.app import App
 from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.widget import Widget
-from textual.widgets import Button, Input, Select
+from textual.widgets import Button, Input, OptionList, Select
 
 from engine.config import CONSTANTS, PRESETS, Preset, TrainingConfig
 from engine.errors import ConstantError, DataError
@@ -165,6 +165,40 @@ async def test_a_folder_that_is_still_to_be_typed() -> None:
         await until(pilot, lambda: app.status == "ready")
         await pilot.press("ctrl+r")
         assert app.started == [TrainingConfig(data="pics")]
+
+
+async def test_an_emptied_folder_is_refused() -> None:
+    """A folder without a name is not the current one: the field says that it is empty."""
+    app = SetupApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.status == "ready")
+        app.line("data_dir").value = ""
+        await until(pilot, lambda: app.status == "1 constant is wrong")
+        assert "it is empty; it must be a folder" in shown(app.setup.query_one(ConfigForm))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_presets_cover_neither_their_label_nor_the_footer(size: tuple[int, int]) -> None:
+    """The list opens above its line, whose label and value stay in sight."""
+    app = SetupApp()
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.status == "ready")
+        app.preset.focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(app.preset.query_one(OptionList).region))
+        assert app.preset.query_one(OptionList).region.bottom == app.preset.region.y
+        assert all(preset.name in drawn(app) for preset in PRESETS)
+        assert "preset the notebook" in drawn(app)
+
+
+async def test_help_for_preset_and_start() -> None:
+    """Below the form the help is about the line that has the focus, not about the field that had it."""
+    app = SetupApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        help_of = {app.preset: PRESETS[0].help, app.button: "Ctrl+B trains in a process of its own"}
+        for widget, text in help_of.items():
+            widget.focus()
+            await until(pilot, lambda text=text: text in shown(app.setup.query_one(".help")))  # type: ignore[misc]
 
 
 async def test_a_reason_is_shown_once() -> None:

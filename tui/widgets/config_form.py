@@ -237,11 +237,9 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
                 field.explain()
 
     def _align(self) -> None:
-        """Align the editors of each column, or of the whole form if there is one column."""
-        columns = [[c for _, constants in column for c in constants] for column in _columns()]
-        if self.columns == 1:
-            columns = [[c for column in columns for c in column]]
-        for constants in columns:
+        """Align the editors of each group; of the whole form if there is one column, which has the room."""
+        groups = [constants for column in _columns() for _, constants in column]
+        for constants in groups if self.columns > 1 else [CONSTANTS]:
             width = max(len(constant.label) for constant in constants) + 2
             for constant in constants:
                 self._fields[constant.name].align(width)
