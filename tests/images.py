@@ -8,7 +8,7 @@ from engine.data.imageset import ImageSet, Split, fingerprint
 
 
 def made_up_images(train: int, test: int, classes: int = 10, seed: int = 7) -> ImageSet:
-    """Noise with a class-dependent tint: something to learn, nothing to download."""
+    """Return noise with a tint for each class: learnable, and nothing to download."""
     generator = np.random.default_rng(seed)
     tint = np.random.default_rng(1).integers(0, 160, (classes, 1, 1, 3))
 

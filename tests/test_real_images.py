@@ -1,4 +1,4 @@
-"""The main job on real images: the notebook's constants, from the form to the bundle."""
+"""The notebook's run on real images, from the form to the results on disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CTRL_R = "\x12"
 
 @pytest.mark.skipif(not ARCHIVE.exists(), reason="needs the real images in ../shared/cifar10 beside the checkout")
 def test_notebooks_run_on_real_images(tmp_path: Path) -> None:
-    """On CIFAR-10 a user gets the notebook's accuracy, 67 to 69 % give or take a seed's luck, and the whole bundle."""
+    """On CIFAR-10 a user gets the notebook's accuracy, 67 to 69 % depending on the seed, and all results."""
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(tmp_path / "images", filter="data")
     with Terminal("--data", "images", "--name", "real", cwd=tmp_path, patience=900) as terminal:

@@ -1,4 +1,4 @@
-"""CIFAR-10 in miniature: laid out as the official files, byte for byte, with few images and their own hashes."""
+"""CIFAR-10 in miniature: the layout of the official files, with few images and other hashes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMAGES_PER_BATCH = 20
 
 @dataclass(frozen=True)
 class Miniature:
-    """The files, and what should come out of them."""
+    """The files, and the images that should be read from them."""
 
     edition: cifar10.Edition
     archive: bytes
@@ -49,7 +49,7 @@ class Miniature:
 
 
 def miniature(seed: int = 0, **replaced: bytes) -> Miniature:
-    """Random images in the official layout; files that are given by name take the place of the made ones."""
+    """Return random images in the official layout. Files given by name replace the generated ones."""
     random = np.random.default_rng(seed)
     batches: dict[str, bytes] = {}
     images, labels = [], []
@@ -74,7 +74,7 @@ def miniature(seed: int = 0, **replaced: bytes) -> Miniature:
 
 
 def packed(batches: dict[str, bytes]) -> tuple[bytes, cifar10.Edition]:
-    """A .tar.gz with a folder and its files, as the official archive has them, and the hashes to know it by."""
+    """Return a .tar.gz with the files in a folder, like the official archive, and the edition with its hashes."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w:gz") as members:
         folder = tarfile.TarInfo(cifar10.FOLDER)
@@ -86,7 +86,7 @@ def packed(batches: dict[str, bytes]) -> tuple[bytes, cifar10.Edition]:
             members.addfile(member, io.BytesIO(content))
     archive = file.getvalue()
     official = cifar10.OFFICIAL.archive
-    # Nobody listens at port 9 (discard): without a server of the test's own, a download fails at once.
+    # Nothing listens at port 9: a download fails at once unless the test starts a server.
     sha256 = hashlib.sha256(archive).hexdigest()
     edition = cifar10.Edition(
         archive=replace(official, url="http://127.0.0.1:9/none", size=len(archive), sha256=sha256),
@@ -97,7 +97,7 @@ def packed(batches: dict[str, bytes]) -> tuple[bytes, cifar10.Edition]:
 
 
 def batch(pixels: bytes, labels: list[int]) -> bytes:
-    """A batch as Python 2 pickled it (protocol 2), opcode by opcode: Python 3 does not write such strings."""
+    """Return a batch pickled like Python 2 did (protocol 2). Python 3 does not write such strings."""
 
     def string(text: bytes) -> bytes:
         return b"U" + bytes([len(text)]) + text

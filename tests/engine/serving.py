@@ -1,4 +1,4 @@
-"""A web server on this machine for tests, with the manners of hosts: it serves parts, truncates, stalls, lies."""
+"""A web server for tests that behaves like real hosts: it serves ranges, truncates, stalls, lies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Answer = Callable[["Request"], None]
 
 
 class Request(BaseHTTPRequestHandler):
-    """One request, and what answers are made of."""
+    """One request, and the methods to answer it."""
 
     protocol_version = "HTTP/1.1"
     server: Server
@@ -23,15 +23,15 @@ class Request(BaseHTTPRequestHandler):
         self.server.answer(self)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the test's output is the test's."""
+        """Print nothing."""
 
     @property
     def offset(self) -> int:
-        """Where the part that is asked for begins."""
+        """The first byte of the requested range."""
         return int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
 
     def begin(self, length: int | None, status: int = 200, **headers: str) -> None:
-        """Status and headers; `length` is what is promised."""
+        """Send status and headers. `length` is the promised length."""
         self.send_response(status)
         self.send_header("Connection", "close")
         if length is not None:
@@ -45,13 +45,13 @@ class Request(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def stall(self) -> None:
-        """Be silent until the server ends."""
+        """Send nothing until the server ends."""
         self.server.stalled.set()
         self.server.ending.wait()
 
 
 class Server(ThreadingHTTPServer):
-    """Answers each request with `answer`, and remembers the requests."""
+    """Answers each request with `answer`, and keeps the requests."""
 
     daemon_threads = False  # server_close then waits for every answer to end
 
@@ -67,12 +67,12 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that has enough and goes is no error here."""
+        """Ignore clients that close the connection."""
 
 
 @contextmanager
 def serving(answer: Answer) -> Iterator[Server]:
-    """A server that runs as long as the block."""
+    """Run a server while the block lasts."""
     with Server(answer) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -85,7 +85,7 @@ def serving(answer: Answer) -> Iterator[Server]:
 
 
 def file(content: bytes) -> Answer:
-    """A good host: the file, or the part of it that is asked for."""
+    """A good host: sends the file, or the requested range of it."""
 
     def answer(request: Request) -> None:
         if request.offset:

@@ -24,7 +24,7 @@ ANYTHING = st.one_of(
 
 
 def test_defaults_are_the_notebooks() -> None:
-    """Who changes nothing trains what the notebook trains."""
+    """The defaults train what the notebook trains."""
     config = TrainingConfig()
     assert (config.data, config.epochs, config.batch_size, config.learning_rate, config.model) == (
         "cifar10",
@@ -39,7 +39,7 @@ def test_defaults_are_the_notebooks() -> None:
 
 @pytest.mark.parametrize("constant", CONSTANTS, ids=lambda constant: constant.name)
 def test_constant_explains_itself(constant: object) -> None:
-    """Each constant has a help text, says what is allowed, and belongs to a group of the form."""
+    """Each constant has a help text, its allowed values, and a group of the form."""
     help_text, allowed, group = (getattr(constant, field) for field in ("help", "allowed", "group"))
     assert help_text.endswith(".")
     assert allowed
@@ -48,7 +48,7 @@ def test_constant_explains_itself(constant: object) -> None:
 
 @given(values=st.dictionaries(st.sampled_from([constant.name for constant in CONSTANTS]), ANYTHING))
 def test_any_value_is_accepted_or_refused_in_words(values: dict[str, object]) -> None:
-    """Whatever is given for the constants, a user gets a config that is saved and read back equal, or a reason each."""
+    """Any values give either a config that is saved and read back equal, or a reason for each wrong one."""
     config, problems, message = None, {}, ""
     try:
         config = TrainingConfig.checked(values)
@@ -90,7 +90,7 @@ def test_any_value_is_accepted_or_refused_in_words(values: dict[str, object]) ->
     ],
 )
 def test_reason_names_what_was_wrong_and_what_is_allowed(name: str, value: str | None, told: str) -> None:
-    """A wrong constant is answered with its name, what it was, and what it may be."""
+    """A wrong constant is refused with its name, its value, and the allowed values."""
     with pytest.raises(ConstantError) as caught:
         TrainingConfig.checked({name: value})
     assert list(caught.value.problems) == [name]
@@ -99,7 +99,7 @@ def test_reason_names_what_was_wrong_and_what_is_allowed(name: str, value: str |
 
 
 def test_every_problem_is_told_at_once() -> None:
-    """Two wrong constants give two reasons, so that nobody mends them one run at a time."""
+    """Two wrong constants give two reasons at once."""
     with pytest.raises(ConstantError) as caught:
         TrainingConfig.checked({"epochs": "0", "seed": "-1", "batch_size": "8"})
     assert set(caught.value.problems) == {"epochs", "seed"}

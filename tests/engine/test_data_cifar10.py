@@ -1,4 +1,4 @@
-"""CIFAR-10 from what is in the data folder: the archive, the extracted folder, the cache, or something else."""
+"""CIFAR-10 read from the data folder: from the archive, the extracted folder or the cache."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def contents(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_the_archive_is_read_where_it_lies(tmp_path: Path) -> None:
-    """Who copied the archive to a machine without internet trains on it, and nothing is extracted."""
+    """A user who copied the archive to a machine without internet can train, and nothing is extracted."""
     made = miniature()
     made.put_archive(tmp_path)
     assert_is(cifar10.load("cifar10", tmp_path, silent(), made.edition), made)
@@ -47,15 +47,15 @@ def test_the_archive_is_read_where_it_lies(tmp_path: Path) -> None:
 
 
 def test_the_folder_that_torchvision_extracted_is_used(tmp_path: Path) -> None:
-    """Who has CIFAR-10 from torchvision downloads nothing."""
+    """A user who has CIFAR-10 from torchvision downloads nothing."""
     made = miniature()
     made.put_folder(tmp_path)
     assert_is(cifar10.load("cifar10", tmp_path, silent(), made.edition), made)
 
 
-@pytest.mark.filterwarnings("ignore")  # torchvision unpickles with NumPy, which has remarks on pickles of 2009
+@pytest.mark.filterwarnings("ignore")  # torchvision unpickles with NumPy, which warns about pickles of 2009
 def test_torchvision_reads_the_same_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The miniature is laid out as CIFAR-10 is: torchvision reads from it what the program reads."""
+    """torchvision reads the same images from the miniature as the program: it has the layout of CIFAR-10."""
     from torchvision.datasets import CIFAR10
 
     made = miniature()
@@ -72,7 +72,7 @@ def test_torchvision_reads_the_same_images(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_official_values_are_those_that_torchvision_has() -> None:
-    """What is verified is CIFAR-10 itself."""
+    """The program verifies the same files as torchvision."""
     from torchvision.datasets import CIFAR10
 
     assert OFFICIAL.archive.url == CIFAR10.url
@@ -97,7 +97,7 @@ def test_the_second_start_reads_nothing_again(tmp_path: Path, monkeypatch: pytes
 
 
 def test_an_archive_that_changed_is_verified_again(tmp_path: Path) -> None:
-    """A cache does not stand for a file that has since been spoilt."""
+    """A cache is not used if the archive has changed since."""
     made = miniature()
     archive = made.put_archive(tmp_path)
     cifar10.load("cifar10", tmp_path, silent(), made.edition)
@@ -107,7 +107,7 @@ def test_an_archive_that_changed_is_verified_again(tmp_path: Path) -> None:
 
 
 def test_images_are_had_even_where_no_cache_can_be_written(tmp_path: Path) -> None:
-    """A cache is a convenience: a run does not fail for want of it."""
+    """A run does not fail because the cache cannot be written."""
     made = miniature()
     made.put_archive(tmp_path)
     (tmp_path / "cache").write_text("in the way")
@@ -115,18 +115,18 @@ def test_images_are_had_even_where_no_cache_can_be_written(tmp_path: Path) -> No
 
 
 def test_a_damaged_folder_gives_way_to_a_whole_archive(tmp_path: Path) -> None:
-    """One spoilt batch is noticed before anything reads it, and the archive beside it serves."""
+    """A damaged batch is noticed before it is read, and the archive is used instead."""
     made = miniature()
     folder = made.put_folder(tmp_path)
     made.put_archive(tmp_path)
-    (folder / "data_batch_3").write_bytes(b"spoilt")
+    (folder / "data_batch_3").write_bytes(b"damaged")
     images = cifar10.load("cifar10", tmp_path, silent(), made.edition)
     assert_is(images, made)
     assert images.source.endswith(".tar.gz")
 
 
 class Payload:
-    """What a malicious pickle does: run a command."""
+    """An object whose pickle runs a command."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -166,7 +166,7 @@ PIXELS = bytes(3072 * IMAGES_PER_BATCH)
     ids=["empty", "text", "list", "other types", "an image less", "a label less", "label 10", "label -1", "cut"],
 )
 def test_a_batch_of_the_wrong_shape_is_refused(tmp_path: Path, content: bytes) -> None:
-    """What is not 32×32 images with labels from 0 to 9 is named, and does not become training data."""
+    """A file without the right number of images and labels from 0 to 9 is refused by name."""
     made = miniature(test_batch=content)
     made.put_folder(tmp_path)
     with pytest.raises(DataError, match=r"test_batch in .* is not a batch of CIFAR-10"):
@@ -174,7 +174,7 @@ def test_a_batch_of_the_wrong_shape_is_refused(tmp_path: Path, content: bytes) -
 
 
 def test_an_archive_without_a_batch_is_refused(tmp_path: Path) -> None:
-    """What is missing is said by name."""
+    """A missing file is named."""
     made = miniature()
     without = {name: content for name, content in made.batches.items() if name != "data_batch_4"}
     archive, edition = packed(without)
@@ -184,7 +184,7 @@ def test_an_archive_without_a_batch_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_look_says_what_is_there_and_writes_nothing(tmp_path: Path) -> None:
-    """Before the start a person reads whether CIFAR-10 is there, or has to come first and how large it is."""
+    """The form shows whether CIFAR-10 is there, or how large the download will be."""
     made = miniature()
     data_dir = tmp_path / "data"
     absent = cifar10.find("cifar10", data_dir, OFFICIAL)
@@ -207,16 +207,16 @@ def test_a_look_says_what_is_there_and_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_look_finds_the_extracted_folder_only_while_it_is_whole(tmp_path: Path) -> None:
-    """A folder with one spoilt file is no CIFAR-10, and the form says so before the start."""
+    """The form shows a download if one file of the folder is damaged."""
     made = miniature()
     folder = made.put_folder(tmp_path)
     assert cifar10.find("cifar10", tmp_path, made.edition).ready
-    (folder / "batches.meta").write_bytes(b"spoilt")
+    (folder / "batches.meta").write_bytes(b"damaged")
     assert not cifar10.find("cifar10", tmp_path, made.edition).ready
 
 
 def test_a_look_after_the_first_start_hashes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The form is quick however often it looks."""
+    """The form does not hash 170 MB each time."""
     made = miniature()
     made.put_archive(tmp_path)
     cifar10.load("cifar10", tmp_path, silent(), made.edition)
@@ -225,7 +225,7 @@ def test_a_look_after_the_first_start_hashes_nothing(tmp_path: Path, monkeypatch
 
 
 def test_looking_again_hashes_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A form may look with every key that is pressed, and still sees a file that changes."""
+    """The form can check after every key, and still notices a file that changes."""
     made = miniature()
     archive = made.put_archive(tmp_path)
     assert cifar10.find("cifar10", tmp_path, made.edition).ready
@@ -237,7 +237,7 @@ def test_looking_again_hashes_nothing_again(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file in the place of the folder, and a disk that is too small, are reasons beside the field."""
+    """A file in the place of the folder and a disk that is too small are shown beside the field."""
     (tmp_path / "file").write_text("here")
     with pytest.raises(ConstantError) as raised:
         find("cifar10", tmp_path / "file" / "data")
@@ -258,7 +258,7 @@ class _Usage:
 
 
 def test_a_mirror_can_be_named_and_changes_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has a faster host names it in the environment; what it sends still has to be CIFAR-10."""
+    """A user can name a faster host in the environment; its file must still be CIFAR-10."""
     monkeypatch.setenv(cifar10.URL_VARIABLE, "https://mirror.example/cifar.tar.gz")
     edition = cifar10.official()
     assert edition.archive.url == "https://mirror.example/cifar.tar.gz"

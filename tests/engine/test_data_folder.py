@@ -1,11 +1,10 @@
-"""Images in folders: read in torchvision's order, refused with a reason, kept for the next time."""
+"""Images in folders: read in torchvision's order, refused with a reason, cached."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-import tarfile
 import threading
 import warnings
 from pathlib import Path
@@ -20,16 +19,13 @@ from engine.data.imageset import ImageSet, fingerprint
 from engine.data.sources import folder
 from engine.errors import ConstantError, Stopped
 
-SHARED = Path(__file__).parents[3] / "shared" / "cifar10" / "cifar10-jpeg.tar.xz"
-REAL = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-
 
 def silent() -> Progress:
     return Progress(lambda *_: None, Control())
 
 
 def picture(path: Path, seed: int = 0, size: tuple[int, int] = (32, 32), mode: str = "RGB") -> None:
-    """An image file of random pixels, without loss where the format allows it."""
+    """Write an image file of random pixels, lossless if the format allows it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     channels = {"RGB": (3,), "RGBA": (4,), "L": ()}[mode]
     pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], *channels), np.uint8)
@@ -37,7 +33,7 @@ def picture(path: Path, seed: int = 0, size: tuple[int, int] = (32, 32), mode: s
 
 
 def pictures(root: Path, classes: tuple[str, ...] = ("cat", "dog"), train: int = 3, test: int = 2) -> Path:
-    """A folder as it should be."""
+    """Write a folder with the right layout."""
     for number, name in enumerate(classes):
         for split, count in (("train", train), ("test", test)):
             for i in range(count):
@@ -52,7 +48,7 @@ def images(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=[1, 2])
 def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many processes decode; one is this one, which is the way of a few images."""
+    """The number of decoding processes. One means this process, as for few images."""
     monkeypatch.setattr(folder, "WORTH_A_PROCESS", 1)
     monkeypatch.setattr(folder, "_cores", lambda: request.param)
     count = request.param
@@ -62,7 +58,7 @@ def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
-    """The processes that decode."""
+    """The decoder processes that were started."""
     found: list[subprocess.Popen[bytes]] = []
     real = decoding.Decoder.__init__
 
@@ -83,7 +79,7 @@ def read(images: Path, tmp_path: Path, progress: Progress | None = None) -> Imag
 
 
 def problem(images: Path, tmp_path: Path) -> str:
-    """Why a folder is refused: before the start and at the start, for the same reason, and nothing is written."""
+    """Return why a folder is refused, which is the same before and at the start, and check that nothing is written."""
     reasons = []
     for refuse in (lambda: look(images, tmp_path), lambda: read(images, tmp_path)):
         with pytest.raises(ConstantError) as raised:
@@ -96,7 +92,7 @@ def problem(images: Path, tmp_path: Path) -> str:
 
 
 def test_images_come_as_torchvision_reads_them(tmp_path: Path) -> None:
-    """Order, labels, resizing and conversion are those of ImageFolder, so that runs compare with a notebook's."""
+    """Order, labels, resizing and conversion are those of ImageFolder, so that results compare with a notebook's."""
     from torchvision.datasets import ImageFolder
     from torchvision.transforms import Resize
 
@@ -119,7 +115,7 @@ def test_images_come_as_torchvision_reads_them(tmp_path: Path) -> None:
 
 
 def test_what_is_no_image_is_passed_over(images: Path, tmp_path: Path) -> None:
-    """What file managers and people leave beside the images does no harm."""
+    """Files that are no images are skipped, such as those that file managers leave."""
     for name in (".DS_Store", "Thumbs.db", "notes.txt", "._0.png", "0.png.part"):
         (images / "train" / "cat" / name).write_bytes(b"no image")
     (images / "train" / ".hidden").mkdir()
@@ -130,7 +126,7 @@ def test_what_is_no_image_is_passed_over(images: Path, tmp_path: Path) -> None:
 
 
 def test_a_look_tells_what_a_run_would_get(images: Path, tmp_path: Path) -> None:
-    """Before the start a person sees how many images and classes there are, and whether they were read before."""
+    """The form shows how many images and classes there are, and whether they are cached."""
     looked = look(images, tmp_path)
     assert looked.ready
     assert looked.description == f"folder {images}, to be read"
@@ -141,7 +137,7 @@ def test_a_look_tells_what_a_run_would_get(images: Path, tmp_path: Path) -> None
 
 
 def test_the_second_reading_decodes_nothing(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first start takes its time, the next one has the same images at once, its notes included."""
+    """After the first start the same images and notes come from the cache."""
     picture(images / "train" / "dog" / "large.png", 5, (64, 64))
     first = read(images, tmp_path)
     monkeypatch.setattr(Image, "open", None)
@@ -173,7 +169,7 @@ def moved(root: Path) -> None:
 def test_a_changed_folder_is_read_again(
     images: Path, tmp_path: Path, change: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cache never stands for images that are no longer those in the folder, and only one is kept."""
+    """A cache is not used if the folder has changed, and only one is kept."""
     before = read(images, tmp_path)
     assert callable(change)
     change(images)
@@ -204,7 +200,7 @@ def overwritten(content: bytes) -> bytes:
 def test_a_damaged_cache_is_replaced(
     images: Path, tmp_path: Path, damage: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever happened to the cache, a run gets the images of the folder, and the next one a sound cache."""
+    """A damaged cache is ignored and written again."""
     first = read(images, tmp_path)
     (cache,) = (tmp_path / "data" / "cache").iterdir()
     assert callable(damage)
@@ -236,13 +232,13 @@ def test_what_a_killed_process_left_is_cleared_away(images: Path, tmp_path: Path
 
 
 def test_reading_works_without_a_place_for_the_cache(images: Path, tmp_path: Path) -> None:
-    """A data folder that cannot be written costs time at the next start, and nothing else."""
+    """A run works without a cache if the data folder cannot be written."""
     (tmp_path / "data").write_text("in the way")
     assert len(read(images, tmp_path).train) == 6
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    """A mistyped source is answered with what could be meant."""
+    """A mistyped source is refused with the allowed values."""
     assert problem(tmp_path / "none", tmp_path) == (
         f"{tmp_path}/none does not exist; it must be cifar10, demo, or a folder that holds train/<class>/ and"
         " test/<class>/ images"
@@ -250,27 +246,27 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    """An archive given in place of a folder is said to be none."""
+    """An archive instead of a folder is refused."""
     (tmp_path / "images.zip").write_bytes(b"zip")
     assert problem(tmp_path / "images.zip", tmp_path).startswith(f"{tmp_path}/images.zip is not a folder;")
 
 
 def test_an_empty_folder_lacks_both_splits(tmp_path: Path) -> None:
-    """A person reads what the folder must hold."""
+    """The message says what the folder must contain."""
     (tmp_path / "images").mkdir()
     assert "has no train/ and no test/" in problem(tmp_path / "images", tmp_path)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_missing_split_is_named(images: Path, tmp_path: Path, split: str) -> None:
-    """Test images are not made up from the training images."""
+    """Test images are not taken from the training images."""
     shutil.rmtree(images / split)
     assert f"{images} has no {split}/;" in problem(images, tmp_path)
 
 
 @pytest.mark.parametrize("classes", [(), ("cat",)])
 def test_fewer_than_two_classes_are_refused(tmp_path: Path, classes: tuple[str, ...]) -> None:
-    """There is nothing to tell apart with one class."""
+    """One class alone cannot be learnt."""
     root = pictures(tmp_path / "images", classes)
     for split in ("train", "test"):
         (root / split).mkdir(parents=True, exist_ok=True)
@@ -292,7 +288,7 @@ def test_a_class_without_images_is_named(images: Path, tmp_path: Path) -> None:
 
 
 def test_classes_that_differ_are_named(images: Path, tmp_path: Path) -> None:
-    """A class in one split only is told with the split it is in."""
+    """A class that is in one split only is named with its split."""
     (images / "test" / "dog").rename(images / "test" / "wolf")
     for i in range(7):
         (images / "train" / f"other{i}").mkdir()
@@ -308,7 +304,7 @@ def unreadable(root: Path, tmp_path: Path) -> str:
 
 
 def test_unreadable_images_are_listed(images: Path, tmp_path: Path, processes: int) -> None:
-    """All broken files are found in one go, the first of them by name, and nothing is written."""
+    """All damaged files are found at once, the first ones are named, and nothing is written."""
     broken = images / "train" / "cat"
     (broken / "a.png").write_bytes(b"")
     (broken / "b.jpg").write_bytes(b"<html>not found</html>")
@@ -324,10 +320,10 @@ def test_unreadable_images_are_listed(images: Path, tmp_path: Path, processes: i
     assert said.endswith("and 3 more")
 
 
-@pytest.mark.filterwarnings("default")  # outside of tests Pillow only warns of such an image, and reads it
+@pytest.mark.filterwarnings("default")  # outside of tests Pillow only warns, and reads the image
 @pytest.mark.parametrize("side", [9_500, 15_000])
 def test_an_image_of_too_many_pixels_is_refused(images: Path, tmp_path: Path, side: int) -> None:
-    """A small file that unpacks to hundreds of megabytes is listed like a broken one, without a word on the screen."""
+    """A small file that unpacks to hundreds of megabytes is listed as unreadable, without a warning on the screen."""
     Image.new("1", (side, side)).save(images / "train" / "dog" / "huge.png")
     with warnings.catch_warnings(record=True) as remarks:
         assert "train/dog/huge.png (too many pixels)" in unreadable(images, tmp_path)
@@ -335,7 +331,7 @@ def test_an_image_of_too_many_pixels_is_refused(images: Path, tmp_path: Path, si
 
 
 def test_sixteen_bit_images_keep_their_greys(images: Path, tmp_path: Path) -> None:
-    """A 16-bit image, as microscopes and scanners write it, does not turn white."""
+    """A 16-bit image, as from microscopes and scanners, does not turn white."""
     greys = np.linspace(0, 65535, 1024).astype(np.uint16).reshape(32, 32)
     Image.fromarray(greys).save(images / "train" / "cat" / "00.png")
     found = read(images, tmp_path)
@@ -396,7 +392,7 @@ def test_links_that_go_round_do_not(images: Path, tmp_path: Path) -> None:
 
 
 def test_hostile_class_names_are_shown_as_plain_text(tmp_path: Path) -> None:
-    """Brackets stay, escape sequences go, and names that then look the same stay apart."""
+    """Brackets stay, escape sequences are removed, and names that then look the same are numbered."""
     names = ("[airplane]", "[x", "\x1b[31mred", "red", "a\nb", "猫" * 40, "\udcff")
     found = read(pictures(tmp_path / "images", names, 1, 1), tmp_path)
     assert found.classes == ("red", "[airplane]", "[x", "a b", "red (2)", "猫" * 40, "\ufffd")
@@ -405,20 +401,20 @@ def test_hostile_class_names_are_shown_as_plain_text(tmp_path: Path) -> None:
 
 
 def test_a_hostile_path_is_shown_as_plain_text(tmp_path: Path) -> None:
-    """An escape sequence in a path reaches no terminal."""
+    """An escape sequence in a path does not reach the terminal."""
     root = pictures(tmp_path / "\x1b[2Jimages")
     assert read(root, tmp_path).name == "images"
     assert "\x1b" not in look(root, tmp_path).description
 
 
 def test_a_home_folder_can_be_abbreviated(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the form no shell expands the ~."""
+    """The form accepts ~ for the home folder."""
     monkeypatch.setenv("HOME", str(tmp_path))
     assert look(Path("~/images"), tmp_path).train_images == 6
 
 
 def test_reading_tells_how_far_it_is(images: Path, tmp_path: Path) -> None:
-    """A person sees images counted from the first to the last."""
+    """The progress counts from the first image to the last."""
     told: list[tuple[str, int, int | None, str]] = []
     read(images, tmp_path, Progress(lambda *step: told.append(step), Control()))
     assert told[0][2:] == (10, "images")
@@ -448,11 +444,11 @@ def test_a_stop_ends_the_reading(tmp_path: Path, processes: int, started: list[s
 def test_processes_decode_alike(
     tmp_path: Path, processes: int, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many images, which are read by several processes, are the images that one process reads, whatever their names."""
+    """Several processes decode the same images as one."""
     root = pictures(tmp_path / "images", ("a", "b\nc", "\udcff"), train=60)
     picture(root / "train" / "a" / "large.jpg", 9, (100, 70))
     (tmp_path / "numpy.py").write_text("raise SystemExit")
-    monkeypatch.chdir(tmp_path)  # what lies there is a person's, and not for us to run
+    monkeypatch.chdir(tmp_path)  # files in the working directory must not be run
     together = read(root, tmp_path / "together")
     assert len(started) == 2
     monkeypatch.setattr(folder, "_cores", lambda: 1)
@@ -467,7 +463,7 @@ def test_processes_decode_alike(
 def test_a_process_that_breaks_off_is_told(
     images: Path, tmp_path: Path, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An image that takes its decoder down is narrowed down in words, and does not take the run with it."""
+    """An image that crashes its decoder ends the run with a message that narrows it down."""
     monkeypatch.setattr(folder, "WORTH_A_PROCESS", 1)
     monkeypatch.setattr(folder, "_cores", lambda: 2)
     real = decoding.Decoder.__enter__
@@ -485,7 +481,7 @@ def test_a_process_that_breaks_off_is_told(
 def test_without_another_process_this_one_decodes(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the system gives no more processes, images are read all the same."""
+    """Images are read in this process if no other can be started."""
     monkeypatch.setattr(folder, "WORTH_A_PROCESS", 1)
     monkeypatch.setattr(folder, "_cores", lambda: 2)
 
@@ -497,7 +493,7 @@ def test_without_another_process_this_one_decodes(
 
 
 def test_a_pause_holds_the_reading(tmp_path: Path, processes: int) -> None:
-    """A paused reading goes no further than the images in hand, and ends complete once it goes on."""
+    """A pause holds the reading, and it is complete after it goes on."""
     root = pictures(tmp_path / "images", train=100)
     control = Control()
     paused = threading.Event()
@@ -520,24 +516,3 @@ def test_a_pause_holds_the_reading(tmp_path: Path, processes: int) -> None:
     control.ask(Resume())
     reading.join(60)
     assert len(found[0].train) == 200
-
-
-@pytest.mark.skipif(not SHARED.exists(), reason=f"the real images are not at {SHARED}")
-def test_real_images_are_read(tmp_path: Path) -> None:
-    """CIFAR-10 as JPEG files, some of each class, becomes an image set that looks like CIFAR-10."""
-    with tarfile.open(SHARED, "r|xz") as members:
-        for member in members:
-            if member.isfile() and member.name.endswith(("/0000.jpg", "/0001.jpg", "/0002.jpg")):
-                content = members.extractfile(member)
-                assert content is not None
-                path = tmp_path / "images" / member.name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content.read())
-    found = read(tmp_path / "images", tmp_path)
-    assert found.classes == REAL
-    assert (len(found.train), len(found.test)) == (30, 30)
-    assert found.notes == ()
-    assert found.train.labels.tolist() == [label for label in range(10) for _ in range(3)]
-    first = Image.open(tmp_path / "images" / "train" / "airplane" / "0000.jpg").convert("RGB")
-    np.testing.assert_array_equal(found.train.images[0], np.asarray(first))
-    assert 80 < found.train.images.mean() < 160  # CIFAR-10's mean is 121

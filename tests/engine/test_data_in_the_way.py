@@ -1,4 +1,4 @@
-"""Things in the place of the data folder's files that are no regular files: none of them is ever waited for."""
+"""FIFOs, folders, devices, sockets and links in the place of files in the data folder: none of them blocks."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def silent() -> Progress:
 
 @in_the_way
 def test_in_the_place_of_the_cache(tmp_path: Path, put: Callable[[Path], None]) -> None:
-    """The form and the run go on without a cache, and read the images from their source."""
+    """The form and the run work without the cache."""
     for name in ("train/cat", "train/dog", "test/cat", "test/dog"):
         (tmp_path / "images" / name).mkdir(parents=True)
         Image.new("RGB", (32, 32), "red").save(tmp_path / "images" / name / "0.png")
@@ -78,7 +78,7 @@ def test_in_the_place_of_the_cache(tmp_path: Path, put: Callable[[Path], None]) 
 @in_the_way
 @pytest.mark.parametrize("name", ["data_batch_1", "batches.meta", "folder", "archive"])
 def test_in_the_place_of_cifar10(tmp_path: Path, put: Callable[[Path], None], name: str) -> None:
-    """Something in the place of a file of CIFAR-10 counts as missing, and the other edition beside it is used."""
+    """The file counts as missing, and the archive or the extracted folder is used instead."""
     made = miniature()
     if name == "archive":
         put(tmp_path / made.edition.archive.name)
@@ -112,7 +112,7 @@ def test_in_the_place_of_the_part(tmp_path: Path, put: Callable[[Path], None]) -
 
 @in_the_way
 def test_in_the_place_of_the_data_folder(tmp_path: Path, put: Callable[[Path], None]) -> None:
-    """A data folder that is none is refused for CIFAR-10 and needless for the demo set."""
+    """Something else in the place of the data folder is refused for CIFAR-10; the demo set needs no data folder."""
     put(tmp_path / "data")
     assert data.find("demo", tmp_path / "data").ready
     if put is not folder:

@@ -1,4 +1,4 @@
-"""Progress: what a screen hears of the loaders, and how a pause and a stop reach them."""
+"""Progress of the loaders: what a screen gets, and how pauses and stops reach them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.errors import Stopped
 
 
 class Clock:
-    """A time that stands still until it is moved."""
+    """A clock that only moves when it is set."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -22,7 +22,7 @@ class Clock:
 
 
 def test_a_screen_hears_ten_times_a_second_and_never_misses_the_first_or_the_last() -> None:
-    """However often a loader reports, a person sees a steady count that begins at the start and ends at the end."""
+    """A user sees a steady count from the first step to the last, however often a loader reports."""
     told: list[int] = []
     clock = Clock()
     progress = Progress(lambda activity, done, total, unit: told.append(done), Control(), clock)
@@ -45,7 +45,7 @@ def test_each_activity_is_told_at_once() -> None:
 
 
 def test_what_was_told_is_not_told_again() -> None:
-    """A host that is silent fills no journal with the same line."""
+    """A silent host does not fill the journal with the same line."""
     told: list[int] = []
     progress = Progress(lambda activity, done, total, unit: told.append(done), Control(), Clock())
     for _ in range(3):
@@ -54,7 +54,7 @@ def test_what_was_told_is_not_told_again() -> None:
 
 
 def test_a_stop_reaches_the_loader() -> None:
-    """Whoever stops while images are read need not wait for the rest of them."""
+    """A stop while images are read takes effect at once."""
     control = Control()
     progress = Progress(lambda *_: None, control)
     progress("reading", 1, 2, "images")
@@ -64,7 +64,7 @@ def test_a_stop_reaches_the_loader() -> None:
 
 
 def test_a_pause_holds_the_loader_until_it_is_lifted() -> None:
-    """A paused run reads nothing, and goes on where it was."""
+    """A paused run reads nothing, and then continues."""
     control = Control()
     held, went_on = threading.Event(), threading.Event()
     progress = Progress(lambda *_: held.set(), control)

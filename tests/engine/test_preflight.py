@@ -1,4 +1,4 @@
-"""The look before the start tells what will happen, and changes nothing."""
+"""The checks before the start say what will happen, and change nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from engine.config import TrainingConfig
 from engine.preflight import preflight
 
 
 def test_look_at_the_notebooks_network(tmp_path: Path) -> None:
-    """A user sees the data, the device, 89,834 parameters, the shape check and the iterations, and may start."""
+    """The checks name the data, the device, 89,834 parameters, the shape and the iterations."""
     torch.manual_seed(0)
     random_state = torch.get_rng_state()
     look = preflight(TrainingConfig(data="demo", device="cpu", runs_dir=tmp_path / "runs", data_dir=tmp_path / "data"))
@@ -29,6 +30,19 @@ def test_look_at_the_notebooks_network(tmp_path: Path) -> None:
     assert torch.equal(torch.get_rng_state(), random_state)
 
 
+def test_one_of_a_kind_is_in_the_singular(tmp_path: Path) -> None:
+    """A small run has "1 iteration an epoch" and "1 thread", and classes of different sizes have no common number."""
+    for path, images in (("train/a", 2), ("train/b", 4), ("test/a", 1), ("test/b", 1)):
+        (tmp_path / path).mkdir(parents=True)
+        for number in range(images):
+            Image.new("RGB", (32, 32)).save(tmp_path / path / f"{number}.png")
+    config = TrainingConfig(data=str(tmp_path), device="cpu", threads=1, epochs=1, runs_dir=tmp_path / "runs")
+    checks = {check.subject: check.lines for check in preflight(config).checks}
+    assert checks["data"][1] == "6 training · 2 test · 2 classes"
+    assert checks["device"][1] == "1 thread"
+    assert checks["work"] == ("1 iteration an epoch, 1 in all", "1 evaluation of 2 test images")
+
+
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
@@ -38,7 +52,7 @@ def test_look_at_the_notebooks_network(tmp_path: Path) -> None:
     ],
 )
 def test_what_stands_in_the_way(tmp_path: Path, changed: dict[str, object], problem: str) -> None:
-    """What would make the start fail is told beforehand, with the constant that it is about."""
+    """What would make the start fail is found before, with the constant that causes it."""
     config = TrainingConfig(data="demo", device="cpu", runs_dir=tmp_path, data_dir=tmp_path)
     look = preflight(config.replaced(**changed))
     assert not look.ready

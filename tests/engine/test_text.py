@@ -1,4 +1,4 @@
-"""Nothing from outside reaches a terminal as anything but text."""
+"""Text from outside is made safe to show."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from engine.text import clean, counted
     ],
 )
 def test_clean(given_text: str, shown: str) -> None:
-    """Escape sequences vanish, other unprintable characters become visible, all else stays."""
+    """Escape sequences are removed, other unprintable characters become visible, the rest stays."""
     assert clean(given_text) == shown
 
 
 @given(st.text())
 def test_clean_leaves_only_printable_text(text: str) -> None:
-    """Whatever comes in, what goes to the screen is printable, and cleaning it again changes nothing."""
+    """The result is always printable, and cleaning it again changes nothing."""
     cleaned = clean(text)
     assert cleaned.isprintable()
     assert clean(cleaned) == cleaned
