@@ -13,7 +13,7 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.suggester import Suggester
 from textual.widget import Widget
-from textual.widgets import Checkbox, Input, Select
+from textual.widgets import Checkbox, Input, OptionList, Select
 
 from engine.config import CONSTANTS, TrainingConfig
 from engine.errors import ConstantError
@@ -184,6 +184,17 @@ async def test_a_value_that_is_no_choice_has_its_own_row() -> None:
         await pilot.press("up", "enter", "home", "enter")
         await until(pilot, lambda: app.form.values["data"] == "cifar10")
         assert not line.display
+
+
+async def test_the_row_has_the_focus_however_early_the_choice_is_told() -> None:
+    """One can type at once, even if the list still had the focus when the choice was told."""
+    app = FormApp()
+    async with app.run_test(size=(120, 50)) as pilot:
+        choice = field(app, "data").query_one(Select)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.focused, OptionList))
+        choice.value = ""
+        await until(pilot, lambda: isinstance(app.focused, Input))
 
 
 async def test_no_error_before_something_was_typed() -> None:

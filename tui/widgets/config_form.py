@@ -74,7 +74,7 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
         ConstantField {
             height: auto;
             padding: 0 0 0 1;
-            border-left: outer transparent;
+            border-left: blank;
 
             &:focus-within {
                 border-left: outer $accent;

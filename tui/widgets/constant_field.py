@@ -223,7 +223,7 @@ class ConstantField(Vertical):
         self._show_other_row(is_other)
         text = self.query_one(_Line).value if is_other else str(event.value)
         self.is_awaited = is_other and not text
-        if is_other and event.select.has_focus:
+        if is_other and event.select.has_focus_within:  # the list still has the focus, or its line has it again
             self.query_one(_Line).focus()
         self._change(text)
 
