@@ -28,3 +28,8 @@ def read_bounded(path: Path, most: int, *, follow_links: bool = False) -> bytes:
     if len(content) > most:
         raise OSError(0, f"larger than {most:,} bytes", str(path))
     return content
+
+
+def expanded(path: Path | str) -> Path:
+    """Return `path` with a leading `~` replaced by the home folder. Never raises: an unknown user's `~name` stays."""
+    return Path(os.path.expanduser(path))

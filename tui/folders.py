@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from itertools import islice
-from pathlib import Path
 
 from textual.message_pump import MessagePump
 from textual.suggester import Suggester
 
+from engine.files import expanded
 from tui import work
 
 MOST_ENTRIES = 5_000
@@ -52,7 +52,7 @@ def complete(typed: str) -> str | None:
     parent, begun = os.path.split(typed)
     if not begun or "\0" in typed:
         return None
-    with os.scandir(Path(parent).expanduser()) as entries:
+    with os.scandir(expanded(parent)) as entries:
         names = [
             entry.name
             for entry in islice(entries, MOST_ENTRIES)

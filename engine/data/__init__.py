@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.config import DATA_SOURCES
 from engine.data.found import Found
 from engine.data.progress import Progress
+from engine.files import expanded
 
 if TYPE_CHECKING:
     from engine.data.imageset import ImageSet
@@ -33,7 +34,7 @@ def find(source: str, data_dir: Path) -> Found:
 
     Raises the errors of `load`, as far as they can be known beforehand.
     """
-    return _source(source).find(source, data_dir.expanduser())
+    return _source(source).find(source, expanded(data_dir))
 
 
 def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
@@ -41,7 +42,7 @@ def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
 
     Raises `ConstantError` if a folder cannot be used, `DataError` if the images cannot be had, and `Stopped`.
     """
-    return _source(source).load(source, data_dir.expanduser(), progress)
+    return _source(source).load(source, expanded(data_dir), progress)
 
 
 def _source(name: str) -> _Source:

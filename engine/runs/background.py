@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from engine.config import CONSTANTS, TrainingConfig
 from engine.errors import RunFolderError
+from engine.files import expanded
 from engine.runs.watched import WatchedRun
 from engine.storage.names import check_new, new_name
 
@@ -18,7 +19,7 @@ def start(config: TrainingConfig, command: Sequence[str]) -> WatchedRun:
     its folder, and `RunFolderError` if no process can be started.
     """
     check_new(config)
-    runs_dir = config.runs_dir.expanduser()
+    runs_dir = expanded(config.runs_dir)
     name = config.name or new_name(runs_dir)
     chosen = config.replaced(name=name)
     words = [word for constant in CONSTANTS for word in constant.arguments(getattr(chosen, constant.name))]

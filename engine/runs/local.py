@@ -18,6 +18,7 @@ from typing import Self
 from engine.config import TrainingConfig
 from engine.control import Control, Request
 from engine.errors import EngineError, Stopped, TrainingError
+from engine.files import expanded
 from engine.record.events import Failed, Finished
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
@@ -43,9 +44,9 @@ class Run:
         """
         if interrupted is None:
             check_new(config)
-            config = config if config.name else config.replaced(name=new_name(config.runs_dir.expanduser()))
+            config = config if config.name else config.replaced(name=new_name(expanded(config.runs_dir)))
         self.config = config
-        self.folder: Path = config.runs_dir.expanduser() / config.name
+        self.folder: Path = expanded(config.runs_dir) / config.name
         self.log = RunLog()
         self.control = Control()
         self.error: EngineError | None = None

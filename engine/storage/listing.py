@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import NoSuchRunError, RunFolderError
+from engine.files import expanded
 from engine.record.record import Status
 from engine.storage import lock
 from engine.storage.layout import JOURNAL
@@ -51,7 +52,7 @@ def list_runs(runs_dir: Path) -> tuple[RunEntry, ...]:
 
 def _folders(runs_dir: Path) -> Iterator[Path]:
     try:
-        folders = list(runs_dir.expanduser().iterdir())
+        folders = list(expanded(runs_dir).iterdir())
     except OSError:
         return
     for folder in folders:
@@ -130,7 +131,7 @@ def find(runs_dir: Path, run: str | None, only: Literal["live", "unfinished"] | 
         if not fitting:
             raise NoSuchRunError(f"No run in {runs_dir} is {only}. cifar-tui runs lists them.")
         return fitting[0].path
-    for folder in (Path(run).expanduser(), runs_dir.expanduser() / run):
+    for folder in (expanded(run), expanded(runs_dir) / run):
         if _holds_a_run(folder):
             return folder
     names = ", ".join(clean(entry.name) for entry in list_runs(runs_dir)[:5])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.config import TrainingConfig
 from engine.errors import ConstantError, RunFolderError
+from engine.files import expanded
 from engine.storage import lock
 
 _ADJECTIVES = (
@@ -33,7 +34,7 @@ def check_new(config: TrainingConfig) -> None:
 
     Raises `ConstantError`, and `RunFolderError` if a process trains a run of this name.
     """
-    runs_dir = config.runs_dir.expanduser()
+    runs_dir = expanded(config.runs_dir)
     folder = runs_dir / config.name
     if config.name and os.path.lexists(folder):
         if lock.is_live(folder):

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from engine.config import CONSTANTS, DATA_SOURCES, TrainingConfig
 from engine.errors import ConstantError, RunFolderError
-from engine.files import read_bounded
+from engine.files import expanded, read_bounded
 from engine.record.events import RunStarted, to_json
 from engine.storage.layout import CONFIG
 
@@ -68,9 +68,9 @@ class Recorded:
             raise RunFolderError(f"{folder / CONFIG} does not hold the constants of the run: {error.message}") from None
         here = folder.absolute()
         places: dict[str, object] = {"name": here.name, "runs_dir": here.parent}
-        places["data_dir"] = self.directory / config.data_dir.expanduser()
+        places["data_dir"] = self.directory / expanded(config.data_dir)
         if config.data not in DATA_SOURCES:
-            places["data"] = str(self.directory / Path(config.data).expanduser())
+            places["data"] = str(self.directory / expanded(config.data))
         return config.replaced(**places)
 
     def as_json(self, name: str, started: RunStarted | None = None) -> bytes:

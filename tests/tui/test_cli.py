@@ -93,6 +93,8 @@ def test_help_is_enough_to_work_from(command: str, capsys: pytest.CaptureFixture
         ("export", "--to"),
         ("export nothing --to x", "There is no run nothing in runs"),
         ("train --data /nowhere", "--data: /nowhere"),
+        ("train --data ~nobody-here/images", "~nobody-here/images does not exist"),
+        ("watch --runs-dir ~nobody-here", "There is no run in ~nobody-here yet"),
         ("train --data demo --name a/b", "--name: a/b is not allowed"),
         ("train --data demo --device cuda:77", "--device: there is no cuda:77 on this machine; there is"),
     ],

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Static
 
 from engine.errors import EngineError
+from engine.files import expanded
 from engine.text import clean
 from tui import work
 from tui.dialogs.dialog import Dialog
@@ -67,7 +68,7 @@ class ExportTo(Dialog[Path | None]):
         if not text or "\0" in text:
             self._show_problem("Type the path of a folder.")
         elif not self._is_writing:
-            folder = Path(text).expanduser()
+            folder = expanded(text)
             self._is_writing = True
             self._show_problem("")
             work.run(self, lambda: self._write(folder), lambda _: self._written(folder), self._failed)

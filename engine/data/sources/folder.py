@@ -29,6 +29,7 @@ from engine.data.found import Found
 from engine.data.imageset import IMAGE_SIZE, ImageSet, Split, fingerprint
 from engine.data.progress import Progress
 from engine.errors import ConstantError
+from engine.files import expanded
 from engine.text import clean
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -149,7 +150,7 @@ def find(source: str, data_dir: Path) -> Found:
 
 
 def _root(source: str) -> Path:
-    return Path(os.path.abspath(Path(source).expanduser()))
+    return Path(os.path.abspath(expanded(source)))
 
 
 def _cache(root: Path, data_dir: Path) -> Path:
