@@ -1,4 +1,4 @@
-"""Make the pictures in this folder: the real app on a real run, photographed as it goes.
+"""Make the pictures in this folder from the real app on a real run.
 
     python screenshots/take.py FOLDER
 
@@ -20,6 +20,7 @@ from textual.widgets import Static
 
 from tui.app import CifarApp
 from tui.screens.results import ResultsScreen
+from tui.screens.runs import RunsScreen
 from tui.screens.training import TrainingScreen
 
 HERE = Path(__file__).parent.resolve()
@@ -27,13 +28,13 @@ WIDE, NARROW = (120, 40), (80, 24)
 
 
 async def until(reached: Callable[[], bool]) -> None:
-    """Let the app go on until something has happened."""
+    """Let the app run until `reached` returns True."""
     while not reached():
         await asyncio.sleep(0.05)
 
 
 async def photograph(pilot: Pilot[None], name: str, size: tuple[int, int] = WIDE) -> None:
-    """Save what the app shows at `size` as `name`.svg."""
+    """Save the screen of the app at `size` as `name`.svg."""
     await pilot.resize_terminal(*size)
     await asyncio.sleep(1.0)
     pilot.app.save_screenshot(f"{name}.svg", path=str(HERE))
@@ -42,12 +43,12 @@ async def photograph(pilot: Pilot[None], name: str, size: tuple[int, int] = WIDE
 
 
 def trained(app: CifarApp) -> int:
-    """Iterations that the run has done."""
+    """Return how many iterations the run has done."""
     return len(app.training.log.loss_buffer) if app.training is not None else 0
 
 
 async def take(images: Path) -> None:
-    """Go through the app from the form to the results."""
+    """Use the app from the form to the results, and take the pictures."""
     app = CifarApp({"data": str(images), "name": "brisk-heron"})
     async with app.run_test(size=WIDE) as pilot:
         await until(
@@ -62,14 +63,23 @@ async def take(images: Path) -> None:
         await photograph(pilot, "training-80x24", NARROW)
         await pilot.press("ctrl+t")
         await photograph(pilot, "training-light")
-        await pilot.press("ctrl+t")
+        await pilot.press("ctrl+t", "l")
+        await photograph(pilot, "training-log")
+        await pilot.press("l")
         await until(lambda: isinstance(app.screen, ResultsScreen))
         await photograph(pilot, "results")
         await photograph(pilot, "results-80x24", NARROW)
+        await pilot.press("enter")
+        await photograph(pilot, "class-details")
+        await pilot.press("escape", "e")
+        await photograph(pilot, "export")
+        await pilot.press("escape", "n", "ctrl+o")
+        await until(lambda: isinstance(app.screen, RunsScreen))
+        await photograph(pilot, "runs")
 
 
 def main() -> None:
-    """Read the command line, and work in a folder that is gone afterwards."""
+    """Read the command line, and work in a folder that is removed afterwards."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     images = parser.parse_args().folder.resolve()

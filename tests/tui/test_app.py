@@ -84,7 +84,7 @@ async def start_and_pause(pilot: Pilot[None], app: CifarApp) -> Run:
     await until(pilot, lambda: app.training is not None and len(app.training.log.loss_buffer) > 3)
     assert app.training is not None
     app.training.ask(Pause())
-    await until(pilot, lambda: app.screen.query_one(TitleBar).middle == "paused · p goes on")
+    await until(pilot, lambda: app.screen.query_one(TitleBar).middle == "paused · p resumes")
     return app.training
 
 
@@ -152,7 +152,7 @@ async def test_pause_stop_and_chart_keys(make_app: Make) -> None:
         await pilot.press("p")
         await until(pilot, lambda: title.middle.startswith("training"))
         await pilot.press("p")
-        await until(pilot, lambda: title.middle == "paused · p goes on")
+        await until(pilot, lambda: title.middle == "paused · p resumes")
         here = len(run.log.loss_buffer)
         await pilot.press("r", "y", "plus", "minus", "l", "l")
         assert len(run.log.loss_buffer) == here
@@ -298,7 +298,7 @@ async def test_command_palette_has_every_action(make_app: Make) -> None:
         shown = {a.binding.description for a in app.screen.active_bindings.values() if a.binding.show}
         assert len(shown) > 8
         assert shown <= offered
-        await pilot.press("ctrl+p", *"pause", "enter")
+        await pilot.press("ctrl+p", *"resume", "enter")
         await until(pilot, lambda: not run.control.paused)
         app.exit()
 

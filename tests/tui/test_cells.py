@@ -62,6 +62,11 @@ def test_shortened_names_stay_apart(names: list[str], cells: int) -> None:
         (("my_heron_left_side_photo", "my_heron_right_side_photo"), 12, ["…left…", "…right…"]),
         (("class number 10", "class number 11"), 8, ["class…10", "class…11"]),
         (("class number 1007", "class number 1107"), 8, ["…1007", "…1107"]),
+        (
+            ("my_heron_1_photo", "my_heron_2_photo", "my_stork_1_photo", "z"),
+            14,
+            ["…heron_1…", "…heron_2…", "…stork_1…", "z"],
+        ),
         (("a" * 20, "a" * 21), 8, ["aaaaa… 0", "aaaaa… 1"]),
     ],
 )

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from engine.record.evaluation import Evaluation
+from engine.record.events import Evaluated, Finished
 from engine.record.record import RunRecord
 from tests.records import (
     CLASSES,
@@ -22,6 +23,7 @@ from tests.records import (
     finished_record,
     interrupted_record,
     live_record,
+    made_up_matrix,
     run_started,
 )
 from tui.charts.keys import CHART_BINDINGS
@@ -166,6 +168,27 @@ async def test_failed_run() -> None:
         assert "failed" in text
         assert "The loss became nan[/]. Try a smaller learning rate." in text
         assert "evaluated after epoch 2 of 4" in text
+
+
+async def test_when_it_was_evaluated() -> None:
+    """A run stopped within an epoch says after how many epochs and iterations its accuracy was measured."""
+    record = live_record(2_108, evaluations=False, batches=313, epochs=10)
+    matrix = made_up_matrix(10, 0.5)
+    record.apply(Evaluated(seconds=20, duration=1, epoch=7, iteration=2_108, matrix=matrix))
+    record.apply(Finished(seconds=21, status="stopped", iterations=2_108, train_seconds=15.0, evaluation_seconds=1.0))
+    app = ResultsApp(record)
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert "evaluated after 6.7 epochs (iteration 2,108) of 10" in drawn(app)
+
+
+async def test_one_of_each() -> None:
+    """One epoch of one iteration is said in the singular."""
+    app = ResultsApp(finished_record(batches=1, epochs=1))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "cnn · 1 epoch · " in drawn(app)
+        assert "1 iteration in" in drawn(app)
 
 
 async def test_run_that_still_trains() -> None:

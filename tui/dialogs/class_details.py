@@ -13,11 +13,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.record.evaluation import Evaluation, percent
 from engine.text import counted
+from tui.dialogs.dialog import Dialog
 from tui.look.cells import bar, cropped, shortened
 
 NAME_CELLS = 13
@@ -26,7 +26,7 @@ SIDE_CELLS = 33
 """Of each of the two lists; with a gap they fill the box."""
 
 
-class ClassDetails(ModalScreen[int]):
+class ClassDetails(Dialog[int]):
     """Shows one class over the results. The arrow keys go on to the next class; returns the class shown last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -37,12 +37,6 @@ class ClassDetails(ModalScreen[int]):
         ("pagedown,end", "page(1)", "Scroll down"),
     ]
     DEFAULT_CSS = """
-    ClassDetails { align: center middle; }
-    ClassDetails > VerticalScroll {
-        width: 76; max-width: 100%; height: auto; max-height: 100%; scrollbar-size-vertical: 1;
-        border: round $primary; background: $surface; padding: 1 2;
-        border-title-color: $foreground; border-title-style: bold; border-subtitle-color: $text-muted;
-    }
     ClassDetails .recognised { margin-bottom: 1; text-style: bold; }
     ClassDetails Horizontal { height: auto; }
     ClassDetails Horizontal > Vertical { height: auto; width: 1fr; }

@@ -28,6 +28,13 @@ def cropped(text: object, cells: int) -> str:
     return f"{begun(plain, cells - 1 - cell_len(tail))}…{tail}"
 
 
+def fitted(text: str, cells: int) -> str:
+    """Return `text` in at most `cells` cells; an ellipsis at the end marks what was cut off."""
+    if cell_len(text) <= cells:
+        return text
+    return f"{begun(text, cells - 1)}…" if cells > 0 else ""
+
+
 def begun(text: str, cells: int) -> str:
     """Return the beginning of `text` that fits into `cells` cells, without an ellipsis."""
     return text if cell_len(text) <= cells else set_cell_size(text, max(0, cells)).rstrip()
@@ -69,12 +76,17 @@ def bar(share: float, cells: int) -> str:
 
 
 def _apart(names: Sequence[str], cells: int) -> dict[str, str]:
-    """Return a short form by name. Those that are alike when cropped are shortened to what they do not share."""
+    """Return a short form by name. Names that are alike when cropped are shortened to what they do not share."""
     short = {name: cropped(name, cells) for name in names}
-    groups: dict[str, list[str]] = {}
-    for name, text in short.items():
-        groups.setdefault(text, []).append(name)
+    long = [name for name in short if short[name] != name]
+    groups = {"": long}
+    if not any(_shared(long)):  # not all of them share something, but those that begin alike may
+        groups = {}
+        for name in long:
+            groups.setdefault(short[name].partition("…")[0], []).append(name)
     for alike in groups.values():
+        if len({short[name] for name in alike}) == len(alike):
+            continue
         first, last = _shared(alike)
         before, after = "…" * bool(first), "…" * bool(last)
         if (first or last) and cells > 3:

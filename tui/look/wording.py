@@ -20,7 +20,7 @@ def rate(per_second: float, unit: str) -> str:
 
 
 def count(done: int, total: int | None, unit: str) -> str:
-    """`12,000 of 60,000 images`, `3.1 of 170.5 MB`, or without the total where nobody knows it."""
+    """`12,000 of 60,000 images`, `3.1 of 170.5 MB`, or without the total if it is unknown."""
     if unit == "bytes":
         shown = [f"{number / 1e6:,.1f}" for number in (done, total) if number is not None]
         return " of ".join(shown) + " MB"
@@ -28,7 +28,7 @@ def count(done: int, total: int | None, unit: str) -> str:
 
 
 def moment(at: str) -> str:
-    """`2026-03-14 15:09` for a time in ISO 8601; what is none comes back as it is."""
+    """Return `2026-03-14 15:09` for a time in ISO 8601. Anything else is returned as it is."""
     try:
         return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M}"
     except ValueError:

@@ -116,10 +116,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
         started, record = self.record.started, self.record
         if started is not None:
             iterations = len(record.losses) if record.ended else started.iterations
-            accuracies = tuple(
-                EpochAccuracy(done.iteration, record.evaluation_at(i).accuracy)
-                for i, done in enumerate(record.evaluations)
-            )
+            accuracies = tuple(EpochAccuracy(done.iteration, done.accuracy) for done in record.evaluations)
             chart = self.query_one(LossChart)
             chart.start(max(1, iterations), started.batches)
             chart.show(record.losses, accuracies)
@@ -194,7 +191,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
         if started is not None:
             config, epochs = started.config, counted(started.epochs, "epoch")
             if self._evaluation is not None and record.status != "completed":
-                epochs = f"evaluated after epoch {record.evaluations[-1].epoch} of {started.epochs:,}"
+                epochs = f"evaluated {record.when(record.evaluations[-1])} of {started.epochs:,}"
             parts = [clean(config.get("model", "")), epochs]
             parts += [f"{name.replace('_', ' ')} {config.get(name)}" for name in ("batch_size", "learning_rate")]
             lines.append(" · ".join(parts))

@@ -1,7 +1,8 @@
-"""While a run goes: how is it going, and how long still."""
+"""During a run: how is it going, and how long will it take."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,77 +13,86 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Log, Static
+from textual.widgets import Static
 
 from engine.config import CONSTANTS
 from engine.control import Pause, Request, Resume, Stop
 from engine.errors import EngineError
-from engine.record.evaluation import Evaluation
-from engine.record.events import Evaluated, Paused, Resumed, RunStarted, Stopping
+from engine.record.events import Evaluated, Event, Paused, Resumed, RunStarted, Stopping
 from engine.record.pace import Pace
 from engine.record.record import RunRecord
 from engine.runs.contract import RunView
 from engine.text import clean
+from tui import work
 from tui.charts.keys import CHART_BINDINGS, ChartKeys
 from tui.charts.kinds.loss import EpochAccuracy, LossChart
-from tui.look.wording import count, duration, rate
-from tui.screens.messages import Export
+from tui.look.wording import duration, rate
+from tui.screens.messages import Back, Export
+from tui.widgets.fact_sheet import FactSheet, Section
 from tui.widgets.keys import Keys
+from tui.widgets.log_lines import LogLines
+from tui.widgets.preparation import Preparation
 from tui.widgets.run_progress import Bar, RunProgress
 from tui.widgets.title_bar import TitleBar
 
 LOOKS_EVERY = 0.5
-"""Seconds between two looks at the run: a curve grows by a column now and then, and a slow link carries two frames."""
+"""Seconds between two looks at the run: two frames a second fit through a slow SSH connection."""
 
 ANSWERS_WITHIN = 0.04
-"""Seconds in which a run has done what a key asks of it: some iterations."""
+"""Seconds in which a run usually acts on a request: a few iterations."""
 
 WIDE = 110
-"""Columns from which on the side panel has room beside the chart."""
+"""With so many columns, the side panel stands beside the chart; with fewer, one line replaces it."""
+
+TALL = 34
+"""With so many rows, four lines of the log are shown instead of two."""
+
+MOST_EVALUATIONS = 50
+"""In the side panel; more would not fit on any terminal."""
 
 
 class TrainingScreen(ChartKeys, Screen[None]):
-    """Polls the run's log at its own pace; the run knows nothing of it."""
+    """Reads the run's log twice a second. The run does not know of the screen and never waits for it."""
 
     HELP = (
-        "The band holds every iteration's loss, the line is smoothed over it; thin lines part the epochs, and ◆ marks"
-        " the accuracy on the test images, on the right axis. Stopping ends the training after the iteration it is in,"
-        " evaluates and saves; stopping again leaves the evaluation out."
+        "The band shows the loss of every iteration, the line is smoothed over it. Thin lines separate the epochs, and"
+        " ◆ marks the accuracy on the test images, on the right axis. Stop ends the training after the current"
+        " iteration, evaluates and saves. Stop again leaves out the evaluation."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "Pause", tooltip="Pause the training, and go on with it"),
+        Binding("p", "pause", "Pause", tooltip="Pause the training"),
+        Binding("p", "resume", "Resume", tooltip="Go on with the training"),
         Binding("s", "stop", "Stop", tooltip="Stop, evaluate and save; again: leave out the evaluation"),
         *CHART_BINDINGS,
-        Binding("l", "lines", "Lines", tooltip="The log in full, or the chart"),
-        Binding("e", "export", "Export", tooltip="Write what there is to a folder of your choice"),
+        Binding("l", "log", "Log", tooltip="All lines of the log"),
+        Binding("l", "chart", "Chart", tooltip="The chart instead of the log"),
+        Binding("e", "export", "Export", tooltip="Write what there is so far to a folder of your choice"),
         Binding("f1", "app.help", "Help"),
-        Binding("q", "app.leave", "Leave", tooltip="Leave; asks what becomes of the run"),
+        Binding("escape", "back", "Back", tooltip="Back to where this run was opened; the run goes on"),
+        Binding("q", "app.leave", "Leave", tooltip="Close the program; asks what to do with the run"),
     ]
     DEFAULT_CSS = """
-    TrainingScreen { background: $background; }
-    TrainingScreen #body { height: 1fr; }
-    TrainingScreen #main { width: 1fr; }
-    TrainingScreen LossChart { height: 1fr; }
-    TrainingScreen #preparing { height: 1fr; content-align: center middle; display: none; }
-    TrainingScreen.-preparing #preparing { display: block; }
-    TrainingScreen.-preparing LossChart { display: none; }
-    TrainingScreen #side {
-        width: 30; height: 100%; display: none; padding: 0 1; border: round $border; border-title-color: $text-muted;
+    TrainingScreen {
+        background: $background;
+        #body { height: 1fr; }
+        #main { width: 1fr; }
+        LossChart { height: 1fr; }
+        LogLines { height: 2; }
+        FactSheet { width: 30; height: 100%; display: none; }
+        #folded { height: 1; padding: 0 1; color: $text-muted; }
+        &.-tall LogLines { height: 4; }
+        &.-wide FactSheet { display: block; }
+        &.-wide #folded { display: none; }
+        &.-log LossChart { display: none; }
+        &.-log LogLines { height: 1fr; }
+        Preparation { display: none; }
+        &.-preparing Preparation { display: block; }
+        &.-preparing LossChart, &.-preparing LogLines, &.-preparing FactSheet { display: none; }
     }
-    TrainingScreen #folded { height: 1; padding: 0 1; color: $text-muted; }
-    TrainingScreen #log { height: 2; padding: 0 1; background: $background; color: $text-muted; scrollbar-size: 0 0; }
-    TrainingScreen #speed { height: 2; margin-bottom: 1; }
-    TrainingScreen #facts { height: 1fr; }
-    TrainingScreen.-wide #side { display: block; }
-    TrainingScreen.-preparing #side { display: none; }
-    TrainingScreen.-wide #folded { display: none; }
-    TrainingScreen.-tall #log { height: 4; }
-    TrainingScreen.-lines LossChart { display: none; }
-    TrainingScreen.-lines #log { height: 1fr; border: round $border; scrollbar-size: 1 1; }
     """
 
     class Ended(Message):
-        """The run is over, and its folder written."""
+        """The run is over, and its folder is written."""
 
         def __init__(self, record: RunRecord, folder: Path) -> None:
             super().__init__()
@@ -94,32 +104,23 @@ class TrainingScreen(ChartKeys, Screen[None]):
         self.record = RunRecord(run.log)
         self._pace = Pace()
         self._marks: list[EpochAccuracy] = []
-        self._printed = 0
-        self._written: dict[str, Text] = {}
+        self._folded = Text()
         self._over = False
         self._asked: Request | None = None
-        """The request that the run has not answered yet."""
-
-    @property
-    def folder(self) -> Path:
-        return self.run.folder
+        """The request that no event has answered yet."""
+        self._requests: list[Request] = []
+        """Requests on their way to the run, in order."""
 
     def compose(self) -> ComposeResult:
         yield TitleBar(f"cifar-tui · {self.run.folder.name}", "preparing")
         with Horizontal(id="body"):
             with Vertical(id="main"):
-                yield Static("", id="preparing", markup=False)
+                yield Preparation()
                 yield LossChart()
-            with Vertical(id="side") as side:
-                side.border_title = "run"
-                yield Static(Text("speed", "bold"))
-                yield Static("", id="speed", markup=False)
-                yield Static("", id="facts", markup=False)
-        yield Static("", id="folded", markup=False)
+                yield LogLines()
+            yield FactSheet("run")
+        yield Static(id="folded", markup=False)
         yield RunProgress()
-        log = Log(id="log", highlight=False)
-        log.can_focus = False
-        yield log
         yield Keys()
 
     def on_mount(self) -> None:
@@ -128,48 +129,46 @@ class TrainingScreen(ChartKeys, Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= WIDE, "-wide")
-        self.set_class(event.size.height >= 34, "-tall")
+        self.set_class(event.size.height >= TALL, "-tall")
+
+    # Showing the run
 
     def look(self) -> None:
-        """Take in what the run has said since the last look, and show it."""
+        """Read what is new in the run's log, and show it."""
         if self._over:
             return
-        new = self.record.catch_up()
+        for event in self.record.catch_up():
+            self._take(event)
         record, now = self.record, self.run.seconds()
         self._pace.look(now, record)
-        for event in new:
-            if isinstance(event, Paused | Resumed | Stopping):
-                self._asked = None
-            if isinstance(event, RunStarted):
-                self.remove_class("-preparing")
-                self.query_one(LossChart).start(event.iterations, event.batches)
-            elif isinstance(event, Evaluated):
-                accuracy = Evaluation(record.classes, event.matrix).accuracy
-                self._marks.append(EpochAccuracy(event.iteration, accuracy))
-        if record.started is not None:
-            self.query_one(LossChart).show(record.losses, self._marks)
-        self._show_lines()
         self._show_state(now)
-        # What stands over this screen, a palette or a question, is not pushed aside by results; they come after it.
+        # Results do not replace a palette or a question over this screen; they wait until it is closed.
         if record.ended and (self.app.screen is self or record.started is None):
             self._over = True
             self.post_message(self.Ended(record, self.run.folder))
 
-    def _show_lines(self) -> None:
-        lines = self.record.lines[self._printed :]
-        if lines:
-            self.query_one(Log).write_lines([clean(line) for line in lines])
-            self._printed += len(lines)
+    def _take(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self.remove_class("-preparing")
+                self.query_one(LossChart).start(event.iterations, event.batches)
+                self.refresh_bindings()
+            case Evaluated():
+                self._marks.append(EpochAccuracy(event.iteration, event.accuracy))
+            case Paused() | Resumed() | Stopping():
+                self._asked = None
+                self.refresh_bindings()
 
     def _show_state(self, now: float) -> None:
-        record, title = self.record, self.query_one(TitleBar)
+        record, started, title = self.record, self.record.started, self.query_one(TitleBar)
         title.middle = self._state()
-        started = record.started
         where = f" · {started.device.kind} {started.device.name}" if started else ""
-        title.right = f"{duration(now)}{where}"  # the time first: it stays where there is no room for both
+        title.right = f"{duration(now)}{where}"  # the time first: the end is cut if there is no room for both
         if started is None:
-            self._show_preparation()
+            self.query_one(Preparation).show(record.data_progress)
             return
+        self.query_one(LossChart).show(record.losses, self._marks)
+        self.query_one(LogLines).show(record.lines)
         progress = self.query_one(RunProgress)
         done = len(record.losses)
         in_epoch = done - started.batches * max(0, record.epoch - 1)
@@ -179,129 +178,133 @@ class TrainingScreen(ChartKeys, Screen[None]):
         )
         left = self._pace.seconds_left(now, record)
         progress.note = f"left {duration(left)}" if left is not None else ""
-        self._write("#folded", self._folded())
-        self._write("#speed", _rows(self._speed()))
-        self._write("#facts", self._facts())
-
-    def _write(self, selector: str, text: Text) -> None:
-        """Show `text` there, and send nothing down the link where it is what stands there."""
-        if self._written.get(selector) != text:
-            self._written[selector] = text
-            self.query_one(selector, Static).update(text, layout=False)
+        self.query_one(FactSheet).show(self._facts(started))
+        self._show_folded()
 
     def _state(self) -> str:
         record = self.record
         if record.stopping:
-            return "stopping: evaluating, s again leaves that out" if record.stopping.evaluates else "stopping"
+            return "evaluating before the end · s skips that" if record.stopping.evaluates else "stopping"
         if isinstance(self._asked, Stop) and not record.ended:
             return "stopping"
         if isinstance(self._asked, Pause):
             return "pausing"
         if record.paused:
-            return "paused · p goes on"
+            return "paused · p resumes"
         if record.started is None:
             return "preparing the images"
         return f"{record.status} · epoch {record.epoch} of {record.started.epochs}"
 
-    def _show_preparation(self) -> None:
-        data = self.record.data_progress
-        text = Text(justify="center")
-        if data is None:
-            text.append("loading torch and looking at the machine …")
-        elif data.done == data.total:
-            text.append("the images are ready; choosing how to train fastest …")
-        else:
-            text.append(f"{clean(data.activity)}\n\n")
-            if data.total:
-                cells = 40
-                done = round(cells * min(1.0, data.done / data.total))
-                text.append("━" * done, "bold").append("─" * (cells - done), "dim").append("\n\n")
-            text.append(count(data.done, data.total, data.unit))
-        text.append("\n\ns stops", "dim")
-        self.query_one("#preparing", Static).update(text)
+    def _facts(self, started: RunStarted) -> list[Section]:
+        evaluations = self.record.evaluations[-MOST_EVALUATIONS:]
+        accuracies = [(self._after(done), f"{done.accuracy:.2f} %") for done in evaluations]
+        awaited = "after epoch 1" if started.config.get("evaluate_each_epoch") else "at the end"
+        constants = [(c.label, _shown(started.config.get(c.name))) for c in CONSTANTS if c.group == "training"]
+        images = started.dataset
+        return [
+            Section("speed", tuple(self._speed())),
+            Section("test accuracy", tuple(accuracies or [(awaited, "")]), least_rows=4),
+            Section("constants", tuple(constants)),
+            Section("network", (("parameters", f"{started.parameters:,}"),)),
+            Section(images.name, (("training", f"{images.train_images:,}"), ("test", f"{images.test_images:,}"))),
+        ]
+
+    def _after(self, done: Evaluated) -> str:
+        """Return `epoch 7` or `6.7 epochs`."""
+        return self.record.when(done).removeprefix("after ").partition(" (")[0]
 
     def _speed(self) -> list[tuple[str, str]]:
-        per_second, images = self._pace.iterations_per_second, self._pace.images_per_second(self.record)
-        return [
-            ("iterations/s", rate(per_second, "").strip() if per_second else "–"),
-            ("images/s", rate(images, "").strip() if images else "–"),
-        ]
+        rates = self._pace.iterations_per_second, self._pace.images_per_second(self.record)
+        shown = [rate(each, "").strip() if each else "–" for each in rates]
+        return list(zip(("iterations/s", "images/s"), shown, strict=True))
 
-    def _folded(self) -> Text:
-        """The side panel as one line, for a narrow terminal."""
+    def _show_folded(self) -> None:
+        """Show the most important facts in one line, for a narrow terminal."""
         parts = [f"{value} {name}" for name, value in self._speed()]
-        evaluation = self.record.evaluation
-        if evaluation is not None:
-            parts.append(f"test accuracy {evaluation.accuracy:.2f} % after epoch {self.record.evaluations[-1].epoch}")
-        return Text(" · ".join(parts), no_wrap=True, overflow="ellipsis")
+        if self.record.evaluations:
+            last = self.record.evaluations[-1]
+            parts.append(f"test accuracy {last.accuracy:.2f} % {self.record.when(last)}")
+        text = Text(" · ".join(parts), no_wrap=True, overflow="ellipsis")
+        if text != self._folded:
+            self._folded = text
+            self.query_one("#folded", Static).update(text, layout=False)
 
-    def _facts(self) -> Text:
-        started = self.record.started
-        assert started is not None
-        accuracies = [
-            (f"epoch {done.epoch}", f"{mark.accuracy:.2f} %")
-            for done, mark in zip(self.record.evaluations[-8:], self._marks[-8:], strict=True)
-        ]
-        awaited = "after epoch 1" if started.config.get("evaluate_each_epoch") else "at the end"
-        trained = [constant for constant in CONSTANTS if constant.group == "training"]
-        return Text.assemble(
-            _section("test accuracy", accuracies or [(awaited, "")]),
-            _section("constants", [(c.label[:19], _shown(started.config.get(c.name))) for c in trained]),
-            _section("network", [("parameters", f"{started.parameters:,}")]),
-            ("data\n", "bold"),
-            clean(started.dataset.name),
-            no_wrap=True,
-            overflow="ellipsis",
-        )
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only the keys that do something now."""
+        training, log = self.record.started is not None, self.has_class("-log")
+        match action:
+            case "pause":
+                return not self._is_paused
+            case "resume":
+                return self._is_paused
+            case "export":
+                return training
+            case "log":
+                return training and not log
+            case "chart":
+                return training and log
+        return not action.startswith("chart_") or (training and not log)
+
+    @property
+    def _is_paused(self) -> bool:
+        """Whether the run is paused, or will be when it acts on the last request."""
+        return isinstance(self._asked, Pause) if self._asked else self.record.paused is not None
 
     def action_pause(self) -> None:
-        is_paused = isinstance(self._asked, Pause) if self._asked else self.record.paused is not None
-        self._ask(Resume() if is_paused else Pause())
+        self._ask(Pause())
+
+    def action_resume(self) -> None:
+        self._ask(Resume())
 
     def action_stop(self) -> None:
         self._ask(Stop())
 
-    def _ask(self, request: Request) -> None:
-        try:
-            self.run.ask(request)
-            self._asked = request
-        except EngineError as error:  # a run of another process may be out of reach
-            self.notify(error.message, severity="error", markup=False)
-        self._look_at_the_effect()
+    def action_log(self) -> None:
+        self._show_log(True)
 
-    def _look_at_the_effect(self) -> None:
-        """Show that a key was heard, and soon what the run made of it, ahead of the next look."""
-        self.look()
-        self.set_timer(ANSWERS_WITHIN, self.look)
+    def action_chart(self) -> None:
+        self._show_log(False)
 
     def action_export(self) -> None:
-        if self.record.started is None:
-            self.notify("There is nothing to export yet.", severity="warning")
-        else:
-            self.post_message(Export(self.record, self.folder))
+        self.post_message(Export(self.record, self.run.folder))
 
-    def action_lines(self) -> None:
-        full = not self.has_class("-lines")
-        self.set_class(full, "-lines")
-        log = self.query_one(Log)
-        log.can_focus = full
-        if full:
-            log.focus()
-        else:
-            self.set_focus(None)
-            log.scroll_end(animate=False)
+    def action_back(self) -> None:
+        self.post_message(Back())
 
+    def _show_log(self, full: bool) -> None:
+        self.set_class(full, "-log")
+        log = self.query_one(LogLines)
+        log.full = full
+        self.set_focus(log if full else None)
+        self.refresh_bindings()
 
-def _section(title: str, rows: list[tuple[str, str]]) -> Text:
-    """A heading, its rows, and an empty line."""
-    return Text.assemble((f"{title}\n", "bold"), _rows(rows), "\n")
+    # Requests
 
+    def _ask(self, request: Request) -> None:
+        self._asked = request
+        self._requests.append(request)
+        if len(self._requests) == 1:
+            self._tell()
+        self.look()
+        self.refresh_bindings()
 
-def _rows(rows: list[tuple[str, str]]) -> Text:
-    text = Text(no_wrap=True, overflow="ellipsis")
-    for name, value in rows:
-        text.append(f"{name:<19}", "dim").append(f"{value:>7}\n")
-    return text
+    def _tell(self) -> None:
+        """Pass the next request on. A run of another process is told through a file."""
+        work.run(self, partial(self.run.ask, self._requests[0]), self._told, self._not_told)
+
+    def _told(self, _: None) -> None:
+        self.set_timer(ANSWERS_WITHIN, self.look)  # the effect shows before the next look is due
+        del self._requests[0]
+        if self._requests:
+            self._tell()
+
+    def _not_told(self, error: EngineError) -> None:
+        self._requests.clear()
+        self._asked = None
+        self.notify(error.message, severity="error", markup=False)
+        self.refresh_bindings()
 
 
 def _shown(value: object) -> str:

@@ -8,12 +8,16 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Footer
 
+_KEPT = {"app.help", "app.leave"}
+"""Actions whose keys are always shown."""
+
 
 class Keys(Footer):
     """Textual's footer, rebuilt only when its keys change. Textual rebuilds it whenever the focus moves.
 
     That more than halves the cost of moving from field to field (4 layouts and 184 applied styles become 1 and 82).
-    The key of the command palette is shown if there is room for it beside the screen's own keys.
+    If there is not enough room, the key of the command palette is left out, then the screen's last keys; those for help
+    and leaving stay. The help lists them all.
     """
 
     DEFAULT_CSS = """
@@ -26,34 +30,47 @@ class Keys(Footer):
         # Textual's own comes up empty and is filled after the first paint, which throws that paint away.
         self.set_reactive(Footer._bindings_ready, True)
         self._bindings_shown: list[tuple[Binding, bool]] = []
+        self._left_out: set[str] = set()
+        """Actions whose keys do not fit."""
 
     def compose(self) -> ComposeResult:
         self._bindings_shown = _shown(self.screen)
         self._make_room()
-        yield from super().compose()
+        left_out = False
+        for widget in super().compose():
+            # The label of a group has no action; it comes after the keys of its group.
+            left_out = getattr(widget, "action", None) in self._left_out if hasattr(widget, "action") else left_out
+            widget.display = not left_out
+            yield widget
 
     def bindings_changed(self, screen: Screen[object]) -> None:
         if _shown(screen) != self._bindings_shown:
             super().bindings_changed(screen)
 
     def on_resize(self, event: events.Resize) -> None:
-        had_room = self.show_command_palette
+        before = self.show_command_palette, self._left_out
         self._make_room()
-        if self.show_command_palette != had_room:
+        if (self.show_command_palette, self._left_out) != before:
             self.refresh(recompose=True)
 
     def _make_room(self) -> None:
-        words: dict[str, str] = {}
+        """Decide which keys are shown in the width there is."""
+        entries: dict[str, list[str]] = {}  # the texts of a key or a group of keys, by its description
+        actions: dict[str, set[str]] = {}
         for binding, _ in self._bindings_shown:
-            key = self.app.get_key_display(binding)
-            if binding.group is not None:
-                words.setdefault(binding.group.description, f" {binding.group.description} ")
-                words[binding.action] = key
-            else:
-                words.setdefault(binding.action, f"{key} {binding.description} ")
-        self.show_command_palette = (
-            len("".join(words.values())) + len("^p palette ") <= (self.size or self.app.size).width
-        )
+            name = binding.group.description if binding.group else binding.description
+            texts, known = entries.setdefault(name, [f" {name} "]), actions.setdefault(name, set())
+            if binding.action not in known:
+                texts.append(self.app.get_key_display(binding))
+                known.add(binding.action)
+        cells = {name: len("".join(texts)) for name, texts in entries.items()}
+        room = (self.size or self.app.size).width - sum(cells.values())
+        self.show_command_palette = room >= len("^p palette ")
+        self._left_out = set()
+        for name in reversed(cells):
+            if room < 0 and not actions[name] & _KEPT:
+                self._left_out |= actions[name]
+                room += cells[name]
 
 
 def _shown(screen: Screen[object]) -> list[tuple[Binding, bool]]:

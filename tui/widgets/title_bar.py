@@ -1,17 +1,21 @@
-"""The first line of every screen: what is shown, how it stands, and where."""
+"""The first line of every screen: what is shown, its state, and where."""
 
 from __future__ import annotations
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from engine.text import clean
+from tui.look.cells import fitted
+
+_GAP = 2
+"""Cells between two of the texts."""
 
 
 class TitleBar(Widget):
-    """One line of three texts: left, in the middle, right. The middle wins where there is no room for all."""
+    """One line of three texts: left, middle and right. If there is no room for all, the outer two are cut."""
 
     DEFAULT_CSS = """
     TitleBar { height: 1; padding: 0 1; background: $panel; color: $foreground; }
@@ -30,19 +34,12 @@ class TitleBar(Widget):
     def render(self) -> Text:
         width = self.content_size.width
         left, middle, right = clean(self.left), clean(self.middle), clean(self.right)
-        middle = _fitted(middle, width)
-        side = (width - cell_len(middle)) // 2 - 1
-        left = _fitted(left, max(0, side))
-        right = _fitted(right, max(0, width - side - cell_len(middle) - 2))
-        gap_left = max(0, side - cell_len(left) + 1)
+        middle = fitted(middle, width)
+        side = (width - cell_len(middle)) // 2 - _GAP
+        left = fitted(left, max(0, side))
+        right = fitted(right, max(0, width - side - cell_len(middle) - 2 * _GAP))
+        gap_left = max(0, side - cell_len(left) + _GAP)
         gap_right = max(0, width - cell_len(left) - gap_left - cell_len(middle) - cell_len(right))
         return Text.assemble(
             (left, "bold"), " " * gap_left, (middle, "bold"), " " * gap_right, right, no_wrap=True, overflow="crop"
         )
-
-
-def _fitted(text: str, width: int) -> str:
-    """`text` cut to `width` cells, an ellipsis telling of the cut."""
-    if cell_len(text) <= width:
-        return text
-    return set_cell_size(text, width - 1) + "…" if width > 1 else ""
