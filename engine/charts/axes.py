@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 _SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
+
+_KEPT = 16
+"""Axes that are kept: a chart asks for the same ones in nearly every frame."""
 
 _MOST = 0.9
 """The share of the bins that says what is usual."""
@@ -42,7 +46,7 @@ class Axis:
         if self.log:
             values = np.log10(np.maximum(values, low))
             low, high = math.log10(low), math.log10(high)
-        fractions: NDArray[np.float64] = np.clip((values - low) / (high - low), 0, 1)
+        fractions: NDArray[np.float64] = ((values - low) / (high - low)).clip(0, 1)
         return fractions
 
 
@@ -52,6 +56,7 @@ def round_step(rough: float) -> float:
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= rough * (1 - 1e-9))
 
 
+@lru_cache(_KEPT)
 def value_axis(name: str, low: float, high: float, rows: int, *, log: bool = False) -> Axis:
     """An axis that holds values from `low` to `high`, with about one tick for every four of its rows.
 
@@ -145,6 +150,7 @@ def highest_usual(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
     return float(within[-1])
 
 
+@lru_cache(_KEPT)
 def iteration_axis(first: int, end: int, batches: int, columns: int) -> Axis:
     """The iterations from `first` up to `end` over `columns` characters.
 

@@ -16,8 +16,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 884, 124, 476
 _MARGIN = 28
 _LETTER = 7.2
 """About the width of a letter in pixels."""
-_MARK = 5
-"""Pixels between two marks, at least."""
+_MARKS_APART, _TEXTS_APART = 14, 60
+"""Pixels between two marks, and between the texts of two marks, at least."""
 
 _ROOM = Room(points=400, columns=round((_RIGHT - _LEFT) / _LETTER), rows=20)
 """Two pixels a point; about five ticks at the sides."""
@@ -190,17 +190,16 @@ def _hairlines(layer: Hairlines, plot: Plot) -> Iterator[str]:
 def _marks(layer: Marks, plot: Plot) -> Iterator[str]:
     """The latest first, so that it is the older one that is left out where two would cover each other."""
     places = zip(_across(plot, layer.x), _up(plot.left if layer.side == "left" else plot.right, layer.y), strict=True)
-    last = text_start = math.inf
+    last = last_text = math.inf
     for (x, y), text in reversed([*zip(places, layer.texts, strict=True)]):
-        if last - x < _MARK:
+        if last - x < _MARKS_APART:
             continue
         last = x
         yield _mark(x, y, layer)
-        half = _LETTER * len(text) / 2
-        middle = min(x, _RIGHT - half)
-        if text and middle + half <= text_start:
+        if text and last_text - x >= _TEXTS_APART:
+            last_text = x
+            middle = min(x, _RIGHT - _LETTER * len(text) / 2)
             yield _text(middle, y - 12, text, _class(layer.colour), anchor="middle")
-            text_start = middle - half
 
 
 def _known(values: Sequence[float]) -> Iterator[slice]:

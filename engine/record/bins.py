@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ _NEGLIGIBLE = 1e-17
 """A weight below half of a float64's precision changes no sum."""
 
 
+@lru_cache(16)
 def level_for(iterations: int) -> int:
     """The level of smoothing whose span is nearest to a sixtieth of a run: steady, but every turn still shows."""
     wanted = math.log(max(iterations / 60, 1))

@@ -158,7 +158,8 @@ class CellPicture:
         # The 1e-9: a point between two columns belongs to the right one, however it is rounded.
         at = np.minimum((plot.x.fractions(x) * across + 1e-9).astype(np.int64), across - 1)
         heights = np.interp(np.arange(across), at, heights, left=np.nan, right=np.nan)
-        return np.where(np.isnan(heights), -1, np.nan_to_num(heights).round()).astype(np.int64)
+        heights[np.isnan(heights)] = -1
+        return heights.round().astype(np.int64)
 
     # The whole
 
