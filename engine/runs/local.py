@@ -128,7 +128,7 @@ class Run:
         if self._interrupted is None:
             recorder.folder = RunFolder.create(self.folder, Recorded.now(self.config))
             recorder.discards = True
-        inbox = Inbox(self.folder, self.control)
+        inbox = Inbox(self.folder, self.control).start()
         try:
             self._train(recorder)
         finally:

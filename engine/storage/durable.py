@@ -47,7 +47,7 @@ class GrowingFile:
     """A file that is only appended to. Content that could not be written is kept, and written with the next call."""
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = open_regular(path, flags=os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        self._descriptor = open_regular(path, flags=os.O_RDWR | os.O_APPEND | os.O_CREAT)
         self._waiting = bytearray()
         self.length = os.fstat(self._descriptor).st_size
         """Bytes of the file, including those still to be written."""

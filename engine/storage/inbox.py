@@ -14,7 +14,7 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import get_args
+from typing import Self, get_args
 
 from pydantic import TypeAdapter
 
@@ -84,12 +84,12 @@ class Outbox:
 
 
 class Inbox:
-    """Passes the requests in the folder of this process's run on to `control`, until it is closed."""
+    """Passes the requests in the folder of this process's run on to `control`: `start` to look again and again."""
 
     def __init__(self, folder: Path, control: Control) -> None:
         """Requests to an earlier process are removed."""
         self._path = folder / REQUESTS
-        self._control = control
+        self.control = control
         self._taken = 0
         self._paused = False
         """Whether the pause was asked for here, and not in this process."""
@@ -97,7 +97,10 @@ class Inbox:
             self._path.unlink(missing_ok=True)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="requests", daemon=True)
+
+    def start(self) -> Self:
         self._thread.start()
+        return self
 
     def close(self) -> None:
         self._closed.set()
@@ -114,9 +117,9 @@ class Inbox:
                 file.seek(self._taken)
                 content = file.read(_MOST)
                 self._take(content)
-                self._paused = self._paused and self._control.paused
+                self._paused = self._paused and self.control.paused
                 if self._paused and not _is_held(file.fileno()):
-                    self._control.ask(Resume())
+                    self.control.ask(Resume())
         except OSError:
             return
 
@@ -128,8 +131,8 @@ class Inbox:
             self._taken += len(line) + 1
             request = from_line(line)
             if request is not None:
-                self._paused = isinstance(request, Pause) and (self._paused or not self._control.paused)
-                self._control.ask(request)
+                self._paused = isinstance(request, Pause) and (self._paused or not self.control.paused)
+                self.control.ask(request)
 
 
 def _is_held(descriptor: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -333,6 +334,16 @@ def test_changed_images_are_refused(config: TrainingConfig, monkeypatch: pytest.
     assert "train_images was 160, is 192" in again.error.message
     assert "fingerprint was " in again.error.message
     assert contents(left.folder) == before
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "losses.f32", "lock", "config.json"])
+def test_pipe_in_the_place_of_a_file(config: TrainingConfig, name: str) -> None:
+    """A pipe that nobody writes to, in the place of a file, is refused and waited for by nobody."""
+    left = left_after(Run(config), 8)
+    (left.folder / name).unlink()
+    os.mkfifo(left.folder / name)
+    with pytest.raises(RunFolderError, match="not a regular file"):
+        Run.resume(left.folder)
 
 
 def test_complete_run_is_refused(config: TrainingConfig) -> None:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -89,31 +89,32 @@ def test_request_that_cannot_be_left(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def listening(tmp_path: Path) -> Iterator[Control]:
-    """What is asked through the file in `tmp_path` arrives here."""
-    Outbox(tmp_path).ask(Stop())  # to an earlier process
-    control = Control()
-    inbox = Inbox(tmp_path, control)
-    yield control
-    inbox.close()
+def inbox(tmp_path: Path) -> Inbox:
+    """An inbox in `tmp_path`, after an earlier process was asked to stop."""
+    Outbox(tmp_path).ask(Stop())
+    return Inbox(tmp_path, Control())
 
 
-def test_requests_of_earlier_processes_and_nonsense_are_forgotten(tmp_path: Path, listening: Control) -> None:
+def test_requests_of_earlier_processes_and_nonsense_are_forgotten(tmp_path: Path, inbox: Inbox) -> None:
     """A resumed run does not stop because its predecessor was asked to, and nonsense asks for nothing."""
-    requests = tmp_path / "requests"
+    requests, control = tmp_path / "requests", inbox.control
     requests.write_bytes(b"x" * 200_000 + b"\n" + b"dance\n\xff\npause 7\npaus")
+    for _ in range(5):  # each look reads a part
+        inbox.look()
+    assert (control.paused, control.stops) == (False, 0)
+    with requests.open("ab") as file:
+        file.write(b"e?\nsto")
     outbox = Outbox(tmp_path)
+    inbox.look()
+    assert control.stops == 0
     with requests.open("ab") as file:
-        file.write(b"e?\n")
-    outbox.ask(Pause())
-    until(lambda: listening.paused)
-    assert listening.stops == 0
-    with requests.open("ab") as file:
-        file.write(b"sto")
-        file.flush()
         file.write(b"p\n")
-    until(lambda: listening.stops == 1)
-    assert not listening.paused
+    outbox.ask(Pause())
+    inbox.look()
+    assert (control.paused, control.stops) == (True, 1)
+    outbox.ask(Resume())
+    inbox.look()
+    assert not control.paused
 
 
 def test_pipe_in_the_place_of_the_requests(tmp_path: Path) -> None:
@@ -136,29 +137,45 @@ time.sleep(600)
 """
 
 
-def test_run_goes_on_when_the_process_that_paused_it_is_killed(tmp_path: Path, listening: Control) -> None:
+def test_run_goes_on_when_the_process_that_paused_it_is_killed(tmp_path: Path, inbox: Inbox) -> None:
     """A pause ends with the process that asked for it, even by kill -9, and not before."""
     root = str(Path(__file__).parents[2])
     process = subprocess.Popen([sys.executable, "-c", HOLDING, str(tmp_path), root], stdout=subprocess.PIPE)
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"paused\n"
-        until(lambda: listening.paused)
-        Outbox(tmp_path).close()  # somebody else who only watches
-        time.sleep(0.5)  # some looks
-        assert listening.paused
+        Outbox(tmp_path).close()  # somebody else who only watched
+        for _ in range(3):
+            inbox.look()
+            assert inbox.control.paused
         process.kill()
-    until(lambda: not listening.paused)
+    inbox.look()
+    assert not inbox.control.paused
 
 
-def test_pause_of_the_training_process_is_its_own(tmp_path: Path, listening: Control) -> None:
+def test_pause_lasts_as_long_as_one_of_two_wants_it(tmp_path: Path, inbox: Inbox) -> None:
+    """Where two apps paused a run, it goes on when the second lets go."""
+    first, second = Outbox(tmp_path), Outbox(tmp_path)
+    first.ask(Pause())
+    second.ask(Pause())
+    inbox.look()
+    first.close()
+    inbox.look()
+    assert inbox.control.paused
+    second.close()
+    inbox.look()
+    assert not inbox.control.paused
+
+
+def test_pause_of_the_training_process_is_its_own(tmp_path: Path, inbox: Inbox) -> None:
     """A run that was paused where it trains stays paused when somebody else who paused it too goes."""
-    listening.ask(Pause())
+    inbox.control.ask(Pause())
     outbox = Outbox(tmp_path)
     outbox.ask(Pause())
+    inbox.look()
     outbox.close()
-    time.sleep(0.5)  # some looks
-    assert listening.paused
+    inbox.look()
+    assert inbox.control.paused
 
 
 def test_run_goes_on_when_it_is_watched_no_more(config: TrainingConfig) -> None:

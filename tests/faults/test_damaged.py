@@ -114,7 +114,7 @@ def read_run(folder: Path) -> None:
         lambda: watched(folder),
         lambda: export.write_bundle(tail.read(folder), folder),
         lambda: read_checkpoints(folder / "checkpoints"),
-        lambda: Inbox(folder, Control()).close(),
+        lambda: Inbox(folder, Control()).look(),
     ]
     for attempt in attempts:
         said = refused(attempt)
