@@ -45,4 +45,4 @@ class RunView(Protocol):
         """Wait for the run to end, at most `timeout` seconds. Return whether it has ended."""
 
     def close(self) -> None:
-        """Stop watching. The run goes on."""
+        """Stop watching. The run goes on, even if it is paused: nobody may be left who could end the pause."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from engine.config import TrainingConfig
-from engine.control import Control, Request
+from engine.control import Control, Request, Resume
 from engine.errors import EngineError, Stopped, TrainingError
 from engine.files import expanded
 from engine.record.events import Failed, Finished
@@ -89,7 +89,8 @@ class Run:
         return self.join(0)
 
     def close(self) -> None:
-        """Do nothing: there is nothing to let go of, and the run goes on."""
+        """End a pause: nobody may be left who could end it."""
+        self.ask(Resume())
 
     def seconds(self) -> float:
         """Time since the start of the run, on the clock of its events."""

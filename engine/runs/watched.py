@@ -58,11 +58,13 @@ class WatchedRun:
         self._outbox.ask(request)
 
     def close(self) -> None:
-        """Stop watching. The run goes on, also if it was paused from here."""
+        """Stop watching. This ends a pause that was asked for here, as the end of this process does."""
         self._outbox.close()
         self._closing.set()
-        if self._thread.is_alive():
+        if self._thread.ident is not None:
             self._thread.join()
+        elif self._tail is not None:  # never started
+            self._tail.close()
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the run to end, at most `timeout` seconds. Return whether it has ended."""

@@ -178,14 +178,18 @@ def test_pause_of_the_training_process_is_its_own(tmp_path: Path, inbox: Inbox) 
     assert inbox.control.paused
 
 
-def test_run_goes_on_when_it_is_watched_no_more(config: TrainingConfig) -> None:
-    """A run that was paused from a screen goes on when that screen lets go of it."""
+def test_run_goes_on_when_it_is_let_go_of(config: TrainingConfig) -> None:
+    """A run that was paused from a screen goes on when that screen closes it, in this process and in another."""
     run = Run(config).start()
     until(lambda: len(run.log.loss_buffer) > 0)
     watched = WatchedRun(run.folder).start()
     watched.ask(Pause())
     until(lambda: run.record().paused is not None)
     watched.close()
+    until(lambda: run.record().paused is None)
+    run.ask(Pause())
+    until(lambda: run.record().paused is not None)
+    run.close()
     until(lambda: run.record().paused is None)
     run.ask(Leave())
     assert run.join(60)
