@@ -195,10 +195,11 @@ async def test_help_for_preset_and_start() -> None:
     """Below the form the help is about the line that has the focus, not about the field that had it."""
     app = SetupApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        help_of = {app.preset: PRESETS[0].help, app.button: "Ctrl+B trains in a process of its own"}
-        for widget, text in help_of.items():
-            widget.focus()
-            await until(pilot, lambda text=text: text in shown(app.setup.query_one(".help")))  # type: ignore[misc]
+        shown_help = app.setup.query_one(".help")
+        app.preset.focus()
+        await until(pilot, lambda: PRESETS[0].help in shown(shown_help))
+        app.button.focus()
+        await until(pilot, lambda: "Ctrl+B trains in a process of its own" in shown(shown_help))
 
 
 async def test_a_reason_is_shown_once() -> None:

@@ -12,11 +12,13 @@ import pytest
 from textual.screen import Screen
 
 from engine.config import TrainingConfig
+from engine.export import FILES
 from engine.preflight import Check, Preflight
 from engine.runs.contract import RunView
 from tests.records import finished_record, live_log
 from tui.app import CifarApp
 from tui.dialogs.choice import leaving
+from tui.dialogs.export_to import ExportTo
 from tui.look.theme import DARK, LIGHT
 from tui.screens.results import ResultsScreen
 from tui.screens.setup import SetupScreen
@@ -39,6 +41,11 @@ def looked(config: TrainingConfig) -> Preflight:
     return LOOKED
 
 
+def refused(config: TrainingConfig) -> Preflight:
+    reason = "/mnt/flowers does not exist; it must be cifar10, demo, or a folder that holds train/ and test/"
+    return Preflight((Check("data", False, (), ("data",)), *LOOKED.checks[1:2]), {"data": reason})
+
+
 def training() -> Screen[Any]:
     """The training screen on a run that stands still."""
     run = SimpleNamespace(log=live_log(4_000), folder=Path("runs/brisk-heron"), seconds=lambda: 41.0)
@@ -49,7 +56,9 @@ SCREENS: dict[str, Callable[[], Screen[Any]]] = {
     "setup": lambda: SetupScreen({}, looked, pause=0),
     "training": training,
     "results": lambda: ResultsScreen(finished_record(), Path("runs/brisk-heron")),
+    "wrong": lambda: SetupScreen({"data": "/mnt/flowers", "name": "mine"}, refused, pause=0),
     "leaving": leaving,
+    "export": lambda: ExportTo(Path("/mnt/brisk-heron-export"), FILES, lambda folder: None),
 }
 
 

@@ -51,6 +51,11 @@ class SetupScreen(Screen[None]):
     painted, and a number is typed. `tmux` copies a text through tmux; None outside tmux.
     """
 
+    HELP: ClassVar[str] = (
+        "The constants of a new run. The checks show what a start would do; the command starts the same run without"
+        " the screen. If a constant is wrong, the reason stands below it. Up and Down move between fields, Enter"
+        " opens a list, and → completes the path of a folder."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "start", "Start", priority=True, tooltip="Start the run, or go to what is wrong"),
         Binding(
@@ -286,9 +291,11 @@ class SetupScreen(Screen[None]):
             self.query_one("#bar Select", Select).value = preset or Select.NULL
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Below the form, help is about what has the focus there."""
+        """Show the help of what has the focus outside the form."""
         if isinstance(event.widget, Button):
             self._form.show_help(START_HELP)
+        elif isinstance(event.widget, PreflightPanel):
+            self._form.show_help(Content())
         elif event.widget.parent is self.query_one("#bar"):
             self._form.show_help(PRESET_HELP)
 
