@@ -30,7 +30,7 @@ from engine.data.imageset import IMAGE_SIZE, ImageSet, Split, fingerprint
 from engine.data.progress import Progress
 from engine.errors import ConstantError
 from engine.files import expanded
-from engine.text import clean
+from engine.text import clean, counted
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """Files that are read as images, as in torchvision. All others are skipped, hidden files too."""
@@ -178,7 +178,9 @@ def _list(source: str) -> _Listing:
         ]
         raise _problem(f"{root} has classes that differ between train/ and test/; {'; '.join(differing)}")
     if len(train) < 2:
-        raise _problem(f"{root} has too few classes: train/ holds {len(train)} folders, and at least 2 are needed")
+        raise _problem(
+            f"{root} has too few classes: train/ holds {counted(len(train), 'folder')}, and at least 2 are needed"
+        )
     empty = [
         f"{there}/{name}" for there, split in (("train", train), ("test", test)) for name in split if not split[name]
     ]
@@ -291,9 +293,9 @@ def _read(listing: _Listing, progress: Progress) -> tuple[NDArray[np.uint8], tup
         )
     notes = []
     if resized:
-        notes.append(f"{resized:,} of {len(files):,} images were not 32×32 and were resized (bilinear).")
+        notes.append(f"Resized to 32×32 (bilinear): {resized:,} of {len(files):,} images.")
     if turned:
-        notes.append(f"{turned:,} of {len(files):,} images were turned as their EXIF orientation says.")
+        notes.append(f"Turned as their EXIF orientation says: {turned:,} of {len(files):,} images.")
     return images, tuple(notes)
 
 

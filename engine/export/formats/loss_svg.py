@@ -7,7 +7,7 @@ from unicodedata import east_asian_width
 from engine.charts.loss import EpochAccuracy, LossCurve
 from engine.charts.svg import Heading, svg
 from engine.record.record import RunRecord
-from engine.text import clean
+from engine.text import clean, counted
 
 
 def loss_svg(record: RunRecord) -> str:
@@ -24,7 +24,7 @@ def loss_svg(record: RunRecord) -> str:
     )
     config, dataset = started.config, started.dataset
     model = _cropped(clean(config.get("model", "")), 20)
-    about = f"{_cropped(clean(dataset.name), 30)} · {model} · {started.epochs:,} epochs"
+    about = f"{_cropped(clean(dataset.name), 30)} · {model} · {counted(started.epochs, 'epoch')}"
     about += f" · batch size {config.get('batch_size')} · learning rate {config.get('learning_rate')} · {record.status}"
     result = f"{evaluation.accuracy:.2f} % of {evaluation.total:,} test images" if evaluation else "not evaluated"
     return svg(curve, Heading(_cropped(clean(started.name), 44), result, about))
