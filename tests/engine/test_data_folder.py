@@ -272,8 +272,6 @@ def test_fewer_than_two_classes_are_refused(tmp_path: Path, classes: tuple[str, 
         (root / split).mkdir(parents=True, exist_ok=True)
     held = "1 folder" if classes else "0 folders"
     assert f"{root} has too few classes: train/ holds {held}, " in problem(root, tmp_path)
-        root, tmp_path
-    )
 
 
 def test_a_class_without_images_is_named(images: Path, tmp_path: Path) -> None:
