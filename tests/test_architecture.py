@@ -39,7 +39,7 @@ def test_engine_loads_no_interface() -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "import tui.command_line.commands",
+        "import tui.command_line.parser",
         "import tui.app, tui.screens.results",
         "import engine.config, engine.record.record, engine.runs.local, engine.preflight, engine.export.bundle",
     ],
@@ -75,7 +75,7 @@ assert execute([]) == 0
         "pydantic",
     }
     assert not loaded & {"tui.screens.training", "tui.screens.results", "tui.screens.runs", "tui.command_line.headless"}
-    assert not loaded & {"tui.command_line.commands", "engine.record.events"}
+    assert not loaded & {"tui.command_line.parser", "engine.record.events"}
 
 
 def test_help_loads_neither_torch_nor_the_app() -> None:

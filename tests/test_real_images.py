@@ -27,7 +27,7 @@ def test_notebooks_run_on_real_images(tmp_path: Path) -> None:
         terminal.wait_for("completed", "6,252 iterations")
         terminal.press("q")
         assert terminal.wait_for_end() == 0
-        assert "The run is in runs/real: summary.json, loss.csv, report.md, loss.svg" in terminal.text
+        assert "The run is in runs/real: summary.json, loss.csv, loss.svg, report.md" in terminal.text
     folder = tmp_path / "runs" / "real"
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["dataset"]["train_images"] == 50_000

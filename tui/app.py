@@ -1,58 +1,56 @@
-"""The app: which screen stands when, what the keys that work everywhere do, and what becomes of a run on leaving.
+"""The app: the stack of screens, the runs that they show, and the keys that work everywhere.
 
-Only what the form needs is imported on top, so that it is painted at once; the rest comes while it is being read.
+Screens do not know each other. They post messages, and the app acts on them. At the top this module imports only what
+the form needs, so that the form is painted at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import signal
-import sys
-import tempfile
-import threading
-import traceback
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.text import Text
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.screen import Screen
 
 from engine.config import TrainingConfig
-from engine.control import Leave, Stop
+from engine.control import Stop
 from engine.errors import ConstantError, EngineError
 from engine.preflight import Preflight, preflight
 from engine.process import python_running
 from engine.text import clean
-from tui.command_line.exit_codes import ExitCode
+from tui import work
 from tui.dialogs.choice import coming_back, images_missing, leaving, unfinished
 from tui.dialogs.export_to import ExportTo
 from tui.dialogs.help import HelpScreen
 from tui.look.theme import DARK, LIGHT
-from tui.screens.messages import Export, StartInBackground, StartRun
+from tui.screens.messages import Export, NewRun, OpenRun, StartInBackground, StartRun
 from tui.screens.setup import SetupScreen
-from tui.terminal.deadline import Deadline
 from tui.terminal.driver import SteadyDriver
 from tui.terminal.steady_app import SteadyApp
 
 if TYPE_CHECKING:
     from engine.record.record import RunRecord
+    from engine.runs.contract import RunView
     from engine.runs.local import Run
     from engine.runs.watched import WatchedRun
     from engine.storage.listing import RunEntry
+    from tui.screens.runs import RunsScreen
     from tui.screens.training import TrainingScreen
 
 
 PAINTED_AFTER = 1.0
-"""Seconds after which the form is painted, and the app does what could wait for that."""
+"""Seconds after which the form is painted. What can wait is done then."""
 
 
-def _look_and_make_ready(look: Callable[[TrainingConfig], Preflight], config: TrainingConfig) -> Preflight:
-    """`look`, and then the import of what comes after the form. Called off the event loop."""
+def _look_and_import(look: Callable[[TrainingConfig], Preflight], config: TrainingConfig) -> Preflight:
+    """Call `look`, then import the screen that comes after the form. Called off the event loop."""
     try:
         return look(config)
     finally:
@@ -65,10 +63,17 @@ def _collect_garbage_again() -> None:
         gc.enable()
 
 
+def _actions() -> type[Provider]:
+    from tui.dialogs.palette import Actions
+
+    return Actions
+
+
 class CifarApp(SteadyApp):
-    """The form, then the training, then the results, and from there the form again."""
+    """The form is at the bottom of the stack of screens, unless the app began with a run."""
 
     TITLE = "cifar-tui"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_actions}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "leave", "Leave", show=False, priority=True),
         Binding("ctrl+t", "switch_theme", "Dark or light", show=False, tooltip="Dark or light colours"),
@@ -81,228 +86,158 @@ class CifarApp(SteadyApp):
         look: Callable[[TrainingConfig], Preflight] = preflight,
         watch: Path | None = None,
     ) -> None:
-        """`values` fill the form, by constant name; `look` is the pre-flight. With `watch`, the folder of a run, the
-        app begins with that run."""
+        """`values` fill the form, by constant name. `look` makes the checks before a start. With `watch`, the folder of
+        a run, the app begins with that run."""
         super().__init__(driver_class=SteadyDriver)
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         self.theme = DARK.name
         self._values = dict(values)
-        self._look = partial(_look_and_make_ready, look)
+        self._look = partial(_look_and_import, look)
         self._watch = watch
-        self._deadline = Deadline(full_screen=True)
+        self._form: SetupScreen | None = None
+        self._runs: RunsScreen | None = None
+        self._training_screen: TrainingScreen | None = None
+        self._is_starting = False
         self.training: Run | None = None
-        """The run that was started last; it may outlive the app."""
-        self.watched: WatchedRun | None = None
-        """The run of another process that was shown last."""
-        self.received: list[int] = []
-        """The signals that came."""
+        """The run of this process that was started last. It may outlive the app."""
         self.is_cut_off = False
-        """Whether the terminal has gone."""
+        """Whether the terminal is gone."""
+        self._event_loop: asyncio.AbstractEventLoop | None = None
 
     def on_mount(self) -> None:
+        self._event_loop = asyncio.get_running_loop()
         if self._watch is None:
             # Later: until the app runs, Textual shows nothing, and throws away what a screen painted.
             self.call_later(self.push_screen, self.first_screen())
             self.set_timer(PAINTED_AFTER, self._look_for_runs)
         else:
-            self.show_run(self._watch)
+            self._open(self._watch)
         self.set_timer(PAINTED_AFTER, _collect_garbage_again)
 
     def first_screen(self) -> Screen[Any]:
-        """Where the app begins: the form."""
-        return SetupScreen(self._values, self._look)
+        """The screen that the app begins with: the form."""
+        self._form = SetupScreen(self._values, self._look)
+        return self._form
 
-    # Coming back
-
-    def _look_for_runs(self) -> None:
-        # In a thread of its own: the folder of runs may be large, or on a slow disk.
-        threading.Thread(target=self._find_runs, args=(self._runs_dir(),), name="runs", daemon=True).start()
-
-    def _find_runs(self, runs_dir: Path) -> None:
-        from engine.storage import listing
-
-        entry = listing.waiting(runs_dir)
-        if entry is not None:
-            with suppress(RuntimeError):  # the app has ended meanwhile
-                self.call_from_thread(self._offer, entry)
-
-    def _offer(self, entry: RunEntry) -> None:
-        from engine.storage.listing import LIVE
-
-        def chosen(answer: str | None) -> None:
-            if answer == "resume":
-                self.resume_run(entry.path)
-            elif answer in ("watch", "show"):
-                self.show_run(entry.path)
-
-        if isinstance(self.screen, SetupScreen) and self.training is None:  # nothing was started meanwhile
-            self.push_screen(coming_back(entry.name, live=entry.status in LIVE), chosen)
-
-    def show_run(self, folder: Path) -> None:
-        """Show a run that is on disk: live as it goes on, or its results."""
-        from engine.runs.watched import WatchedRun
-
-        try:
-            watched = WatchedRun(folder)
-        except EngineError as error:
-            self._tell(error)
-            return
-        if watched.ended:
-            watched.close()
-            self._show_results(watched.record(), folder)
-        else:
-            self._watch_live(watched)
-
-    def _watch_live(self, watched: WatchedRun) -> None:
-        from tui.screens.training import TrainingScreen
-
-        if self.watched is not None:
-            self.watched.close()
-        self.watched = watched.start()
-        self.push_screen(TrainingScreen(watched))
-
-    def resume_run(self, folder: Path) -> None:
-        """Go on with an interrupted run, and show it."""
-        from engine.runs.local import Run
-
-        self._start(lambda: Run.resume(folder))
-
-    def on_start_in_background(self, message: StartInBackground) -> None:
-        """Start a run of the config in `message` as a process of its own, and watch it."""
-        from engine.runs import background
-
-        try:
-            self._watch_live(background.start(message.config, [*python_running("tui"), "train"]))
-        except ConstantError as error:
-            self._show_problems(error.problems)
-        except EngineError as error:
-            self._tell(error)
-
-    def _tell(self, error: EngineError) -> None:
-        self.notify(error.message, severity="error", markup=False, timeout=10)
-
-    # From the form to the results
-
-    def on_start_run(self, message: StartRun) -> None:
-        self.start_run(message.config)
-
-    def start_run(self, config: TrainingConfig) -> None:
-        """Start a run of `config` and show it."""
-        from engine.runs.local import Run
-
-        self._start(lambda: Run(config))
-
-    def _start(self, make: Callable[[], Run]) -> None:
-        from tui.screens.training import TrainingScreen
-
-        if self._is_training():
-            self.notify("A run is still training here.", severity="warning")
-            return
-        try:
-            self.training = make().start()
-        except ConstantError as error:
-            self._show_problems(error.problems)
-        except EngineError as error:
-            self._tell(error)
-        else:
-            self.push_screen(TrainingScreen(self.training))
-
-    def _is_training(self) -> bool:
-        return self.training is not None and not self.training.join(0)
-
-    def on_training_screen_ended(self, ended: TrainingScreen.Ended) -> None:
-        from engine.record.events import Failed
-
-        if ended.record.started is not None:
-            self._show_results(ended.record, ended.folder)
-            return
-        run, self.training = self.training, None
-        self._back_to_form()  # a dialog may stand over the training screen: it has nothing to ask any more
-        if run is None or ended.folder != run.folder:
-            self.training = run
-            why = self.watched.error if self.watched is not None else None
-            self._tell(why or EngineError("The run ended before its training began."))
-            return
-        if isinstance(run.error, ConstantError):
-            self._show_problems(run.error.problems)
-        elif run.is_resumed and run.error is not None:
-            self._tell(run.error)
-        elif isinstance(ended.record.closing, Failed):
-            self.push_screen(images_missing(ended.record.closing.reason), partial(self._without_images, run.config))
-        else:
-            self.notify("Stopped before training began. Nothing was written.")
-
-    def _show_problems(self, problems: Mapping[str, str]) -> None:
-        if isinstance(self.screen, SetupScreen):
-            self.screen.show_problems(problems)
-
-    def _without_images(self, config: TrainingConfig, answer: str | None) -> None:
-        if answer == "again":
-            self.start_run(config)
-        elif isinstance(self.screen, SetupScreen) and answer in ("demo", "folder"):
-            self.screen.choose("data", "demo" if answer == "demo" else None)
-
-    def _show_results(self, record: RunRecord, folder: Path) -> None:
-        from tui.screens.results import ResultsScreen
-        from tui.screens.training import TrainingScreen
-
-        results = ResultsScreen(record, folder)
-        if isinstance(self.screen, TrainingScreen):
-            self.switch_screen(results)
-        else:
-            self.push_screen(results)
-
-    # Keys
+    # The stack of screens
 
     def on_back(self) -> None:
         """Show the screen below; the form, if the app began with this one."""
+        if self.screen is self._training_screen:
+            self._close_view()
         if len(self.screen_stack) > 2:
             self.pop_screen()
         else:
-            self._back_to_form()
+            self._to_form()
 
-    def on_new_run(self) -> None:
-        self._back_to_form()
+    def on_new_run(self, message: NewRun) -> None:
+        """Show the form with the constants of a run. Its name is taken, so the next run gets a new one."""
+        self._to_form(message.constants)
 
-    def _back_to_form(self) -> None:
-        while len(self.screen_stack) > 2 and not isinstance(self.screen, SetupScreen):
+    def _to_form(self, constants: Mapping[str, object] | None = None) -> SetupScreen:
+        self._close_view()
+        while len(self.screen_stack) > (1 if self._form is None else 2):
             self.pop_screen()
-        if not isinstance(self.screen, SetupScreen):  # the app began with a run
-            self.switch_screen(self.first_screen())
+        if self._form is None:  # the app began with a run
+            self._values.update(constants or {})
+            self.push_screen(self.first_screen())
+        elif constants is not None:
+            self._form.fill(constants)
+        assert self._form is not None
+        return self._form
 
     def action_runs(self) -> None:
-        """Choose among the runs on disk."""
-        from engine.storage import listing, tail
+        self.call_later(self._show_runs)
+
+    def _show_runs(self) -> None:
+        from engine.storage.listing import list_runs
         from tui.screens.runs import RunsScreen
 
-        runs_dir = self._runs_dir()
-
-        def opened(folder: Path | None) -> None:
-            if folder is None:
-                return
-            try:
-                status = tail.read(folder, losses=False).status
-            except EngineError as error:
-                self._tell(error)
-                return
-            if status in listing.UNFINISHED:
-                self.push_screen(unfinished(folder.name, status), partial(self._resume_or_show, folder))
-            else:
-                self.show_run(folder)
-
-        self.push_screen(RunsScreen(runs_dir, lambda: listing.list_runs(runs_dir)), opened)
-
-    def _resume_or_show(self, folder: Path, answer: str | None) -> None:
-        if answer == "resume":
-            self.resume_run(folder)
-        elif answer == "show":
-            self.show_run(folder)
+        if self._runs in self.screen_stack:
+            while self.screen is not self._runs:
+                self.pop_screen()
+        else:
+            runs_dir = self._runs_dir()
+            self._runs = RunsScreen(runs_dir, partial(list_runs, runs_dir))
+            self.push_screen(self._runs)
 
     def _runs_dir(self) -> Path:
-        if isinstance(self.screen, SetupScreen):
-            self._values = dict(self.screen.values)
-        return Path(str(self._values.get("runs_dir", TrainingConfig().runs_dir)))
+        values = self._form.values if self._form is not None else self._values
+        return Path(str(values.get("runs_dir", TrainingConfig().runs_dir)))
+
+    # Runs on disk
+
+    def _look_for_runs(self) -> None:
+        from engine.storage.listing import waiting
+
+        work.run(self, partial(waiting, self._runs_dir()), self._offer)
+
+    def _offer(self, entry: RunEntry | None) -> None:
+        from engine.storage.listing import LIVE, decline
+
+        def chosen(answer: str | None) -> None:
+            assert entry is not None
+            if answer == "resume":
+                self._resume(entry.path)
+            elif answer in ("watch", "show"):
+                self._open(entry.path)
+            elif answer == "never":
+                work.run(self, partial(decline, entry.path), lambda _: None)
+
+        if entry is not None and self.screen is self._form and not self._is_starting:
+            self.push_screen(coming_back(entry.name, live=entry.status in LIVE), chosen)
+
+    def on_open_run(self, message: OpenRun) -> None:
+        """Show a run of the list. If it did not complete, ask whether to resume it."""
+        self._open(message.folder, offer_resume=True)
+
+    def _open(self, folder: Path, *, offer_resume: bool = False) -> None:
+        from engine.storage.listing import UNFINISHED
+
+        here = self.screen
+        if (
+            self.training is not None
+            and not self.training.ended
+            and folder.absolute() == self.training.folder.absolute()
+        ):
+            self._show_training(self.training)
+            return
+
+        def read() -> tuple[WatchedRun, RunRecord]:
+            from engine.runs.watched import WatchedRun
+
+            watched = WatchedRun(folder)
+            return watched, watched.record()
+
+        def show(found: tuple[WatchedRun, RunRecord]) -> None:
+            watched, record = found
+            if self.screen is not here:  # the user went elsewhere meanwhile
+                watched.close()
+            elif not record.ended:
+                self._show_training(watched.start())
+            elif offer_resume and record.status in UNFINISHED:
+                self.push_screen(unfinished(folder.name, record.status), partial(chosen, record))
+            else:
+                self._show_results(record, folder)
+
+        def chosen(record: RunRecord, answer: str | None) -> None:
+            if answer == "resume":
+                self._resume(folder)
+            elif answer == "show":
+                self._show_results(record, folder)
+
+        def failed(error: EngineError) -> None:
+            if self.screen is here and folder is self._watch:
+                self._to_form()
+            self._tell(error)
+
+        work.run(self, read, show, failed)
+
+    def _show_results(self, record: RunRecord, folder: Path) -> None:
+        from tui.screens.results import ResultsScreen
+
+        self.push_screen(ResultsScreen(record, folder))
 
     def on_export(self, message: Export) -> None:
         """Ask where to, and write the files of a run."""
@@ -313,12 +248,140 @@ class CifarApp(SteadyApp):
             if folder is not None:
                 self.notify(f"{', '.join(FILES)} are in {clean(folder.absolute())}", title="Exported", markup=False)
 
+        def write(folder: Path) -> None:
+            write_bundle(message.record.copy(), folder)  # in a thread of its own, so it needs a record of its own
+
         proposal = Path.cwd() / f"{message.folder.name}-export"
-        self.push_screen(ExportTo(proposal, FILES, partial(write_bundle, message.record)), exported)
+        self.push_screen(ExportTo(proposal, FILES, write), exported)
+
+    # Runs that train
+
+    def on_start_run(self, message: StartRun) -> None:
+        """Start a run in this process, and show it."""
+
+        def make() -> Run:
+            from engine.runs.local import Run
+
+            return Run(message.config)
+
+        self._start(make)
+
+    def _resume(self, folder: Path) -> None:
+        def make() -> Run:
+            from engine.runs.local import Run
+
+            return Run.resume(folder)
+
+        self._start(make)
+
+    def _start(self, make: Callable[[], Run]) -> None:
+        def made(run: Run) -> None:
+            self._is_starting = False
+            self.training = run.start()
+            self._show_training(run)
+            work.run(self, run.join, lambda _: self._tell_end(run))
+
+        if self._is_starting or self.running():
+            self.notify("A run is still training here.", severity="warning")
+        else:
+            self._is_starting = True
+            work.run(self, make, made, self._not_started)
+
+    def on_start_in_background(self, message: StartInBackground) -> None:
+        """Start a run as a process of its own, and watch it."""
+
+        def make() -> WatchedRun:
+            from engine.runs import background
+
+            return background.start(message.config, [*python_running("tui"), "train"])
+
+        work.run(self, make, lambda watched: self._show_training(watched.start()), self._not_started)
+
+    def _not_started(self, error: EngineError) -> None:
+        self._is_starting = False
+        if isinstance(error, ConstantError) and self._form is not None and self.screen is self._form:
+            self._form.show_problems(error.problems)
+        else:
+            self._tell(error)
+
+    def _show_training(self, run: RunView) -> None:
+        from tui.screens.training import TrainingScreen
+
+        self._close_view()
+        self._training_screen = TrainingScreen(run)
+        self.push_screen(self._training_screen)
+
+    def _close_view(self) -> None:
+        """Let go of the run that is shown. If it is paused it goes on, since nobody is left to end the pause."""
+        if self._training_screen is not None:
+            work.run(self, self._training_screen.run.close, lambda _: None)
+            self._training_screen = None
+
+    @property
+    def view(self) -> RunView | None:
+        """The run that the training screen shows, in this process or in another."""
+        return self._training_screen.run if self._training_screen is not None else None
+
+    def on_training_screen_ended(self, ended: TrainingScreen.Ended) -> None:
+        """Show the results of a run, or why it never began. The message comes again until the screen is closed."""
+        screen, record = ended.screen, ended.screen.record
+        if screen not in self.screen_stack:
+            return
+        if record.started is None:
+            self._to_form()  # closes a dialog over the training screen too: its question is out of date
+            self._tell_why(screen.run, record)
+        elif self.screen is screen:
+            from tui.screens.results import ResultsScreen
+
+            self._close_view()
+            self.switch_screen(ResultsScreen(record, screen.run.folder))
+
+    def _tell_why(self, run: RunView, record: RunRecord) -> None:
+        """Tell why `run` ended before its training began. The form is shown."""
+        from engine.record.events import Failed
+
+        assert self._form is not None
+        new = self.training if run is self.training else None
+        if new is not None:
+            self.training = None  # there is nothing to go on with after the app
+        if new is None or (new.is_resumed and new.error is not None):
+            self._tell(run.error or EngineError("The run ended before its training began."))
+        elif isinstance(new.error, ConstantError):
+            self._form.show_problems(new.error.problems)
+        elif isinstance(record.closing, Failed):
+            self.push_screen(images_missing(record.closing.reason), partial(self._without_images, new.config))
+        else:
+            self.notify("Stopped before training began. Nothing was written.")
+
+    def _without_images(self, config: TrainingConfig, answer: str | None) -> None:
+        if answer == "again":
+            self.post_message(StartRun(config))
+        elif self._form is not None and answer in ("demo", "folder"):
+            self._form.choose("data", "demo" if answer == "demo" else None)
+
+    def _tell_end(self, run: Run) -> None:
+        """Tell that `run` ended, if no screen shows it."""
+        if self.view is None and run is self.training:
+            record = run.record()
+            if record.started is None:
+                self.training = None
+            if run.error is not None:
+                self._tell(run.error)
+            else:
+                self.notify(f"The run {clean(run.folder.name)} is {record.status}.", markup=False)
+
+    def running(self) -> Run | None:
+        """The run that is training in this process."""
+        return self.training if self.training is not None and not self.training.ended else None
+
+    def _tell(self, error: EngineError) -> None:
+        self.notify(error.message, severity="error", markup=False, timeout=10)
+
+    # Leaving
 
     def action_leave(self) -> None:
-        """Leave; where a run still trains, ask what becomes of it."""
-        if not self._is_training():
+        """Leave. If a run is training here, ask what should happen to it."""
+        if self.running() is None:
             self.exit()
         elif not self.screen.is_modal:
             self.push_screen(leaving(), self._left)
@@ -331,59 +394,48 @@ class CifarApp(SteadyApp):
             return
         self.exit()
 
-    # Signals, and a terminal that goes
+    def on_signal(self, number: int) -> None:
+        """Leave on a signal. Called between any two instructions of the main thread."""
+        if self._event_loop is not None and not self._event_loop.is_closed():
+            leave = self.on_terminal_gone if number == signal.SIGHUP else self.exit
+            self._event_loop.call_soon_threadsafe(leave)
 
-    def heard(self, number: int) -> None:
-        """A signal came. Called between any two steps of the main thread, so only what is asked for is noted here."""
-        self.received.append(number)
-        training = self.training if self._is_training() else None
-        if number == signal.SIGTERM:
-            self._deadline.set(ExitCode.TERMINATED, training_began=training is not None and training.log.training_began)
-            if training is not None:
-                training.ask(Leave())
-        elif number == signal.SIGINT and training is not None:
-            training.ask(Stop())
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.terminal_gone if number == signal.SIGHUP else self.exit)
-
-    def terminal_gone(self) -> None:
-        """Nobody sees the screen any more: the run goes on without it."""
+    def on_terminal_gone(self) -> None:
+        """Nobody sees the screen any more. The run goes on without it."""
         self.is_cut_off = True
         self.exit()
 
-    def terminal_caught_up(self) -> None:
-        """The terminal reads again after frames were left out."""
+    def on_terminal_caught_up(self) -> None:
+        """Draw the whole screen: frames were left out."""
         self.refresh(layout=True)
 
-    def action_help(self) -> None:
-        """What the screen shows, and its keys."""
-        keys: dict[str, list[str]] = {}
-        for binding in self._shown_bindings():
-            keys.setdefault(binding.tooltip or binding.description, []).append(self.get_key_display(binding))
-        self.push_screen(
-            HelpScreen(getattr(self.screen, "HELP", ""), [(" ".join(names), does) for does, names in keys.items()])
-        )
+    def crash_note(self) -> str:
+        return " The run goes on without it." if self.running() else ""
 
-    def _fatal_error(self) -> None:
-        # Textual would print the traceback with all local variables. A person gets one line, a bug report the file.
-        error = sys.exc_info()[1]
-        with tempfile.NamedTemporaryFile("w", prefix="cifar-tui-", suffix=".log", delete=False) as log:
-            log.write(traceback.format_exc())
-        goes_on = " The run goes on without it." if self._is_training() else ""
-        self.panic(Text(f"The screen broke off: {clean(repr(error))[:200]}.{goes_on} Details for a report: {log.name}"))
+    # Keys that work everywhere
+
+    def action_help(self) -> None:
+        """Explain the screen and its keys."""
+        keys: dict[str, list[str]] = {}
+        for binding in self._bindings_to_tell(self.screen):
+            names = keys.setdefault(binding.tooltip or binding.description, [])
+            if (name := self.get_key_display(binding)) not in names:  # + and = are both shown as +
+                names.append(name)
+        self.push_screen(HelpScreen(self.screen.HELP or "", [(" ".join(names), does) for does, names in keys.items()]))
 
     def action_switch_theme(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
-    def _shown_bindings(self) -> list[Binding]:
-        active = self.screen.active_bindings.values()
+    def _bindings_to_tell(self, screen: Screen[Any]) -> list[Binding]:
+        active = screen.active_bindings.values()
         everywhere = ("switch_theme", "command_palette")
         return [a.binding for a in active if a.enabled and (a.binding.show or a.binding.action.endswith(everywhere))]
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every key's action by name, then what Textual offers everywhere."""
-        for node, binding, enabled, tooltip in screen.active_bindings.values():
-            if enabled and binding.description and not binding.system and binding.action != "command_palette":
+        """The actions of the keys that F1 tells, then those of Textual that help here. Not the keys of a text field."""
+        told = self._bindings_to_tell(screen)
+        for node, binding, _, tooltip in screen.active_bindings.values():
+            if binding in told and binding.action != "command_palette":
                 run = partial(self.run_action, binding.action, default_namespace=node)
                 yield SystemCommand(binding.description, tooltip or binding.tooltip or binding.description, run)
         offered = {"Theme", "Screenshot"}

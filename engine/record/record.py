@@ -57,6 +57,12 @@ class RunRecord:
         self.reached = (0.0, 0)
         """Seconds and iteration of the newest event that has an iteration."""
 
+    def copy(self) -> RunRecord:
+        """Another record of the same run, for another thread."""
+        record = RunRecord(self._log)
+        record.catch_up()
+        return record
+
     def catch_up(self) -> list[Event]:
         """Apply the events since the last call, and return them."""
         new = self._log.events[self._applied :]

@@ -62,7 +62,7 @@ class WatchedRun:
         self._outbox.close()
         self._closing.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(1.0)  # not for ever: the disk may not answer
         elif self._tail is not None:  # never started
             self._tail.close()
 

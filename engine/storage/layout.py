@@ -6,6 +6,7 @@ losses.f32      one little-endian float32 an iteration
 checkpoints/    the newest two, and the final one
 lock            held (flock) by the process that trains; says who and where
 requests        requests of other processes to the one that trains
+declined        empty; the app does not offer to resume the run
 traceback.txt   after an internal error, for a bug report
 summary.json loss.csv loss.svg report.md    written when the run ends (`engine.export`)
 """
@@ -18,4 +19,5 @@ LOSSES = "losses.f32"
 CHECKPOINTS = "checkpoints"
 LOCK = "lock"
 REQUESTS = "requests"
+DECLINED = "declined"
 TRACEBACK = "traceback.txt"

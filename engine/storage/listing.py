@@ -13,7 +13,7 @@ from engine.errors import NoSuchRunError, RunFolderError
 from engine.files import expanded
 from engine.record.record import Status
 from engine.storage import lock
-from engine.storage.layout import JOURNAL
+from engine.storage.layout import DECLINED, JOURNAL
 from engine.storage.tail import read_state
 from engine.text import clean
 
@@ -108,11 +108,23 @@ def _moment(entry: RunEntry) -> float:
 def waiting(runs_dir: Path) -> RunEntry | None:
     """Return the run that somebody who starts the app most likely wants, or None.
 
-    That is the latest live run, or else the latest of all if it was interrupted.
+    That is the latest live run, or else the latest of all if it was interrupted and not declined.
     """
     runs = list_runs(runs_dir)
     live = next((entry for entry in runs if entry.status in LIVE), None)
-    return live or next((entry for entry in runs[:1] if entry.status == "interrupted"), None)
+    return live or next((e for e in runs[:1] if e.status == "interrupted" and not _is_declined(e.path)), None)
+
+
+def decline(folder: Path) -> None:
+    """Do not offer the run in `folder` at the start again, unless it is resumed and interrupted once more."""
+    (folder / DECLINED).touch()
+
+
+def _is_declined(folder: Path) -> bool:
+    try:
+        return (folder / DECLINED).stat().st_mtime_ns >= (folder / JOURNAL).stat().st_mtime_ns
+    except OSError:
+        return False
 
 
 def find(runs_dir: Path, run: str | None, only: Literal["live", "unfinished"] | None = None) -> Path:

@@ -6,14 +6,14 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.pilot import Pilot
@@ -24,8 +24,11 @@ from engine.config import TrainingConfig
 from engine.control import Leave, Pause, Stop
 from engine.data.imageset import ImageSet
 from engine.errors import ConstantError, DataError
+from engine.export import bundle
 from engine.preflight import Check, Preflight
+from engine.runs import watched
 from engine.runs.local import Run
+from engine.storage import listing
 from tests.images import made_up_images
 from tui.app import CifarApp
 from tui.dialogs.choice import Choice
@@ -90,7 +93,7 @@ async def start_and_pause(pilot: Pilot[None], app: CifarApp) -> Run:
 
 async def until(pilot: Pilot[None], reached: Callable[[], bool]) -> None:
     """Let the app go on until `reached`, and the screen is put up; `reached` may look for what is not there yet."""
-    give_up = time.monotonic() + 120
+    give_up = time.monotonic() + 30
 
     def is_reached() -> bool:
         with suppress(NoMatches):
@@ -98,7 +101,7 @@ async def until(pilot: Pilot[None], reached: Callable[[], bool]) -> None:
         return False
 
     while not is_reached():
-        assert time.monotonic() < give_up, f"in vain; the screen is {pilot.app.screen}"
+        assert time.monotonic() < give_up, f"in vain; the screen is:\n{shown_text(pilot.app)}"
         await asyncio.sleep(0.02)
 
 
@@ -222,9 +225,14 @@ async def test_images_that_fail_under_a_dialog(make_app: Make, monkeypatch: pyte
         assert len(app.screen_stack) == 2
 
 
-def shown_text(app: CifarApp) -> str:
+def shown_text(app: App[None]) -> str:
     """Everything that stands on the screen, as text."""
     return "\n".join("".join(s.text for s in line) for line in app.screen._compositor.render_strips())
+
+
+def told(app: CifarApp) -> list[str]:
+    """The notifications that the app has shown and that still stand."""
+    return [notification.message for notification in app._notifications]
 
 
 @pytest.mark.parametrize(("answer", "leads_to"), [(0, "again"), (1, "demo"), (2, "folder"), (3, "back")])
@@ -274,6 +282,202 @@ async def test_export_where_it_cannot_be(app: CifarApp, tmp_path: Path) -> None:
     assert (tmp_path / "there" / "summary.json").is_file()
 
 
+def a_run(name: str, **constants: object) -> Run:
+    """A run of its own, in the folder where the app looks for runs."""
+    quick = {"data": "demo", "epochs": 1, "device": "cpu", "threads": 1, "name": name}
+    return Run(TrainingConfig.checked({**quick, **constants}))
+
+
+def interrupted_run(name: str) -> Run:
+    """A run that was interrupted right after its first losses."""
+    run = a_run(name, epochs=2)
+    take = run.log.losses
+
+    def losses(values: NDArray[np.float32]) -> None:
+        take(values)
+        run.ask(Leave())
+
+    run.log.losses = losses  # type: ignore[method-assign]
+    assert run.start().join(60)
+    return run
+
+
+async def test_slow_disk(make_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the disk takes to list the runs, the list answers keys, and shows the runs once it has them."""
+    answers = threading.Event()
+    finished = a_run("first").start()
+    assert finished.join(60)
+    look = listing.list_runs
+
+    def slow(runs_dir: Path) -> Sequence[listing.RunEntry]:
+        assert answers.wait(60)
+        return look(runs_dir)
+
+    monkeypatch.setattr(listing, "list_runs", slow)
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "reading the runs" in shown_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        await pilot.press("ctrl+o")
+        answers.set()
+        await until(pilot, lambda: "completed" in shown_text(app))
+
+
+async def test_slow_disk_while_a_run_is_opened(make_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that does not answer while a run is opened leaves the screen answering, and its failure is told."""
+    answers, asked = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> object:
+        asked.set()
+        assert answers.wait(60)
+        raise DataError("The disk is gone.")
+
+    assert a_run("first").start().join(60)
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "completed" in shown_text(app))
+        monkeypatch.setattr(watched, "WatchedRun", slow)
+        await pilot.press("enter")
+        await until(pilot, asked.is_set)
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunsScreen)
+        answers.set()
+        await until(pilot, lambda: "The disk is gone." in told(app))
+
+
+async def test_slow_disk_while_a_run_is_exported(make_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that does not answer while a run is exported leaves the screen answering."""
+    answers, asked = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> None:
+        asked.set()
+        assert answers.wait(60)
+
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        monkeypatch.setattr(bundle, "write_bundle", slow)
+        await pilot.press("e", "enter")
+        await until(pilot, asked.is_set)
+        await pilot.press("X")
+        await until(pilot, lambda: app.screen.query_one(Input).value.endswith("X"))
+        answers.set()
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+
+
+async def test_escape_goes_back(make_app: Make) -> None:
+    """From the results of a run in the list Esc leads back to the list, and from there to the form."""
+    assert a_run("first").start().join(60)
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "completed" in shown_text(app))
+        for _ in range(2):
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        assert len(app.screen_stack) == 2
+
+
+async def test_back_from_a_run_that_trains(make_app: Make) -> None:
+    """Esc from the training screen leaves the run training, a paused one too; the list leads back to it."""
+    app = make_app(**LONG)
+    async with app.run_test(size=(100, 30)) as pilot:
+        run = await start_and_pause(pilot, app)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        await until(pilot, lambda: not run.control.paused)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "A run is still training here." in told(app))
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "training" in shown_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen) and app.view is run)
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        run.ask(Stop())
+        await until(pilot, lambda: "The run first is stopped." in told(app))
+
+
+async def test_new_run_after_results(make_app: Make) -> None:
+    """`n` fills the form with the constants of the run that is shown, under a new name."""
+    app = make_app(batch_size=20)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        assert isinstance(app.screen, SetupScreen)
+        assert (app.screen.values["name"], app.screen.values["batch_size"]) == ("", "20")
+        await start(pilot)
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+    assert len(list(Path("runs").iterdir())) == 2
+
+
+async def test_new_run_after_watching(make_app: Make) -> None:
+    """An app that began with a run of the past has a form too, with the constants of that run."""
+    assert a_run("first", batch_size=20).start().join(60)
+    app = CifarApp({}, look=fine, watch=Path("runs/first"))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        assert isinstance(app.screen, SetupScreen)
+        assert (app.screen.values["name"], app.screen.values["batch_size"]) == ("", "20")
+
+
+async def test_declined_run_is_not_offered_again(make_app: Make) -> None:
+    """ "Do not ask again" about an interrupted run holds at the next start."""
+    interrupted_run("left")
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, Choice))
+        app.screen.query_one("#never", Button).press()
+        await until(pilot, lambda: listing.waiting(Path("runs")) is None)
+    (entry,) = listing.list_runs(Path("runs"))
+    assert entry.status == "interrupted"
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["a run of this process", "a run of another process"])
+async def test_paused_run_goes_on_without_the_app(make_app: Make, elsewhere: bool) -> None:
+    """A run that is paused when the app that shows it goes, by whatever way, goes on; here or in another process."""
+    other = a_run("other", **LONG).start() if elsewhere else None
+    app = make_app(**LONG)
+    try:
+        async with app.run_test(size=(100, 30)) as pilot:
+            if other is None:
+                run = await start_and_pause(pilot, app)
+            else:
+                run = other
+                await until(pilot, lambda: isinstance(app.screen, Choice))
+                app.screen.query_one("#watch", Button).press()
+                await until(pilot, lambda: "training · epoch" in app.screen.query_one(TitleBar).middle)
+                await pilot.press("p")
+                await until(pilot, lambda: run.control.paused)
+            app.exit()
+        assert app.view is not None
+        app.view.close()  # as `full_screen.start` does, whatever ended the app
+        done = len(run.log.loss_buffer)
+        while len(run.log.loss_buffer) < done + 10:
+            assert not run.join(0.01)
+    finally:
+        if other is not None:
+            other.ask(Leave())
+            assert other.join(60)
+
+
 async def test_help_names_every_key(app: CifarApp) -> None:
     """F1 on every screen names each key of its footer, and any key closes it."""
     async with app.run_test(size=(120, 40)) as pilot:
@@ -301,6 +505,24 @@ async def test_command_palette_has_every_action(make_app: Make) -> None:
         await pilot.press("ctrl+p", *"resume", "enter")
         await until(pilot, lambda: not run.control.paused)
         app.exit()
+
+
+async def test_command_palette_is_no_text_editor(make_app: Make) -> None:
+    """While a field of the form is edited, the palette offers the program's actions first, and no editing of text."""
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        await until(pilot, lambda: not app.screen.query_one(Button).disabled)
+        await pilot.press("tab", "tab")
+        offered = [command.title for command in app.get_system_commands(app.screen)]
+        assert offered[0] == "Start"
+        assert offered[-2:] == ["Theme", "Screenshot"]
+        assert not [title for title in offered if "ursor" in title or "elete" in title]
+        assert len(offered) < 14
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        await until(pilot, lambda: "Background" in shown_text(app))
+        assert shown_text(app).index("Background") < shown_text(app).index("Theme")
 
 
 async def test_run_that_ends_behind_the_palette(make_app: Make) -> None:
@@ -386,24 +608,14 @@ async def test_broken_screen_leaves_the_run_alone(
     while len(app.training.log.loss_buffer) < trained + 10:
         assert not app.training.join(0.01)
     err = capsys.readouterr().err
-    assert "The screen broke off: KeyError" in err
+    assert "The screen crashed: KeyError" in err
     assert "Traceback" not in err
 
 
 @pytest.mark.parametrize(("answer", "leads_to"), [("resume", "completed"), ("show", "interrupted"), ("new", "")])
 async def test_coming_back_to_an_interrupted_run(make_app: Make, answer: str, leads_to: str) -> None:
     """Who starts the app where the latest run was interrupted may go on with it, look at it, or begin a new one."""
-    interrupted = Run(
-        TrainingConfig.checked({"data": "demo", "epochs": 2, "device": "cpu", "threads": 1, "name": "left"})
-    )
-    take = interrupted.log.losses
-
-    def losses(values: NDArray[np.float32]) -> None:
-        take(values)
-        interrupted.ask(Leave())
-
-    interrupted.log.losses = losses  # type: ignore[method-assign]
-    assert interrupted.start().join(60)
+    interrupted_run("left")
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, Choice))
@@ -441,8 +653,8 @@ async def test_run_that_trains_elsewhere_is_watched(make_app: Make) -> None:
             await until(pilot, lambda: "training · epoch" in app.screen.query_one(TitleBar).middle)
             app.exit()
         assert not elsewhere.join(0.2)
-        assert app.watched is not None
-        app.watched.close()
+        assert app.view is not None
+        app.view.close()
     finally:
         elsewhere.ask(Leave())
         assert elsewhere.join(60)

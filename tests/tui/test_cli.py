@@ -17,8 +17,9 @@ from engine import data
 from engine.config import CONSTANTS, TrainingConfig
 from engine.runs.local import Run
 from tests.images import made_up_images
-from tui.command_line import commands
 from tui.command_line import main as cli
+from tui.command_line import parser
+from tui.command_line.arguments import as_config
 from tui.command_line.exit_codes import ExitCode
 
 COMMANDS = ("", "train", "runs", "export")
@@ -88,7 +89,7 @@ def test_help_is_enough_to_work_from(command: str, capsys: pytest.CaptureFixture
         ("--batch-size -3", "--batch-size: -3 is not allowed"),
         ("train --model [bold]x[/]", "--model: [bold]x[/] is not allowed; it must be one of cnn, "),
         ("train --epoks 3", "Unknown option: --epoks. Did you mean --epochs?"),
-        ("trian", "'trian' is not understood here. The commands are watch, train, resume, stop, runs, export"),
+        ("trian", "'trian' is not understood here. The commands are bench, export, resume, runs, stop, train, watch"),
         ("train --epochs", "--epochs requires an argument"),
         ("export", "--to"),
         ("export nothing --to x", "There is no run nothing in runs"),
@@ -131,16 +132,20 @@ def test_flags_say_what_the_config_says(epochs: int, learning_rate: float, each:
     config = TrainingConfig(epochs=epochs, learning_rate=learning_rate, evaluate_each_epoch=each, name=name)
     changed = config.changed()
     words = [word for c in CONSTANTS if c.name in changed for word in c.arguments(changed[c.name])]
-    _, bound, _ = commands.app.parse_args(["train", *words], exit_on_error=False, print_error=False)
-    assert commands.as_config(bound.arguments.get("config", TrainingConfig())) == config
+    _, bound, _ = parser.app.parse_args(["train", *words], exit_on_error=False, print_error=False)
+    assert as_config(bound.arguments.get("config", TrainingConfig())) == config
 
 
-def test_json_is_events_and_nothing_else(quick: list[str], capfd: pytest.CaptureFixture[str]) -> None:
-    """--json prints one event a line on stdout, from the first to the closing one, and nothing else anywhere."""
+def test_json_is_events_and_progress(quick: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    """--json prints one event a line on stdout, the loss of each epoch among them, and nothing else anywhere."""
+    quick[quick.index("--epochs") + 1] = "2"
     assert cli.execute(["train", *quick, "--json", "--name", "first"]) == ExitCode.DONE
     out, err = capfd.readouterr()
-    events = [json.loads(line)["event"] for line in out.splitlines()]
-    assert [events[0], events[-1]] == ["run_started", "finished"]
+    content = [json.loads(line) for line in out.splitlines()]
+    progress = [line for line in content if line["event"] == "progress"]
+    assert [content[0]["event"], content[-1]["event"]] == ["run_started", "finished"]
+    assert {(line["epoch"], line["iteration"], line["iterations"]) for line in progress} >= {(1, 5, 10), (2, 10, 10)}
+    assert all(0 < line["loss"] < 10 for line in progress)
     assert err == ""
 
 
@@ -150,6 +155,7 @@ def test_plain_lines_in_a_pipe(quick: list[str], capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "Training cnn with 89,834 parameters on 160 images" in out
+    assert "Epoch [1/1], Batch [160/160], Loss: " in out
     assert "first  completed" in out
     assert "The run is in runs/first: summary.json" in out
 

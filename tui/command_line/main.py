@@ -10,22 +10,28 @@ from contextlib import suppress
 
 def main() -> None:
     """What the console script runs. Ends the process."""
-    code = execute(sys.argv[1:])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and told: Ctrl-C has nothing left to stop
+    from tui.terminal import watchdog
+
+    watchdog.start()
+    try:
+        code = execute(sys.argv[1:])
+    except KeyboardInterrupt:  # before a run began; a run handles Ctrl-C itself
+        code = 128 + signal.SIGINT
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # everything is done: Ctrl-C has nothing left to stop
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # the reader has gone
+        with suppress(OSError):  # the reader is gone
             stream.flush()
-    # Not `sys.exit`: torch may still be loaded, or compute, in a thread, and an interpreter that ends amid that aborts.
+    # Not `sys.exit`: a thread may still import torch or compute, and then an interpreter that ends aborts.
     os._exit(code)
 
 
 def execute(arguments: list[str]) -> int:
-    """Run one command line; the exit code."""
+    """Run one command line and return the exit code."""
     if arguments:
-        from tui.command_line.commands import execute_command
+        from tui.command_line.parser import execute_command
 
         return execute_command(arguments)
-    # Nothing is to be parsed: the form is painted the sooner without what would parse it.
+    # There is nothing to parse. Without the parser the form is painted sooner.
     from engine.config import TrainingConfig
     from tui.command_line import full_screen
 

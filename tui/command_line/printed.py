@@ -1,4 +1,4 @@
-"""What is printed to the normal screen: a run's outcome, the list of runs."""
+"""What is printed on the normal screen: the outcome of a run, the list of runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,20 +22,23 @@ from tui.look.wording import duration, moment
 _BAR = 24
 """Cells of a full bar."""
 
+_GAP = 2
+"""Columns between two columns of a table."""
+
 
 class PlainConsole(Console):
-    """A console that takes nothing for markup, and leaves it to its user what a reader that went away means."""
+    """A console without markup. Its user handles a reader that is gone."""
 
     def __init__(self) -> None:
         super().__init__(highlight=False, markup=False, emoji=False)
 
     def on_broken_pipe(self) -> None:
-        """Rich would end the program with exit code 1, in the middle of a run that nothing is wrong with."""
+        """Rich would end the program with exit code 1, in the middle of a run."""
         raise BrokenPipeError
 
 
 def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
-    """A short summary of a run that has ended, and where its files are."""
+    """Print a short summary of a run that has ended, and where its files are."""
     started, closing, evaluation = record.started, record.closing, record.evaluation
     if started is None:
         if not isinstance(closing, Failed):
@@ -57,10 +61,10 @@ def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
                 Text(clean(one.name)), f"{one.correct:,}", f"{one.total:,}", f"{one.accuracy:.1f} %", accuracy
             )
         console.print()
-        console.print(headline, soft_wrap=True)
+        _print_line(console, headline)
         console.print(table)
     else:
-        console.print(headline, soft_wrap=True)
+        _print_line(console, headline)
     if closing is not None:
         trained = f"{closing.iterations:,} iterations in {duration(closing.train_seconds)}"
         console.print(Text(f"{trained}, evaluation {closing.evaluation_seconds:.1f} s"))
@@ -68,23 +72,36 @@ def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
         console.print(Text(f"cifar-tui resume {clean(folder.name)} goes on with it."), soft_wrap=True)
     for note in record.notices:
         console.print(Text(clean(note)), soft_wrap=True)
-    files = "" if record.interrupted else f": {', '.join(FILES)}"
-    console.print(Text(f"The run is in {clean(folder)}{files}"), soft_wrap=True)
+    place, files = f"The run is in {clean(folder)}", f": {', '.join(FILES)}"
+    if record.interrupted or (console.is_terminal and cell_len(place + files) > console.width):
+        files = ""
+    console.print(Text(place + files), soft_wrap=True)  # a path is never cut
+
+
+def _print_line(console: Console, text: Text) -> None:
+    """Print `text` in one line: cut on a terminal, whole in a pipe."""
+    if console.is_terminal:
+        text.truncate(console.width, overflow="ellipsis")
+    console.print(text, soft_wrap=True)
 
 
 def print_runs(entries: Sequence[RunEntry], runs_dir: Path) -> None:
-    """The runs as a table, the latest first."""
+    """Print the runs as a table, the latest first."""
     console = PlainConsole()
     if not entries:
         console.print(f"There is no run in {clean(runs_dir)} yet. cifar-tui train starts one.", soft_wrap=True)
         return
+    # One line a run: on a terminal the name and the images share what the other columns leave.
+    models, statuses = ({cell_len(getattr(entry, field)) for entry in entries} for field in ("model", "status"))
+    room = console.width - max(statuses) - max(5, *models) - len("2026-03-14 15:09") - len("accuracy") - 5 * _GAP
+    names = max(cell_len(clean(entry.name)) for entry in entries)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=32)
-    table.add_column("status")
-    table.add_column("started")
-    table.add_column("data", no_wrap=True, overflow="ellipsis", max_width=24)
-    table.add_column("model")
-    table.add_column("accuracy", justify="right")
+    name_width = min(names, max(8, room - 12)) if console.is_terminal else names
+    data_width = max(4, room - max(4, name_width)) if console.is_terminal else None
+    for heading, width in (("name", name_width), ("status", None), ("started", None), ("data", data_width)):
+        table.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=width)
+    table.add_column("model", no_wrap=True)
+    table.add_column("accuracy", no_wrap=True, justify="right")
     for entry in entries:
         table.add_row(
             Text(clean(entry.name)),
@@ -94,4 +111,4 @@ def print_runs(entries: Sequence[RunEntry], runs_dir: Path) -> None:
             Text(clean(entry.model)),
             "" if entry.accuracy is None else f"{entry.accuracy:.2f} %",
         )
-    console.print(table)
+    console.print(table, soft_wrap=not console.is_terminal)

@@ -66,7 +66,7 @@ def coming_back(name: str, *, live: bool) -> Choice:
         f"The run {clean(name)} was interrupted.",
         "It can go on from its newest checkpoint, with the same constants and images. The result is the same as"
         " without the interruption.",
-        {"new": "New run", "show": "Look at it", "resume": "Go on with it"},
+        {"never": "Do not ask again", "new": "New run", "show": "Look at it", "resume": "Go on with it"},
     )
 
 

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from engine.config import CONSTANTS
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.config import TrainingConfig
     from engine.record.record import RunRecord
 
@@ -24,6 +28,14 @@ class StartInBackground(StartRun):
     """Start a run of `config` as a process of its own, and watch it."""
 
 
+class OpenRun(Message):
+    """Show the run in `folder`: as it trains, or its results."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+
 class Back(Message):
     """Close this screen and show the one it was opened from."""
 
@@ -34,6 +46,12 @@ class NewRun(Message):
     def __init__(self, record: RunRecord) -> None:
         super().__init__()
         self.record = record
+
+    @property
+    def constants(self) -> Mapping[str, object]:
+        """The constants of that run, for a new one. The name is taken, so it is empty; where runs go is left out."""
+        known = {} if self.record.started is None else self.record.started.config
+        return {c.name: known[c.name] for c in CONSTANTS if c.name in known and c.name != "runs_dir"} | {"name": ""}
 
 
 class Export(Message):

@@ -14,32 +14,36 @@ from textual.widgets import DataTable, Static
 
 from engine.storage.listing import RunEntry
 from engine.text import clean
+from tui import work
 from tui.look.wording import moment
+from tui.screens.messages import Back, OpenRun
 from tui.widgets.keys import Keys
 from tui.widgets.title_bar import TitleBar
 
 
-class RunsScreen(Screen[Path | None]):
-    """A list to choose from: gives the folder of the chosen run, or None."""
+class RunsScreen(Screen[None]):
+    """A list to choose from. The chosen run opens over it; Esc there comes back."""
 
     HELP = (
-        "Every run in the folder of runs, the latest first. A run that nobody trains any more and that never said how"
-        " it ended is interrupted."
+        "Every run in the folder of runs, the latest first. A run is interrupted if its process ended without recording"
+        " how the run ended."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Open", tooltip="Show the results of this run"),
-        Binding("f5", "refresh", "Look again", tooltip="Read the folder of runs once more"),
+        Binding("enter", "select", "Open", tooltip="Show this run as it trains, or its results"),
+        Binding("f5", "refresh", "Refresh", tooltip="Read the folder of runs again"),
         Binding("f1", "app.help", "Help"),
-        Binding("escape,q", "dismiss(None)", "Back", tooltip="Back to the form"),
+        Binding("escape", "back", "Back", tooltip="Back to the screen before"),
+        Binding("q", "app.leave", "Leave", tooltip="Close the program"),
     ]
     DEFAULT_CSS = """
     RunsScreen DataTable { height: 1fr; border: round $border; margin: 0 0; background: $background; }
-    RunsScreen #empty { height: 1fr; content-align: center middle; color: $text-muted; display: none; }
-    RunsScreen.-empty #empty { display: block; }
+    RunsScreen #said { height: 1fr; content-align: center middle; color: $text-muted; display: none; }
+    RunsScreen.-empty #said { display: block; }
     RunsScreen.-empty DataTable { display: none; }
     """
 
     def __init__(self, runs_dir: Path, list_runs: Callable[[], Sequence[RunEntry]]) -> None:
+        """`list_runs` is called off the event loop."""
         super().__init__()
         self._runs_dir, self._list_runs = runs_dir, list_runs
         self._entries: Sequence[RunEntry] = ()
@@ -47,31 +51,48 @@ class RunsScreen(Screen[Path | None]):
     def compose(self) -> ComposeResult:
         yield TitleBar("cifar-tui", "runs", clean(self._runs_dir))
         yield DataTable(cursor_type="row", zebra_stripes=True)
-        yield Static("There is no run here yet. Esc goes back to the form, Ctrl+R starts one.", id="empty")
+        yield Static("reading the runs …", id="said")
         yield Keys()
 
     def on_mount(self) -> None:
         table = self.query_one(DataTable)
         for label in ("name", "status", "started", "data", "model", "accuracy"):
             table.add_column(label)
+        self.add_class("-empty")
+
+    def on_screen_resume(self) -> None:
+        """At first, and when the user comes back: a run may have ended meanwhile."""
         self.action_refresh()
 
     def action_refresh(self) -> None:
-        self._entries = self._list_runs()
+        work.run(self, self._list_runs, self._show)
+
+    def _show(self, entries: Sequence[RunEntry]) -> None:
         table = self.query_one(DataTable)
+        chosen = self._entries[table.cursor_row].path if self._entries else None
+        self._entries = entries
         table.clear()
-        for entry in self._entries:
+        for entry in entries:
             accuracy = "" if entry.accuracy is None else f"{entry.accuracy:6.2f} %"
             cells = (entry.name, entry.status, moment(entry.at), entry.dataset, entry.model, accuracy)
             table.add_row(*(_cell(cell) for cell in cells))
-        self.set_class(not self._entries, "-empty")
-        table.focus()
+        table.move_cursor(row=next((i for i, entry in enumerate(entries) if entry.path == chosen), 0))
+        self.query_one("#said", Static).update(
+            "There is no run here yet. Esc goes back; Ctrl+R in the form starts one."
+        )
+        self.set_class(not entries, "-empty")
+        if entries:
+            table.focus()
 
     def action_select(self) -> None:
-        self.query_one(DataTable).action_select_cursor()
+        if self._entries:
+            self.query_one(DataTable).action_select_cursor()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        self.dismiss(self._entries[event.cursor_row].path)
+        self.post_message(OpenRun(self._entries[event.cursor_row].path))
+
+    def action_back(self) -> None:
+        self.post_message(Back())
 
 
 def _cell(text: str) -> Text:

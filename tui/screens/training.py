@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -92,11 +91,11 @@ class TrainingScreen(ChartKeys, Screen[None]):
     """
 
     class Ended(Message):
-        """The run is over, and its folder is written."""
+        """The run of `screen` is over, and its folder is written. Posted at every look until the screen is closed."""
 
-        def __init__(self, record: RunRecord, folder: Path) -> None:
+        def __init__(self, screen: TrainingScreen) -> None:
             super().__init__()
-            self.record, self.folder = record, folder
+            self.screen = screen
 
     def __init__(self, run: RunView) -> None:
         super().__init__(classes="-preparing")
@@ -105,7 +104,6 @@ class TrainingScreen(ChartKeys, Screen[None]):
         self._pace = Pace()
         self._marks: list[EpochAccuracy] = []
         self._folded = Text()
-        self._over = False
         self._asked: Request | None = None
         """The request that no event has answered yet."""
         self._requests: list[Request] = []
@@ -135,8 +133,6 @@ class TrainingScreen(ChartKeys, Screen[None]):
 
     def look(self) -> None:
         """Read what is new in the run's log, and show it."""
-        if self._over:
-            return
         for event in self.record.catch_up():
             self._take(event)
         record, now = self.record, self.run.seconds()
@@ -144,8 +140,7 @@ class TrainingScreen(ChartKeys, Screen[None]):
         self._show_state(now)
         # Results do not replace a palette or a question over this screen; they wait until it is closed.
         if record.ended and (self.app.screen is self or record.started is None):
-            self._over = True
-            self.post_message(self.Ended(record, self.run.folder))
+            self.post_message(self.Ended(self))
 
     def _take(self, event: Event) -> None:
         match event:

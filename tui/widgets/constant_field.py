@@ -14,10 +14,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Checkbox, Input, Label, Select, Static
-from textual.widgets._select import SelectCurrent
 
 from engine.config import Constant, shown
 from engine.text import clean
+from tui.terminal.textual_private import SelectCurrent
 
 COMPACT = "-textual-compact"
 """The class that `compact` gives a widget. Set from the start, it saves one pass over all style sheets."""

@@ -8,6 +8,8 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from tui.terminal.textual_private import start_with_keys
+
 _KEPT = {"app.help", "app.leave"}
 """Actions whose keys are always shown."""
 
@@ -27,8 +29,7 @@ class Keys(Footer):
 
     def __init__(self) -> None:
         super().__init__(compact=True)
-        # Textual's own comes up empty and is filled after the first paint, which throws that paint away.
-        self.set_reactive(Footer._bindings_ready, True)
+        start_with_keys(self)
         self._bindings_shown: list[tuple[Binding, bool]] = []
         self._left_out: set[str] = set()
         """Actions whose keys do not fit."""

@@ -1,0 +1,22 @@
+"""`cifar-tui bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tui.command_line.arguments import Constants, Flags, as_config
+
+
+def bench(
+    *,
+    json: Annotated[Path | None, Parameter(help="Also write every single measurement to this file.")] = None,
+    screen: Annotated[bool, Parameter(help="Also measure what the screen costs, on the real app.")] = True,
+    config: Constants = Flags(),  # noqa: B008 - never changed
+) -> int:
+    """Measure the speed here and now against the notebook's own loop. Takes some minutes."""
+    from tui.bench import report
+
+    return report.bench(as_config(config), json, screen=screen)
