@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -95,9 +96,9 @@ def engine(config: TrainingConfig, images: ImageSet, questions: Questions) -> Ev
 CONTESTANTS = {"notebook": notebook, "engine": engine}
 
 
-def stand_in() -> ImageSet:
+def stand_in(data_dir: Path) -> ImageSet:
     """As many images as CIFAR-10 has, for a machine without it: the demo set's, repeated, with noise."""
-    demo = data.load("demo", TrainingConfig().data_dir, Progress(lambda *told: None, Control()))
+    demo = data.load("demo", data_dir, Progress(lambda *told: None, Control()))
     random = np.random.default_rng(0)
 
     def many(split: Split, count: int) -> Split:
@@ -117,7 +118,7 @@ def main() -> None:
     if config.threads:
         torch.set_num_threads(config.threads)
     images = (
-        stand_in()
+        stand_in(config.data_dir)
         if wanted == "stand-in"
         else data.load(config.data, config.data_dir, Progress(lambda *told: None, Control()))
     )

@@ -64,9 +64,9 @@ def test_a_contestant_that_fails(tmp_path: Path) -> None:
         held(tmp_path / "gone")
 
 
-def test_stand_in_has_the_shape_of_cifar10() -> None:
+def test_stand_in_has_the_shape_of_cifar10(tmp_path: Path) -> None:
     """A machine without CIFAR-10 measures on as many images of the same size."""
-    images = contestant.stand_in()
+    images = contestant.stand_in(tmp_path)
     assert images.train.images.shape == (50_000, 32, 32, 3)
     assert images.test.images.shape == (10_000, 32, 32, 3)
     assert len(np.unique(images.train.labels)) == len(images.classes) == 10
