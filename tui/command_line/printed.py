@@ -15,7 +15,7 @@ from engine.export import FILES
 from engine.record.events import Failed
 from engine.record.record import RunRecord
 from engine.storage.listing import RunEntry
-from engine.text import clean
+from engine.text import clean, counted
 from tui.look.cells import bar
 from tui.look.wording import duration, moment
 
@@ -66,7 +66,7 @@ def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
     else:
         _print_line(console, headline)
     if closing is not None:
-        trained = f"{closing.iterations:,} iterations in {duration(closing.train_seconds)}"
+        trained = f"{counted(closing.iterations, 'iteration')} in {duration(closing.train_seconds)}"
         console.print(Text(f"{trained}, evaluation {closing.evaluation_seconds:.1f} s"))
     if record.interrupted:
         console.print(Text(f"cifar-tui resume {clean(folder.name)} goes on with it."), soft_wrap=True)
