@@ -197,8 +197,7 @@ def _marks(layer: Marks, plot: Plot) -> Iterator[str]:
         last = x
         yield _mark(x, y, layer)
         if text and last_text - x >= _TEXTS_APART:
-            last_text = x
-            middle = min(x, _RIGHT - _LETTER * len(text) / 2)
+            last_text = middle = min(x, _RIGHT - _LETTER * len(text) / 2)
             yield _text(middle, y - 12, text, _class(layer.colour), anchor="middle")
 
 
