@@ -1,4 +1,4 @@
-"""A chart that shares nothing with the loss chart but the renderers: a few points over a logarithmic axis."""
+"""Made-up evaluations, and a chart that shares only the renderers with the loss chart."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from engine.charts.plot import Colour, Hairlines, Line, Marks, Note, Plot, Room
 
 
 @dataclass(frozen=True)
+class EpochAccuracy:
+    """An evaluation with a made-up accuracy, in percent."""
+
+    iteration: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class RateChart:
-    """Losses at learning rates from 1e-6 to 1, with the best of them marked."""
+    """Losses at learning rates from 1e-6 to 1, on a logarithmic axis, with the best of them marked."""
 
     points: int = 13
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,16 @@ from engine.record.bins import SPANS, Bins, Summary, level_for
 from engine.record.series import Series
 
 
-@dataclass(frozen=True)
-class EpochAccuracy:
-    """Accuracy on the test images, in percent, after so many iterations."""
+class Measured(Protocol):
+    """An evaluation of the test images after so many iterations; `Evaluated` is one."""
 
-    iteration: int
-    accuracy: float
+    @property
+    def iteration(self) -> int: ...
+
+    @property
+    def accuracy(self) -> float:
+        """Percent."""
+        ...
 
 
 class LossCurve:
@@ -39,18 +43,18 @@ class LossCurve:
         self.batches = max(1, batches)
         self.log_scale = False
         self.losses = Series()
-        self._accuracies: tuple[EpochAccuracy, ...] = ()
+        self._evaluations: tuple[Measured, ...] = ()
         self._marks: Marks | None = None
         self._marks_within = (0, 0)
         self._window: Window | None = None
         self._smoothing: int | None = None
 
-    def show(self, losses: NDArray[np.float32], accuracies: Sequence[EpochAccuracy]) -> None:
-        """Take in all losses so far, shape (n,), and all accuracies so far. Only what is new costs time."""
+    def show(self, losses: NDArray[np.float32], evaluations: Sequence[Measured]) -> None:
+        """Take in all losses so far, shape (n,), and all evaluations so far. Only what is new costs time."""
         self.losses.show(losses)
-        accuracies = tuple(accuracies)
-        if accuracies != self._accuracies:
-            self._accuracies = accuracies
+        evaluations = tuple(evaluations)
+        if evaluations != self._evaluations:
+            self._evaluations = evaluations
             self._marks_within = (0, 0)
 
     # Modes
@@ -138,9 +142,10 @@ class LossCurve:
         """The accuracies measured from `first` to `end`. Kept until they change: a run may have thousands."""
         if (first, end) != self._marks_within:
             self._marks_within = first, end
-            seen = [mark for mark in self._accuracies if first < mark.iteration <= end and 0 <= mark.accuracy <= 100]
-            x, y = tuple(mark.iteration for mark in seen), tuple(mark.accuracy for mark in seen)
-            texts = tuple(f"{mark.accuracy:.1f} %" for mark in seen)
+            seen = [(done.iteration, done.accuracy) for done in self._evaluations if first < done.iteration <= end]
+            seen = [(iteration, accuracy) for iteration, accuracy in seen if 0 <= accuracy <= 100]
+            x, y = (tuple(values) for values in zip(*seen, strict=True)) if seen else ((), ())
+            texts = tuple(f"{accuracy:.1f} %" for accuracy in y)
             self._marks = Marks(x, y, texts, "◆", "right", Colour.ACCURACY, "test accuracy") if seen else None
         return self._marks
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.charts.loss import EpochAccuracy, LossCurve
+from engine.charts.loss import LossCurve
 from engine.charts.plot import Hairlines, Line, Marks, Plot, Room
 from engine.charts.windows import Window
+from tests.charts import EpochAccuracy
 
 ROOM = Room(points=200, columns=100, rows=30)
 

@@ -15,8 +15,9 @@ from textual.app import App, ComposeResult
 
 from engine.charts.loss import LossCurve
 from engine.charts.svg import Heading, svg
+from tests.charts import EpochAccuracy
 from tui.charts.cells import CellPicture
-from tui.charts.kinds.loss import EpochAccuracy, LossChart
+from tui.charts.kinds.loss import LossChart
 
 ODD = [np.nan, np.inf, -np.inf, 1e38, -1e38, 3.4e38, -3.4e38, 1e-38, 1e-45, -1e-45, 0.0, -0.0, 1.0, -1.0, 2.3026]
 

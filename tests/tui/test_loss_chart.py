@@ -16,10 +16,11 @@ from textual.pilot import Pilot
 from engine.charts.loss import LossCurve
 from engine.charts.plot import Colour
 from engine.record.bins import SPANS
+from tests.charts import EpochAccuracy
 from tests.tui.recording import RecordingApp
 from tui.charts.canvas import Glyphs, draw_marks, draw_strokes
 from tui.charts.cells import CellPicture
-from tui.charts.kinds.loss import EpochAccuracy, LossChart
+from tui.charts.kinds.loss import LossChart
 
 ROOT = Path(__file__).parents[2]
 

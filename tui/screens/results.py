@@ -17,7 +17,7 @@ from engine.record.events import Failed
 from engine.record.record import RunRecord
 from engine.text import clean, counted
 from tui.charts.keys import CHART_BINDINGS, ChartKeys
-from tui.charts.kinds.loss import EpochAccuracy, LossChart
+from tui.charts.kinds.loss import LossChart
 from tui.dialogs.class_details import ClassDetails
 from tui.look.cells import cropped
 from tui.look.wording import duration
@@ -116,10 +116,9 @@ class ResultsScreen(ChartKeys, Screen[None]):
         started, record = self.record.started, self.record
         if started is not None:
             iterations = len(record.losses) if record.ended else started.iterations
-            accuracies = tuple(EpochAccuracy(done.iteration, done.accuracy) for done in record.evaluations)
             chart = self.query_one(LossChart)
             chart.start(max(1, iterations), started.batches)
-            chart.show(record.losses, accuracies)
+            chart.show(record.losses, record.evaluations)
         self._arrange()
 
     def on_resize(self, event: events.Resize) -> None:

@@ -24,7 +24,7 @@ from engine.runs.contract import RunView
 from engine.text import clean
 from tui import work
 from tui.charts.keys import CHART_BINDINGS, ChartKeys
-from tui.charts.kinds.loss import EpochAccuracy, LossChart
+from tui.charts.kinds.loss import LossChart
 from tui.look.wording import duration, rate
 from tui.screens.messages import Back, Export
 from tui.widgets.fact_sheet import FactSheet, Section
@@ -102,7 +102,6 @@ class TrainingScreen(ChartKeys, Screen[None]):
         self.run = run
         self.record = RunRecord(run.log)
         self._pace = Pace()
-        self._marks: list[EpochAccuracy] = []
         self._folded = Text()
         self._asked: Request | None = None
         """The request that no event has answered yet."""
@@ -148,8 +147,6 @@ class TrainingScreen(ChartKeys, Screen[None]):
                 self.remove_class("-preparing")
                 self.query_one(LossChart).start(event.iterations, event.batches)
                 self.refresh_bindings()
-            case Evaluated():
-                self._marks.append(EpochAccuracy(event.iteration, event.accuracy))
             case Paused() | Resumed() | Stopping():
                 self._asked = None
                 self.refresh_bindings()
@@ -162,7 +159,7 @@ class TrainingScreen(ChartKeys, Screen[None]):
         if started is None:
             self.query_one(Preparation).show(record.data_progress)
             return
-        self.query_one(LossChart).show(record.losses, self._marks)
+        self.query_one(LossChart).show(record.losses, record.evaluations)
         self.query_one(LogLines).show(record.lines)
         progress = self.query_one(RunProgress)
         done = len(record.losses)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unicodedata import east_asian_width
 
-from engine.charts.loss import EpochAccuracy, LossCurve
+from engine.charts.loss import LossCurve
 from engine.charts.svg import Heading, svg
 from engine.record.record import RunRecord
 from engine.text import clean, counted
@@ -15,13 +15,7 @@ def loss_svg(record: RunRecord) -> str:
     started, losses, evaluation = record.started, record.losses, record.evaluation
     assert started is not None
     curve = LossCurve(len(losses), started.batches)
-    curve.show(
-        losses,
-        [
-            EpochAccuracy(done.iteration, record.evaluation_at(index).accuracy)
-            for index, done in enumerate(record.evaluations)
-        ],
-    )
+    curve.show(losses, record.evaluations)
     config, dataset = started.config, started.dataset
     model = _cropped(clean(config.get("model", "")), 20)
     about = f"{_cropped(clean(dataset.name), 30)} · {model} · {counted(started.epochs, 'epoch')}"

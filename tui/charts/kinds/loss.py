@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.charts.loss import EpochAccuracy, LossCurve
+from engine.charts.loss import LossCurve, Measured
 from tui.charts.chart import ChartView
-
-__all__ = ["EpochAccuracy", "LossChart"]
 
 
 class LossChart(ChartView):
@@ -25,9 +23,9 @@ class LossChart(ChartView):
         self._chart = self.curve = LossCurve(iterations, batches)
         self.draw_anew()
 
-    def show(self, losses: NDArray[np.float32], accuracies: Sequence[EpochAccuracy]) -> None:
-        """Show all losses so far, shape (n,), and all accuracies so far. Only what is new costs time."""
-        self.curve.show(losses, accuracies)
+    def show(self, losses: NDArray[np.float32], evaluations: Sequence[Measured]) -> None:
+        """Show all losses so far, shape (n,), and all evaluations so far. Only what is new costs time."""
+        self.curve.show(losses, evaluations)
         self.update()
 
     def next_window(self) -> None:
