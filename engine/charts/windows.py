@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-_SHORTEST = 200
-"""Iterations of the shortest part that is shown of a longer run."""
+_SHORT = 200
+"""Iterations of a part so short that it is not halved or shortened any more."""
 
 
 class Window(StrEnum):
@@ -41,13 +41,13 @@ def limits(window: Window, seen: int, iterations: int) -> tuple[int, int]:
 def _so_far(seen: int, iterations: int) -> tuple[int, int]:
     """The run halved as often as all that was seen still fits. When that is full, it doubles."""
     end = iterations
-    while end > _SHORTEST and -(-end // 2) >= seen:
+    while end > _SHORT and -(-end // 2) >= seen:
         end = -(-end // 2)
     return 0, end
 
 
 def _recent(seen: int, iterations: int) -> tuple[int, int]:
     """A tenth of the run, and at least 200 iterations. When that is full, it moves on by a quarter of its width."""
-    quarter = max(_SHORTEST // 4, -(-iterations // 40))
+    quarter = max(_SHORT // 4, -(-iterations // 40))
     first = max(0, (seen - 1) // quarter - 3) * quarter
     return first, max(first + 1, min(first + 4 * quarter, iterations))
