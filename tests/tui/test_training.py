@@ -182,6 +182,24 @@ async def test_long_log_scrolls() -> None:
         assert lines.styles.scrollbar_color == Color.parse(variables["scrollbar"])
 
 
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_last_lines_are_shown(size: tuple[int, int]) -> None:
+    """Below the chart the newest lines of the log are shown, as they come and after a change of size."""
+    log = RunLog()
+    app = TrainingApp(log)
+    async with app.run_test(size=size) as pilot:
+        for event in live_log(4_000).events:
+            log.event(event)
+            app.training.look()
+            await pilot.pause()
+            if log.training_began:
+                assert any(app.training.record.lines[-1][:40] in line for line in app.lines)
+        for other in ((40, 12), (200, 60), size):
+            await pilot.resize_terminal(*other)
+            await settle(pilot)
+            assert any("Epoch [3/4], Batch [500/1563]" in line for line in app.lines)
+
+
 async def test_preparation() -> None:
     """Before the training a person reads what is done and how far it is; only keys that do something are offered."""
     log = RunLog()

@@ -39,8 +39,9 @@ class Keys(Footer):
         self._make_room()
         left_out = False
         for widget in super().compose():
-            # The label of a group has no action; it comes after the keys of its group.
-            left_out = getattr(widget, "action", None) in self._left_out if hasattr(widget, "action") else left_out
+            action = getattr(widget, "action", None)
+            if action is not None:  # the label of a group has none: it follows its keys
+                left_out = action in self._left_out
             widget.display = not left_out
             yield widget
 

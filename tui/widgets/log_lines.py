@@ -14,11 +14,14 @@ from tui.look.cells import fitted
 
 
 class LogLines(Log):
-    """The last lines, one row each, or with `full` all of them, wrapped and scrolled with the arrow keys."""
+    """The last lines, one row each, or with `full` all of them, wrapped and scrolled with the arrow keys.
+
+    It follows the newest line because `overflow` is `scroll`: with `auto` it could not scroll before the next layout.
+    """
 
     DEFAULT_CSS = """
     LogLines {
-        padding: 0 1; overflow: hidden auto; scrollbar-size: 0 0; background: $background; color: $text-muted;
+        padding: 0 1; overflow: hidden scroll; scrollbar-size: 0 0; background: $background; color: $text-muted;
         &.-full { border: round $border; border-title-color: $text-muted; scrollbar-size: 1 1; }
         &:focus { border: round $primary; background-tint: transparent; }
     }
