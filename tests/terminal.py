@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Unpack
@@ -67,9 +66,8 @@ class Terminal(PseudoTerminal):
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
     def is_stopped(self) -> bool:
-        """Whether the program is stopped, as by SIGSTOP."""
-        state = subprocess.run(["ps", "-o", "state=", "-p", str(self.pid)], capture_output=True, text=True, check=True)
-        return state.stdout.startswith("T")
+        """Whether the program is stopped, as by SIGSTOP; Linux only."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
     def _take(self, content: bytes) -> None:
         content = self._rest + content
