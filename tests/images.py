@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+from PIL import Image
 
 from engine.data.imageset import ImageSet, Split, fingerprint
 
@@ -20,3 +23,13 @@ def made_up_images(train: int, test: int, classes: int = 10, seed: int = 7) -> I
     names = tuple(f"class {i}" for i in range(classes))
     training, testing = split(train), split(test)
     return ImageSet("made up", "here", names, training, testing, fingerprint(names, training, testing))
+
+
+def save_folder(root: Path, images: ImageSet) -> Path:
+    """Save `images` as a folder that `--data` reads: `root`/train/<class>/<number>.png, and test likewise."""
+    for split, part in (("train", images.train), ("test", images.test)):
+        for number, (pixels, label) in enumerate(zip(part.images, part.labels, strict=True)):
+            path = root / split / images.classes[label] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    return root

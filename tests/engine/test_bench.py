@@ -6,26 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from engine.bench import contestant
 from engine.bench.contest import Contest, contest
 from engine.config import TrainingConfig
 from engine.errors import EngineError
-from tests.images import made_up_images
+from tests.images import made_up_images, save_folder
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder of 180 training and 40 test images in two classes."""
-    images = made_up_images(180, 40, classes=2)
-    for split in ("train", "test"):
-        part = getattr(images, split)
-        for number, (pixels, label) in enumerate(zip(part.images, part.labels, strict=True)):
-            path = tmp_path / "images" / split / f"class {label}" / f"{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(path)
-    return tmp_path / "images"
+    return save_folder(tmp_path / "images", made_up_images(180, 40, classes=2))
 
 
 def held(folder: Path, told: list[str] | None = None, **constants: object) -> Contest:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tests.faults.runs import Program, finished
 from tests.faults.table import PROPERTY, ROWS
+from tests.images import made_up_images, save_folder
 
 Often = Callable[[int, int], int]
 Made = Callable[[str], AbstractContextManager[dict[str, float]]]
@@ -69,14 +68,7 @@ def made(record_property: Callable[[str, object], None]) -> Made:
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """The program, with a folder of 512 small images to train on for three epochs of 64 iterations."""
     root = tmp_path_factory.mktemp("faults")
-    random = np.random.default_rng(0)
-    for part, count in (("train", 256), ("test", 64)):
-        for name, colour in (("blue", (40, 60, 200)), ("red", (200, 60, 40))):
-            folder = root / "images" / part / name
-            folder.mkdir(parents=True)
-            for number in range(count):
-                pixels = np.clip(random.normal(colour, 60, (32, 32, 3)), 0, 255).astype(np.uint8)
-                Image.fromarray(pixels).save(folder / f"{number}.png")
+    save_folder(root / "images", made_up_images(512, 128, classes=2))
     program = Program(root)
     yield program
     assert program.left_running() == [], "processes outlived their tests"
