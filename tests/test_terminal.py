@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.images import made_up_images, save_folder
-from tests.processes import PATIENCE
 from tests.terminal import Terminal
 
 CTRL_P, CTRL_R, ESCAPE, ENTER, TAB, CTRL_U = "\x10", "\x12", "\x1b", "\r", "\t", "\x15"
@@ -103,8 +101,7 @@ def test_ctrl_z_after_leaving(tmp_path: Path, long: tuple[str, ...]) -> None:
         terminal.press("\x1a")
         terminal.wait_for("Stopped")
         done = losses.stat().st_size
-        while losses.stat().st_size == done:
-            terminal.read_for(0.01)
+        terminal.wait_until(lambda: losses.stat().st_size > done, "more iterations")
         terminal.press("\x03")
         assert terminal.wait_for_end() == 130
     assert json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())["status"] == "stopped"
@@ -150,8 +147,7 @@ def test_stopped_and_continued(tmp_path: Path, long: tuple[str, ...], stop: sign
         threads = terminal.threads()
         for _ in range(3):
             os.kill(terminal.pid, stop)
-            while not terminal.is_stopped():
-                terminal.read_for(0.01)
+            terminal.wait_until(terminal.is_stopped, "the stop")
             terminal.resize(1, 1)
             terminal.resize(80, 24)
             os.kill(terminal.pid, signal.SIGCONT)
@@ -171,15 +167,14 @@ def test_stopped_and_continued(tmp_path: Path, long: tuple[str, ...], stop: sign
 def test_keys_that_come_before_their_list(tmp_path: Path, short: tuple[str, ...], opens: str) -> None:
     """A user who types ahead and pages through a list before it is open loses nothing but these keys."""
     with Terminal(*short, cwd=tmp_path) as terminal:
-        terminal.wait_for("ready")
+        terminal.wait_for("ready", "saved in runs/first")
         closed = terminal.text
         for _ in range(5):
             terminal.press(opens + PAGE_UP + PAGE_DOWN + PAGE_UP)
-            while terminal.text == closed:
-                terminal.read_for(0.05)
+            terminal.wait_until(lambda: terminal.text != closed, "the list")
             terminal.press(ESCAPE)
-            while terminal.text != closed:  # a key that comes at once after Escape would be Alt with that key
-                terminal.read_for(0.05)
+            # A key that comes at once after Escape would be Alt with that key.
+            terminal.wait_until(lambda: terminal.text == closed, "the form")
         terminal.press(CTRL_R)
         terminal.wait_for("completed", "class 1")
         terminal.press("q")
@@ -202,8 +197,7 @@ def test_ctrl_c(tmp_path: Path, long: tuple[str, ...], presses: int, status: str
         terminal.press("\x03")
         if presses == 2:
             journal = tmp_path / "runs" / "first" / "events.jsonl"
-            while '"stopping"' not in journal.read_text():
-                terminal.read_for(0.001)
+            terminal.wait_until(lambda: '"stopping"' in journal.read_text(), "the stop")
             terminal.press("\x03")
         assert terminal.wait_for_end() == 130
     summary = json.loads((tmp_path / "runs" / "first" / "summary.json").read_text())
@@ -227,8 +221,5 @@ def test_terminal_that_goes_away(tmp_path: Path, short: tuple[str, ...]) -> None
         terminal.wait_for("training, epoch", "it/s")
         terminal.hang_up()
         summary = tmp_path / "runs" / "first" / "summary.json"
-        give_up = time.monotonic() + PATIENCE
-        while not summary.exists():
-            assert time.monotonic() < give_up
-            time.sleep(0.1)
+        assert terminal.process.wait() == 0
     assert json.loads(summary.read_text())["status"] == "completed"

@@ -152,7 +152,6 @@ def test_stalled_terminal(program: Program, often: Often, made: Made) -> None:
             return (iterations(folder) - done) / (time.monotonic() - began)
 
         def whole() -> bool:
-            terminal.read_for(0.1)
             first, *lines, last = terminal.text.splitlines()
             frames = all(line.startswith(("╭", "│", "╰")) for line in lines[:29])
             return first.startswith(" cifar-tui · stalled") and "p Pause" in last and frames
@@ -164,7 +163,7 @@ def test_stalled_terminal(program: Program, often: Often, made: Made) -> None:
         for _ in range(often(1, 10)):
             with made("stall") as figures:
                 stalled = speed(time.sleep)
-                wait(whole, "the whole screen")
+                terminal.wait_until(whole, "the whole screen")
                 after = speed(terminal.read_for)
                 figures["% slower meanwhile"] = 100 * (1 - 2 * stalled / (before + after))
                 before = after

@@ -102,16 +102,21 @@ class PseudoTerminal:
 
     def wait_for(self, *texts: str, without: str | None = None) -> float:
         """Read until `text` holds all `texts`; the moment at which it did. Raises `EngineError`."""
-        until = time.monotonic() + self._patience
-        while not self._shows(texts, without):
-            if not self._read(until):
-                why = "waited in vain" if time.monotonic() >= until else "the program ended"
-                raise EngineError(f"The screen never showed {' and '.join(texts)}: {why}.")
-        return time.monotonic()
 
-    def _shows(self, texts: tuple[str, ...], without: str | None) -> bool:
-        text = self.text
-        return all(expected in text for expected in texts) and (without is None or without not in text)
+        def shown() -> bool:
+            text = self.text
+            return all(expected in text for expected in texts) and (without is None or without not in text)
+
+        return self.wait_until(shown, " and ".join(texts))
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> float:
+        """Read until a condition holds; the moment at which it did. Raises `EngineError`."""
+        until = time.monotonic() + self._patience
+        while not condition():
+            if not self._read(min(until, time.monotonic() + 0.05)) and (self.has_ended() or time.monotonic() > until):
+                why = "the program ended" if self.has_ended() else f"waited {self._patience:.0f} s"
+                raise EngineError(f"The screen never showed {what}: {why}.")
+        return time.monotonic()
 
     def read_for(self, seconds: float) -> None:
         """Read what comes for so long."""
