@@ -218,7 +218,7 @@ class Resumed:
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Stopping:
-    """The run was asked to stop or to leave, and training ends. Told again if a second stop skips the evaluation."""
+    """The run was asked to stop or to leave, and training ends. Sent again if a second stop skips the evaluation."""
 
     event: Literal["stopping"] = "stopping"
     seconds: _Seconds

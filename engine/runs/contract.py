@@ -39,10 +39,10 @@ class RunView(Protocol):
         """Time since the start of the run, on the clock of its events."""
 
     def ask(self, request: Request) -> None:
-        """Pass `request` on; an event tells what came of it. Raises `RunFolderError` if a remote run cannot be told."""
+        """Pass `request` on; an event reports the outcome. Raises `RunFolderError` if a remote run cannot be asked."""
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the run to end, at most `timeout` seconds. Return whether it has ended."""
 
     def close(self) -> None:
-        """Stop watching. The run goes on, even if it is paused: nobody may be left who could end the pause."""
+        """Stop watching. The run goes on, even if it is paused: there may be no screen left to end the pause."""

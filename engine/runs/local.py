@@ -89,7 +89,7 @@ class Run:
         return self.join(0)
 
     def close(self) -> None:
-        """End a pause: nobody may be left who could end it."""
+        """End a pause: there may be no screen left to end it."""
         self.ask(Resume())
 
     def seconds(self) -> float:

@@ -44,7 +44,7 @@ class Interrupted:
         return cls(folder, config)
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return the newest whole checkpoint whose journal and losses are still there, or None to begin anew.
+        """Return the newest whole checkpoint whose journal and losses are still there, or None to start again.
 
         Raises `RunFolderError`, with the differences, if the constants are not those of the checkpoint.
         """

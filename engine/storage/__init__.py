@@ -1,1 +1,1 @@
-"""Runs on disk: one folder each, which only the process that trains writes, and which anybody may read."""
+"""Runs on disk: one folder each, written by the process that trains and read by every other."""

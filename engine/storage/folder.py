@@ -82,7 +82,7 @@ class RunFolder:
         try:
             lock = locks.take(path)
         except OSError as error:
-            raise RunFolderError(f"{path} cannot be trained in: {error.strerror}.") from None
+            raise RunFolderError(f"{path} cannot be locked: {error.strerror}.") from None
         try:
             return cls(path, lock, recorded)
         except OSError as error:

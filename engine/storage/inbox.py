@@ -2,7 +2,7 @@
 
 A file works wherever the folder can be seen: from another terminal, another container, another machine.
 
-A pause lasts as long as somebody holds it: the process that asked for it keeps a shared lock (flock) on the file. The
+A pause lasts as long as a process holds it: the one that asked for it keeps a shared lock (flock) on the file. The
 kernel releases the lock when that process ends, however it ends, and then the run goes on. So a run is never left
 paused by an app whose terminal hung up, that crashed, or that was killed.
 """
@@ -74,7 +74,7 @@ class Outbox:
                 os.close(descriptor)
         except OSError as error:
             word = line.partition(b" ")[0].decode()
-            raise RunFolderError(f"{self._folder} cannot be told to {word}: {error.strerror}.") from None
+            raise RunFolderError(f"The run in {self._folder} cannot be asked to {word}: {error.strerror}.") from None
 
     def close(self) -> None:
         """Let go of the pause, if there is one: the run goes on."""

@@ -106,7 +106,7 @@ def _moment(entry: RunEntry) -> float:
 
 
 def waiting(runs_dir: Path) -> RunEntry | None:
-    """Return the run that somebody who starts the app most likely wants, or None.
+    """Return the run that a user who starts the app most likely wants, or None.
 
     That is the latest live run, or else the latest of all if it was interrupted and not declined.
     """

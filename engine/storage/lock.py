@@ -81,7 +81,7 @@ def holder(folder: Path) -> Holder | None:
 
 
 def held(folder: Path) -> str:
-    """Return the message for somebody who wants to train a run that another process trains."""
+    """Return the error message for a run that another process trains."""
     who = holder(folder)
     by = "another process"
     if who is not None:

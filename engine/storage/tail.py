@@ -90,7 +90,7 @@ class Tail:
         self.log.interrupted = not live and not self._closed
 
     def skip_middle(self) -> bool:
-        """Take the start of the run from the journal's first part, and go on with its last part.
+        """Read the start of the run from the journal's first part, and continue with its last part.
 
         Return False if the first part holds no start; the journal must be read in full then.
         """

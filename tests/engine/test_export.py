@@ -102,8 +102,8 @@ def test_speed_of_a_part_of_an_epoch() -> None:
 
 
 @pytest.mark.parametrize(("iterations", "told"), [(3_300, 3_126), (3_700, 3_626)])
-def test_interrupted_run_is_timed_up_to_its_last_word(iterations: int, told: int) -> None:
-    """Without a closing event, time and images are both counted up to the last event that told where it was."""
+def test_interrupted_run_is_timed_up_to_its_last_event(iterations: int, told: int) -> None:
+    """Without a closing event, time and images are both counted up to the last event with an iteration."""
     summary = summary_of(interrupted_record(iterations))
     assert summary["status"] == "interrupted"
     assert summary["iterations"] == iterations
@@ -115,7 +115,7 @@ def test_interrupted_run_is_timed_up_to_its_last_word(iterations: int, told: int
 
 
 def test_failed_run(tmp_path: Path) -> None:
-    """A failed run tells why, in the summary and in the report; a loss that is not finite is none."""
+    """A failed run has its reason in the summary and the report; a loss that is not finite is null."""
     record = failed_record("The loss became nan. Try a smaller learning rate.")
     record._log.loss_buffer._values[699] = np.nan
     files = written(record, tmp_path)
@@ -138,14 +138,14 @@ def test_nothing_trained(tmp_path: Path) -> None:
 
 
 def test_run_that_never_began(tmp_path: Path) -> None:
-    """Without a beginning there is nothing to export, and it is said."""
+    """A run that never began cannot be exported, and the message says so."""
     with pytest.raises(RunFolderError, match="never began"):
         export.write_bundle(RunRecord(RunLog()), tmp_path / "to")
     assert not (tmp_path / "to").exists()
 
 
 def test_latest_evaluation_counts() -> None:
-    """A run that still trains is told with the evaluation that came last."""
+    """The summary of a live run has its latest evaluation."""
     record = live_record(3_500)
     latest = record.evaluation_at(1)
     assert summary_of(record)["evaluation"]["accuracy"] == latest.accuracy
@@ -396,7 +396,7 @@ def test_summary_of_something_else_is_not_overwritten(tmp_path: Path, content: s
 
 
 def test_export_onto_a_file(tmp_path: Path) -> None:
-    """Where a file is in the place of the folder, that is what is said."""
+    """If there is a file in the place of the folder, the message says so."""
     (tmp_path / "to").write_text("mine")
     with pytest.raises(RunFolderError, match=r"to is a file, not a folder\. Choose another folder\."):
         export.write_bundle(finished_record(), tmp_path / "to")

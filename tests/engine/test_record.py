@@ -1,4 +1,4 @@
-"""A run's record is the fold of what the run said, whoever looks and however often."""
+"""A run's record follows from its events, however often a reader catches up."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_names_that_this_version_does_not_know() -> None:
 
 
 def test_accuracy_is_in_the_json_of_an_evaluation() -> None:
-    """A script that reads the events need not add up the matrix."""
+    """A script that reads the events gets the accuracy without adding up the matrix."""
     done = Evaluated(seconds=1, duration=1, epoch=1, iteration=3, matrix=((1, 1), (0, 2)))
     told = json.loads(to_json(done))
     assert (told["accuracy"], told["correct"], told["total"]) == (75.0, 3, 4)
@@ -94,7 +94,7 @@ def test_accuracy_is_in_the_json_of_an_evaluation() -> None:
 
 
 def test_when_an_evaluation_happened() -> None:
-    """Whole epochs are told as such, parts of one with the iteration."""
+    """After whole epochs the epoch is named, within one the iteration."""
     record = live_record(batches=313, epochs=10)
     told = [
         record.when(Evaluated(seconds=1, duration=1, epoch=1, iteration=iteration, matrix=()))

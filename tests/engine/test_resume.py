@@ -1,4 +1,4 @@
-"""A run that was interrupted goes on as if it had not been, or says why it cannot."""
+"""An interrupted run is resumed as if it had never been interrupted, or says why it cannot be."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_resumed_run_is_the_uninterrupted_one(config: TrainingConfig, iteration:
 
 
 def test_run_that_is_interrupted_again_and_again(config: TrainingConfig) -> None:
-    """A run may be interrupted as often as it likes."""
+    """A run can be interrupted any number of times."""
     straight = ended(Run(config.replaced(name="straight")))
     run = left_after(Run(config), 2)
     for iteration in (3, 6, 11):
@@ -109,7 +109,7 @@ def test_run_that_is_interrupted_again_and_again(config: TrainingConfig) -> None
 
 
 def test_stopped_run_can_go_on(config: TrainingConfig) -> None:
-    """A run that was stopped and evaluated goes on where it was stopped, as if nobody had."""
+    """A run that was stopped and evaluated can be resumed, with the results of a run that was not stopped."""
     straight = ended(Run(config.replaced(name="straight")))
     run = Run(config)
     at(run, 8, lambda: run.ask(Stop()))
@@ -118,7 +118,7 @@ def test_stopped_run_can_go_on(config: TrainingConfig) -> None:
 
 
 def test_what_was_done_after_the_checkpoint_is_done_again(config: TrainingConfig, tmp_path: Path) -> None:
-    """A process that is killed leaves losses and events newer than its checkpoint; they are dropped and made anew."""
+    """A killed process leaves losses and events newer than its checkpoint; they are removed and made again."""
     straight = ended(Run(config.replaced(name="straight")))
     run = Run(config)
     killed = tmp_path / "runs" / "killed"
@@ -135,7 +135,7 @@ def test_what_was_done_after_the_checkpoint_is_done_again(config: TrainingConfig
 @pytest.mark.parametrize("name", ["model.safetensors", "training.safetensors", "state.json", "manifest.json"])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "link"])
 def test_damaged_checkpoint_is_passed_over(config: TrainingConfig, name: str, damage: str) -> None:
-    """Where the newest checkpoint is not whole the one before it serves, and its place is taken anew."""
+    """If the newest checkpoint is damaged, the one before it is used, and the newest is made again."""
     straight = ended(Run(config.replaced(name="straight")))
     left = left_after(Run(config), 8)
     file = left.folder / "checkpoints" / "iteration-000000000008" / name
@@ -171,7 +171,7 @@ def test_leftovers_beside_the_checkpoints_do_no_harm(config: TrainingConfig) -> 
     ]
 
 
-def test_run_without_any_checkpoint_begins_anew(config: TrainingConfig) -> None:
+def test_run_without_any_checkpoint_starts_again(config: TrainingConfig) -> None:
     """A run whose process was killed before its first checkpoint is trained from the start."""
     straight = ended(Run(config.replaced(name="straight")))
     left = left_after(Run(config), 8)
@@ -228,7 +228,7 @@ def test_absolute_paths_of_an_earlier_version(config: TrainingConfig) -> None:
 
 
 def test_constant_of_another_version(config: TrainingConfig) -> None:
-    """A run with a constant that this version does not know is not resumed with other constants; it is told why."""
+    """A run with a constant that this version does not know is not resumed, and the message names the constant."""
     left = left_after(Run(config), 8)
     path = left.folder / "config.json"
     path.write_text(path.read_text().replace('"learning_rate"', '"step_size"'))
@@ -252,7 +252,7 @@ def test_interrupted_run_is_never_removed(config: TrainingConfig, monkeypatch: p
 
 
 def test_checkpoint_whose_losses_are_gone_is_passed_over(config: TrainingConfig) -> None:
-    """A checkpoint is only gone back to where the losses and the journal until there are still on disk."""
+    """A checkpoint is used only if the losses and the journal until then are still on disk."""
     straight = ended(Run(config.replaced(name="straight")))
     left = left_after(Run(config), 8)
     with (left.folder / "losses.f32").open("r+b") as losses:
@@ -313,7 +313,7 @@ def test_pause_keeps_a_checkpoint(config: TrainingConfig) -> None:
 
 
 def test_changed_constant_is_refused(config: TrainingConfig) -> None:
-    """A run whose config.json was edited is not gone on with; the difference is told and nothing is changed."""
+    """A run whose config.json was edited is not resumed; the message names the difference, and nothing is changed."""
     left = left_after(Run(config), 8)
     path = left.folder / "config.json"
     path.write_text(path.read_text().replace('"learning_rate": 0.001', '"learning_rate": 0.002'))
@@ -325,7 +325,7 @@ def test_changed_constant_is_refused(config: TrainingConfig) -> None:
 
 
 def test_changed_images_are_refused(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Images that are not those of the run are refused with the difference, and nothing is changed."""
+    """Other images than those of the run are refused with the difference, and nothing is changed."""
     left = left_after(Run(config), 8)
     before = contents(left.folder)
     monkeypatch.setattr(data, "load", lambda source, data_dir, progress: made_up_images(192, 40))
@@ -337,8 +337,8 @@ def test_changed_images_are_refused(config: TrainingConfig, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("name", ["events.jsonl", "losses.f32", "lock", "config.json"])
-def test_pipe_in_the_place_of_a_file(config: TrainingConfig, name: str) -> None:
-    """A pipe that nobody writes to, in the place of a file, is refused and waited for by nobody."""
+def test_fifo_in_the_place_of_a_file(config: TrainingConfig, name: str) -> None:
+    """A FIFO in the place of a file is refused and never waited for."""
     left = left_after(Run(config), 8)
     (left.folder / name).unlink()
     os.mkfifo(left.folder / name)
@@ -347,14 +347,14 @@ def test_pipe_in_the_place_of_a_file(config: TrainingConfig, name: str) -> None:
 
 
 def test_complete_run_is_refused(config: TrainingConfig) -> None:
-    """There is nothing to go on with in a run that is complete."""
+    """A complete run cannot be resumed."""
     run = ended(Run(config))
     with pytest.raises(RunFolderError, match="is complete"):
         Run.resume(run.folder)
 
 
 def test_run_of_another_process_is_refused(config: TrainingConfig) -> None:
-    """Two can never train one run: the second is told who holds it, and since when."""
+    """Two processes never train one run: the second says which process holds it, and since when."""
     left = left_after(Run(config), 8)
     first = Run.resume(left.folder)
     with pytest.raises(RunFolderError, match=r"is being trained by process \d+ on .+ since \d{4}-"):

@@ -309,7 +309,7 @@ def rewritten(run: Run, *replacements: tuple[bytes, bytes]) -> Path:
 
 
 def test_journal_of_the_version_before(config: TrainingConfig) -> None:
-    """A run that the version before recorded, and took up again, is read as it was."""
+    """A run that the previous version recorded and resumed is read."""
     run = Run(config)
     ended_at_once = finished(run)
     folder = rewritten(
@@ -329,7 +329,7 @@ def test_journal_of_the_version_before(config: TrainingConfig) -> None:
 
 
 def test_journal_of_a_newer_version(config: TrainingConfig) -> None:
-    """A run that a newer version recorded is read as far as it is understood, and what is not is told."""
+    """A run of a newer version is read as far as possible, and a notice names what is unknown."""
     run = finished(Run(config))
     folder = rewritten(
         run,
@@ -348,7 +348,7 @@ def test_journal_of_a_newer_version(config: TrainingConfig) -> None:
 
 
 def test_constant_that_was_renamed(config: TrainingConfig) -> None:
-    """A run whose constants have had other names and values since is listed, read and exported."""
+    """A run with a renamed constant and a model that no longer exists is listed, read and exported."""
     run = finished(Run(config))
     folder = rewritten(run, (rb'"batch_size"', b'"images_a_step"'), (rb'"model":"cnn"', b'"model":"forgotten"'))
     (entry,) = listing.list_runs(config.runs_dir)
@@ -359,7 +359,7 @@ def test_constant_that_was_renamed(config: TrainingConfig) -> None:
 
 
 def test_long_journal_is_listed_from_its_ends(config: TrainingConfig) -> None:
-    """The list of runs does not read the middle of a long journal, and tells the same."""
+    """The list of runs skips the middle of a long journal, and shows the same."""
     run = finished(Run(config))
     line = b'{"event":"batch_done","seconds":1.0,"epoch":1,"epochs":2,"batch":1,"batches":5,"loss":1.0}\n'
     rewritten(run, (rb'(\{"event":"evaluation_started")', line * 4_000 + b"\\1"))
@@ -376,7 +376,7 @@ def test_long_journal_is_listed_from_its_ends(config: TrainingConfig) -> None:
 
 
 def test_folder_that_may_not_be_looked_into(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run whose folder may not be read stands in the list with the reason, beside the others."""
+    """A run whose folder may not be read is in the list with the reason, beside the others."""
     finished(Run(config))
     finished(Run(config.replaced(name="second")))
     lstat, opened = os.lstat, os.open
@@ -397,7 +397,7 @@ def test_folder_that_may_not_be_looked_into(config: TrainingConfig, monkeypatch:
 # Requests and what came of them
 
 
-def test_stop_is_told(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_is_an_event(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each watcher learns from an event that a run stops, and whether it still evaluates."""
     for request, evaluates in ((Stop(), True), (Leave(), False)):
         run = Run(config.replaced(name=type(request).__name__, epochs=1_000))

@@ -1,4 +1,4 @@
-"""A run of another process: watched, asked, and told from one that died."""
+"""A run of another process: watched, asked, and known to be alive or dead."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def until(reached: Callable[[], bool]) -> None:
 
 
 def test_watched_run_is_the_run(config: TrainingConfig) -> None:
-    """Whoever watches sees the losses and events of the run as they come, can pause it and go on, and stop it."""
+    """A watcher sees the losses and events of the run as they come, and can pause, resume and stop it."""
     run = Run(config).start()
     until(lambda: len(run.log.loss_buffer) > 0)
     watched = WatchedRun(run.folder).start()
@@ -60,8 +60,8 @@ def test_watched_run_is_the_run(config: TrainingConfig) -> None:
     watched.close()
 
 
-def test_pause_of_somebody_else_is_known(config: TrainingConfig) -> None:
-    """Whoever begins to watch a paused run can go on with it."""
+def test_pause_of_another_process_is_known(config: TrainingConfig) -> None:
+    """Someone who begins to watch a paused run can resume it."""
     run = Run(config).start()
     until(lambda: len(run.log.loss_buffer) > 0)
     run.ask(Pause())
@@ -76,15 +76,15 @@ def test_pause_of_somebody_else_is_known(config: TrainingConfig) -> None:
     assert watched.record().status == "interrupted"
 
 
-def test_nobody_watches_what_is_no_run(tmp_path: Path) -> None:
+def test_folder_of_no_run_is_refused(tmp_path: Path) -> None:
     """A folder that is not a run's is refused in words."""
     with pytest.raises(RunFolderError, match="is not the folder of a run"):
         WatchedRun(tmp_path)
 
 
 def test_request_that_cannot_be_left(tmp_path: Path) -> None:
-    """A run that cannot be told anything is an error in words."""
-    with pytest.raises(RunFolderError, match="cannot be told to stop: No such file"):
+    """If a request cannot be written, the error says so."""
+    with pytest.raises(RunFolderError, match="cannot be asked to stop: No such file"):
         Outbox(tmp_path / "gone").ask(Stop())
 
 
@@ -117,10 +117,10 @@ def test_requests_of_earlier_processes_and_nonsense_are_forgotten(tmp_path: Path
     assert not control.paused
 
 
-def test_pipe_in_the_place_of_the_requests(tmp_path: Path) -> None:
-    """A pipe that nobody reads does not hold up who asks."""
+def test_fifo_in_the_place_of_the_requests(tmp_path: Path) -> None:
+    """A FIFO in the place of the requests never blocks the asking process."""
     os.mkfifo(tmp_path / "requests")
-    with pytest.raises(RunFolderError, match="cannot be told to pause: not a regular file"):
+    with pytest.raises(RunFolderError, match="cannot be asked to pause: not a regular file"):
         Outbox(tmp_path).ask(Pause())
 
 
@@ -144,7 +144,7 @@ def test_run_goes_on_when_the_process_that_paused_it_is_killed(tmp_path: Path, i
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"paused\n"
-        Outbox(tmp_path).close()  # somebody else who only watched
+        Outbox(tmp_path).close()  # another process that only watched
         for _ in range(3):
             inbox.look()
             assert inbox.control.paused
@@ -154,7 +154,7 @@ def test_run_goes_on_when_the_process_that_paused_it_is_killed(tmp_path: Path, i
 
 
 def test_pause_lasts_as_long_as_one_of_two_wants_it(tmp_path: Path, inbox: Inbox) -> None:
-    """Where two apps paused a run, it goes on when the second lets go."""
+    """A run that two apps paused goes on when the second one lets go."""
     first, second = Outbox(tmp_path), Outbox(tmp_path)
     first.ask(Pause())
     second.ask(Pause())
@@ -168,7 +168,7 @@ def test_pause_lasts_as_long_as_one_of_two_wants_it(tmp_path: Path, inbox: Inbox
 
 
 def test_pause_of_the_training_process_is_its_own(tmp_path: Path, inbox: Inbox) -> None:
-    """A run that was paused where it trains stays paused when somebody else who paused it too goes."""
+    """A run paused in its own process stays paused when another process, which paused it too, ends."""
     inbox.control.ask(Pause())
     outbox = Outbox(tmp_path)
     outbox.ask(Pause())
@@ -195,8 +195,8 @@ def test_run_goes_on_when_it_is_let_go_of(config: TrainingConfig) -> None:
     assert run.join(60)
 
 
-def test_which_run_somebody_comes_back_for(config: TrainingConfig) -> None:
-    """Coming back, one is offered the live run, else the latest if it was interrupted, else none."""
+def test_run_that_is_offered_at_the_start(config: TrainingConfig) -> None:
+    """The app offers the live run, else the latest if it was interrupted, else none."""
     assert listing.waiting(config.runs_dir) is None
     run = Run(config).start()
     until(lambda: len(run.log.loss_buffer) > 0)
