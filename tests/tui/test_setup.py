@@ -22,7 +22,7 @@ from engine.config import CONSTANTS, PRESETS, Preset, TrainingConfig
 from engine.errors import ConstantError, DataError
 from engine.preflight import Check, Preflight
 from tui.dialogs.help import HelpScreen
-from tui.screens import setup
+from tui.screens import checks
 from tui.screens.messages import StartRun
 from tui.screens.setup import SetupScreen
 from tui.widgets.config_form import ConfigForm
@@ -81,7 +81,7 @@ class SetupApp(App[None]):
 
     @property
     def preset(self) -> Select[Preset]:
-        return self.setup.query_one("#bar Select", Select)
+        return self.setup.query_one("StartBar Select", Select)
 
     def line(self, name: str) -> Input:
         field = next(field for field in self.setup.query(ConstantField) if field.constant.name == name)
@@ -390,7 +390,7 @@ async def test_a_look_that_fails_is_a_failed_check(error: Exception, said: str) 
 
 async def test_a_look_that_never_returns_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """While one look hangs the form works, another config can be looked at and started, and the app can be left."""
-    monkeypatch.setattr(setup, "PATIENCE", 0.01)
+    monkeypatch.setattr(checks, "PATIENCE", 0.01)
     hanging, go_on = threading.Event(), threading.Event()
 
     def look(config: TrainingConfig) -> Preflight:

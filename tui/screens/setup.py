@@ -9,46 +9,34 @@ from typing import ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Container
 from textual.content import Content
 from textual.geometry import Size
 from textual.screen import Screen
-from textual.timer import Timer
-from textual.widgets import Button, Label, Select, Static
 
 from engine import __version__
-from engine.config import PRESETS, Preset, TrainingConfig, preset_of
-from engine.errors import ConstantError, EngineError
-from engine.preflight import Check, Preflight
+from engine.config import TrainingConfig, preset_of
+from engine.errors import ConstantError
+from engine.preflight import Preflight
 from engine.text import clean
 from tui import work
 from tui.dialogs.choice import not_copied
 from tui.folders import FolderSuggester
+from tui.screens.checks import Checks
 from tui.screens.messages import StartInBackground, StartRun
 from tui.terminal import clipboard
 from tui.widgets.config_form import ConfigForm
 from tui.widgets.keys import Keys
 from tui.widgets.preflight_panel import PreflightPanel
+from tui.widgets.start_bar import StartBar
 from tui.widgets.title_bar import TitleBar
-
-PATIENCE = 10.0
-"""Seconds that checks wait for those before them. A folder that never answers must not hold up the next checks."""
-
-START_HELP = Content(
-    "Ctrl+R trains here and shows the training. Ctrl+B trains in a process of its own, which goes on if this program"
-    " or its terminal is closed. If a constant is wrong, both go to its field."
-)
-PRESET_HELP = Content(
-    "Fills in all constants except the group run." + "".join(f"\n{preset.name}: {preset.help}" for preset in PRESETS)
-)
 
 
 class SetupScreen(Screen[None]):
     """The form, the checks before the start, and Start.
 
-    `values` fill the form, by constant name. `look` makes the checks; it is called off the event loop, since it may
-    import torch or read a slow disk. It is called once nothing has changed for `pause` seconds: by then the form is
-    painted, and a number is typed. `tmux` copies a text through tmux; None outside tmux.
+    `values` fill the form, by constant name. `look` makes the checks once nothing has changed for `pause` seconds: by
+    then the form is painted, and a number is typed. `tmux` copies a text through tmux; None outside tmux.
     """
 
     HELP: ClassVar[str] = (
@@ -80,22 +68,6 @@ class SetupScreen(Screen[None]):
         ConfigForm { max-height: 80%; }
         PreflightPanel { height: auto; max-height: 100%; }
         PreflightPanel.-folded { height: 1fr; }
-        #bar {
-            height: 1;
-            padding: 0 1;
-            Label { width: auto; color: $foreground 70%; padding: 0 1 0 1; }
-            Select {
-                width: 22;
-                & > SelectCurrent { background: $surface; padding: 0; }
-                /* There is no room below: the list opens above, and the offset keeps the value in sight. */
-                & > SelectOverlay { constrain: none inflect; offset-y: -1; background: $panel; }
-            }
-            #status { width: 1fr; text-align: right; padding: 0 2; color: $foreground 60%; text-wrap: nowrap; }
-            #status.-wrong { color: $text-error; }
-            Button { min-width: 19; background: $accent; color: auto 90%; }
-            Button:focus { text-style: bold underline; }
-            Button.-wrong { background: $surface; color: $foreground; }
-        }
         &.-beside {
             #body { layout: horizontal; }
             ConfigForm { width: 1fr; max-height: 100%; margin-right: 1; }
@@ -116,15 +88,9 @@ class SetupScreen(Screen[None]):
         super().__init__()
         self._form = ConfigForm(values, FolderSuggester(self))
         self._panel = PreflightPanel()
-        self._look = look
-        self._pause = pause
+        self._bar = StartBar()
+        self._checks = Checks(self, look, self._checked, pause)
         self._tmux = tmux
-        self._waiting: Timer | None = None
-        """Counts down to the next checks."""
-        self._under_check: TrainingConfig | None = None
-        """The config whose checks are running."""
-        self._is_due = False
-        """Whether new checks wait for those running."""
         self._config: TrainingConfig | None = self._form.start
         self._refused: dict[str, str] = {}
         self._preflight: Preflight | None = None
@@ -137,11 +103,7 @@ class SetupScreen(Screen[None]):
         with Container(id="body"):
             yield self._form
             yield self._panel
-        with Horizontal(id="bar"):
-            yield Label("preset", markup=False)
-            yield Select([(preset.name, preset) for preset in PRESETS], prompt="custom", compact=True)
-            yield Static(id="status", markup=False)
-            yield Button("Start  Ctrl+R", variant="primary", compact=True)
+        yield self._bar
         yield Keys()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
@@ -201,54 +163,15 @@ class SetupScreen(Screen[None]):
         self._preflight = None
         self._wish = None
         if config is None:
-            self._check_after(None)
             self._panel.show_checks(None, waiting="waits for the constants")
         else:
             self._panel.show_checks(None)
-            self._check_after(self._pause)
+        self._checks.check(config)
         self._panel.show_command(config)
-        self._show_preset()
+        self._bar.show_preset(preset_of(config) if config else None)
         self._show_status()
 
-    def _check_after(self, seconds: float | None) -> None:
-        """Check the config in so many seconds; None: not at all."""
-        self._is_due = False
-        if self._waiting is not None:
-            self._waiting.stop()
-        if seconds:
-            self._waiting = self.set_timer(seconds, self._check)
-        elif seconds is not None:
-            self._check()
-
-    def _check(self, *, beside: bool = False) -> None:
-        """Start the checks once those running are done, or, with `beside`, at once."""
-        config = self._config
-        if config is None:
-            return
-        if self._under_check is not None and not beside:
-            self._is_due = True
-            self._waiting = self.set_timer(PATIENCE, partial(self._check, beside=True))
-            return
-        self._under_check = config
-        work.run(self, partial(self._look_at, config), partial(self._looked, config))
-
-    def _look_at(self, config: TrainingConfig) -> Preflight:
-        """Make the checks. Not on the event loop."""
-        try:
-            return self._look(config)
-        except ConstantError as error:
-            return Preflight((Check("run", False, (), tuple(error.problems)),), error.problems)
-        except EngineError as error:
-            return Preflight((Check("run", False, tuple(error.message.splitlines())),))
-        except Exception as error:  # noqa: BLE001 - the form must stay usable
-            reason = clean(f"{type(error).__name__}: {error}")
-            return Preflight((Check("run", False, ("The checks before the start failed.", reason)),))
-
-    def _looked(self, config: TrainingConfig, preflight: Preflight) -> None:
-        if config is self._under_check:
-            self._under_check = None
-        if self._is_due:
-            self._check_after(0)
+    def _checked(self, config: TrainingConfig, preflight: Preflight) -> None:
         if config is not self._config:
             return
         self._preflight = preflight
@@ -271,37 +194,21 @@ class SetupScreen(Screen[None]):
         else:
             is_wrong = not self._preflight.ready
             text = "cannot start yet" if is_wrong else "ready"
-        self.query_one("#status", Static).update(Content(text))
-        self.query_one("#status").set_class(is_wrong, "-wrong")
-        self.query_one(Button).set_class(is_wrong, "-wrong")
+        self._bar.show_status(text, wrong=is_wrong)
         self.refresh_bindings()
 
     # Presets, help and keys
 
-    @on(Select.Changed, "#bar Select")
-    def _use_preset(self, event: Select.Changed) -> None:
-        if isinstance(event.value, Preset):
-            self._form.set_values(event.value.constants())
-        else:
-            self._show_preset()  # "custom" is no set of constants: show what there is
-
-    def _show_preset(self) -> None:
-        with self.prevent(Select.Changed):
-            preset = preset_of(self._config) if self._config else None
-            self.query_one("#bar Select", Select).value = preset or Select.NULL
+    @on(StartBar.PresetChosen)
+    def _use_preset(self, event: StartBar.PresetChosen) -> None:
+        self._form.set_values(event.preset.constants())
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Show the help of what has the focus outside the form."""
-        if isinstance(event.widget, Button):
-            self._form.show_help(START_HELP)
-        elif isinstance(event.widget, PreflightPanel):
+        if self._bar in event.widget.ancestors:
+            self._form.show_help(self._bar.help)
+        elif event.widget is self._panel:
             self._form.show_help(Content())
-        elif event.widget.parent is self.query_one("#bar"):
-            self._form.show_help(PRESET_HELP)
-
-    @on(Button.Pressed)
-    def _pressed(self) -> None:
-        self.action_start()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None shows a key as not working now."""
