@@ -32,6 +32,7 @@ from tui.dialogs.help import HelpScreen
 from tui.look.theme import DARK, LIGHT
 from tui.screens.messages import Export, NewRun, OpenRun, StartInBackground, StartRun
 from tui.screens.setup import SetupScreen
+from tui.terminal import clipboard
 from tui.terminal.driver import SteadyDriver
 from tui.terminal.steady_app import SteadyApp
 
@@ -117,7 +118,8 @@ class CifarApp(SteadyApp):
 
     def first_screen(self) -> Screen[Any]:
         """The screen that the app begins with: the form."""
-        self._form = SetupScreen(self._values, self._look)
+        tmux = clipboard.copy_with_tmux if clipboard.inside_tmux() else None
+        self._form = SetupScreen(self._values, self._look, tmux=tmux)
         return self._form
 
     # The stack of screens

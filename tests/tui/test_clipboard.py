@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError
-from tests.tui.test_setup import SetupApp, drawn, until
+from tests.tui.test_setup import SetupApp, drawn, ready, until
+from tui.app import CifarApp
+from tui.screens.setup import SetupScreen
 from tui.terminal import clipboard
 
 COMMAND = "cifar-tui train --epochs 2"
@@ -71,6 +73,18 @@ def tmux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]
     monkeypatch.setenv("TMUX", f"{tmp_path / 'socket'},1,0")
     yield command
     subprocess.run([*command, "kill-server"], check=True)
+
+
+async def test_the_app_copies_through_the_tmux_that_it_runs_in(tmux: list[str]) -> None:
+    """From Ctrl+Y in the app to tmux's paste buffer."""
+    app = CifarApp({"epochs": 2}, look=ready)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        await until(pilot, lambda: "ready" in drawn(app))
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: "copied to tmux" in drawn(app))
+    held = subprocess.run([*tmux, "show-buffer"], check=True, capture_output=True).stdout
+    assert held.decode() == COMMAND
 
 
 def test_tmux_holds_what_was_copied(tmux: list[str]) -> None:
