@@ -18,11 +18,10 @@ from engine.bench.reading import reading
 from engine.config import DATA_SOURCES, TrainingConfig
 from engine.errors import DataError
 from tui.bench import frames, terminal
-from tui.command_line.exit_codes import ExitCode
 
 
-def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> ExitCode:
-    """Measure, print, and write to `to`; `DONE` where every promise held."""
+def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> bool:
+    """Measure, print the table, and write JSON to `to`. Return whether every promise held."""
     import torch
 
     from engine.hardware import device
@@ -64,7 +63,7 @@ def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> ExitCode:
     if to is not None:
         measured = [{**asdict(claim), "median": claim.median} for claim in claims]
         to.write_text(json.dumps({"conditions": conditions, "claims": measured}, indent=2, ensure_ascii=False) + "\n")
-    return ExitCode.DONE if all(claim.holds for claim in claims) else ExitCode.FAILED
+    return all(claim.holds for claim in claims)
 
 
 def _print(conditions: dict[str, str], claims: tuple[Claim, ...]) -> None:

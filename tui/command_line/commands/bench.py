@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tui.command_line.arguments import Constants, Flags, as_config
+from tui.command_line.exit_codes import ExitCode
 
 
 def bench(
@@ -19,4 +20,5 @@ def bench(
     """Measure the speed here and now against the notebook's own loop. Takes some minutes."""
     from tui.bench import report
 
-    return report.bench(as_config(config), json, screen=screen)
+    holds = report.bench(as_config(config), json, screen=screen)
+    return ExitCode.DONE if holds else ExitCode.FAILED
