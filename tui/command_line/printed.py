@@ -112,3 +112,6 @@ def print_runs(entries: Sequence[RunEntry], runs_dir: Path) -> None:
             "" if entry.accuracy is None else f"{entry.accuracy:.2f} %",
         )
     console.print(table, soft_wrap=not console.is_terminal)
+    for entry in entries:
+        if entry.problem:
+            console.print(Text(f"{clean(entry.name)}: {clean(entry.problem)}"), soft_wrap=True)

@@ -38,6 +38,7 @@ class RunsScreen(Screen[None]):
     DEFAULT_CSS = """
     RunsScreen DataTable { height: 1fr; border: round $border; margin: 0 0; background: $background; }
     RunsScreen #said { height: 1fr; content-align: center middle; color: $text-muted; display: none; }
+    RunsScreen #problem { padding: 0 1; color: $text-error; display: none; }
     RunsScreen.-empty #said { display: block; }
     RunsScreen.-empty DataTable { display: none; }
     """
@@ -52,6 +53,7 @@ class RunsScreen(Screen[None]):
         yield TitleBar("cifar-tui", "runs", clean(self._runs_dir))
         yield DataTable(cursor_type="row", zebra_stripes=True)
         yield Static("reading the runs …", id="said")
+        yield Static("", id="problem", markup=False)
         yield Keys()
 
     def on_mount(self) -> None:
@@ -87,6 +89,12 @@ class RunsScreen(Screen[None]):
     def action_select(self) -> None:
         if self._entries:
             self.query_one(DataTable).action_select_cursor()
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Show why the run under the cursor cannot be read."""
+        problem = self.query_one("#problem", Static)
+        problem.update(clean(self._entries[event.cursor_row].problem))
+        problem.display = bool(self._entries[event.cursor_row].problem)
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         self.post_message(OpenRun(self._entries[event.cursor_row].path))
