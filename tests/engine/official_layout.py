@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.sources import cifar10
+from engine.data.sources.cifar10.batch import CLASSES
 
 IMAGES_PER_BATCH = 20
 
@@ -59,7 +60,7 @@ def miniature(seed: int = 0, **replaced: bytes) -> Miniature:
         images.append(pixels)
         labels.append(numbers)
         batches[name] = batch(pixels.transpose(0, 3, 1, 2).tobytes(), numbers)
-    batches["batches.meta"] = pickle.dumps({"label_names": list(cifar10.CLASSES)}, protocol=2)
+    batches["batches.meta"] = pickle.dumps({"label_names": list(CLASSES)}, protocol=2)
     batches.update(replaced)
     archive, edition = packed(batches)
     return Miniature(

@@ -12,7 +12,7 @@ from engine.data import Progress, find, load
 from engine.data.cache import cache_key, cache_path, write_cache
 from engine.data.imageset import ImageSet, fingerprint
 from engine.data.sources import demo
-from engine.data.sources.cifar10 import CLASSES
+from engine.data.sources.cifar10.batch import CLASSES
 from engine.errors import Stopped
 
 NOWHERE = Path("/dev/null/data")

@@ -9,31 +9,25 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import io
 import os
-import pickle
 import shutil
 import stat
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.data.cache import cache_key, cache_path, is_cached, read_cache, write_cache
 from engine.data.download import DownloadError, RemoteFile, bytes_in_part, download, is_whole, megabytes
 from engine.data.found import Found
 from engine.data.imageset import IMAGE_SIZE, ImageSet, Split, fingerprint
 from engine.data.progress import Progress
+from engine.data.sources.cifar10.batch import CLASSES, PIXELS, read_batch
 from engine.errors import ConstantError, DataError
 from engine.files import open_regular, read_bounded
 from engine.text import clean
-
-CLASSES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-"""The notebook's names, in the order of the labels."""
 
 URL_VARIABLE = "CIFAR_TUI_CIFAR10_URL"
 """Environment variable with the URL of a mirror of the archive. What it sends must still match the official hash."""
@@ -43,7 +37,6 @@ FOLDER = "cifar-10-batches-py"
 
 TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
 TEST = ("test_batch",)
-PIXELS = 3 * IMAGE_SIZE * IMAGE_SIZE
 
 
 @dataclass(frozen=True)
@@ -240,7 +233,7 @@ def _assemble(contents: Iterable[tuple[str, bytes]], where: Path, edition: Editi
         if name in missing:
             start = (*TRAIN, *TEST).index(name) * per_batch
             place = slice(start, start + per_batch)
-            images[place], labels[place] = _batch(content, per_batch, f"{name} in {where}")
+            images[place], labels[place] = read_batch(content, per_batch, f"{name} in {where}")
             missing.remove(name)
             progress("reading CIFAR-10", len(images) - len(missing) * per_batch, len(images), "images")
     if missing:
@@ -248,49 +241,3 @@ def _assemble(contents: Iterable[tuple[str, bytes]], where: Path, edition: Editi
     boundary = len(TRAIN) * per_batch
     train, test = Split(images[:boundary], labels[:boundary]), Split(images[boundary:], labels[boundary:])
     return ImageSet("CIFAR-10", clean(where), CLASSES, train, test, fingerprint(CLASSES, train, test))
-
-
-def _batch(content: bytes, images: int, what: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return pixels of shape (images, 32, 32, 3) and labels of shape (images,) of one batch file.
-
-    Its `data` has 3072 bytes an image: the red, green and blue planes of 32×32. Its `labels` are a list.
-    """
-    try:
-        batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
-        pixels, labels = batch[b"data"].content(images * PIXELS), np.array(batch[b"labels"])
-    except Exception as error:  # noqa: BLE001 - a damaged pickle can raise anything
-        raise DataError(f"{what} is not a batch of CIFAR-10: {error}.") from None
-    if labels.shape != (images,) or labels.dtype.kind != "i" or labels.min() < 0 or labels.max() >= len(CLASSES):
-        raise DataError(f"{what} is not a batch of CIFAR-10: its labels are not {images:,} numbers from 0 to 9.")
-    planes = np.frombuffer(pixels, np.uint8).reshape(images, 3, IMAGE_SIZE, IMAGE_SIZE)
-    return planes.transpose(0, 2, 3, 1), labels
-
-
-class _Pickled:
-    """Replaces NumPy's classes when a batch is unpickled. Only keeps the state that it is given."""
-
-    def __init__(self, *_: object) -> None:
-        self._state: tuple[Any, ...] = ()
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._state = state
-
-    def content(self, length: int) -> bytes:
-        """Return the array's bytes. The state is (version, shape, dtype, is Fortran, content). Raises `ValueError`."""
-        content = self._state[4]
-        if not isinstance(content, bytes) or len(content) != length or self._state[3]:
-            raise ValueError(f"its images are not {length:,} bytes")
-        return content
-
-
-class _Unpickler(pickle.Unpickler):
-    """Runs no code: the three names that a batch needs become `_Pickled`, any other name is refused."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in {
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-        }:
-            return _Pickled
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
