@@ -1,4 +1,4 @@
-"""The results screen: how good the model is, where it is weak, and that it says so at every size."""
+"""The results screen: the accuracies, the mistakes and the losses of a run, at every size."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ from tui.look.theme import DARK, LIGHT
 from tui.screens.messages import Export, NewRun
 from tui.screens.results import ResultsScreen
 from tui.screens.training import TrainingScreen
-from tui.widgets.confusion_map import ConfusedPairs, ConfusionMap, shade
+from tui.widgets.confused_pairs import ConfusedPairs
+from tui.widgets.confusion_map import ConfusionMap, shade
 from tui.widgets.evaluation_table import EvaluationTable
 
 NARROW, WIDE, SHORT = (80, 24), (120, 40), (120, 24)
@@ -111,7 +112,7 @@ async def settle(pilot: Pilot[None]) -> None:
 
 @pytest.mark.parametrize("size", [NARROW, SHORT, WIDE, (200, 60)])
 async def test_outcome_first(size: tuple[int, int]) -> None:
-    """At every size a person reads the run, how it ended, the accuracy with its counts, and the data."""
+    """At every size the screen shows the run, its status, the accuracy with its counts, and the data set."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
@@ -124,7 +125,7 @@ async def test_outcome_first(size: tuple[int, int]) -> None:
 
 
 async def test_demo_set_is_named() -> None:
-    """Numbers of the demo set are never taken for CIFAR-10's: it is named beside the accuracy, with its note."""
+    """The demo set is named beside its accuracy, with its note, so that nobody takes it for CIFAR-10."""
     app = ResultsApp(finished_record(dataset=demo_dataset()))
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
@@ -134,7 +135,7 @@ async def test_demo_set_is_named() -> None:
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 async def test_no_evaluation(size: tuple[int, int]) -> None:
-    """A run whose test images were never evaluated says so and shows its losses; no key promises a table."""
+    """A run without an evaluation says so and shows its losses; no key for a table is offered."""
     app = ResultsApp(interrupted_record(evaluations=False))
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
@@ -160,7 +161,7 @@ async def test_nothing_recorded() -> None:
 
 
 async def test_failed_run() -> None:
-    """A run that failed tells why, as plain text, and from which epoch its accuracy is."""
+    """A failed run shows the reason, as plain text, and after which epoch its accuracy was measured."""
     app = ResultsApp(failed_record("The loss became \x1b[31mnan[/]. Try a smaller learning rate.", iterations=3_500))
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
@@ -171,7 +172,7 @@ async def test_failed_run() -> None:
 
 
 async def test_when_it_was_evaluated() -> None:
-    """A run stopped within an epoch says after how many epochs and iterations its accuracy was measured."""
+    """A run stopped within an epoch shows after how many epochs and iterations its accuracy was measured."""
     record = live_record(2_108, evaluations=False, batches=313, epochs=10)
     matrix = made_up_matrix(10, 0.5)
     record.apply(Evaluated(seconds=20, duration=1, epoch=7, iteration=2_108, matrix=matrix))
@@ -183,7 +184,7 @@ async def test_when_it_was_evaluated() -> None:
 
 
 async def test_one_of_each() -> None:
-    """One epoch of one iteration is said in the singular."""
+    """A single epoch and a single iteration are in the singular."""
     app = ResultsApp(finished_record(batches=1, epochs=1))
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
@@ -245,7 +246,7 @@ async def test_cursor_stays_on_its_class() -> None:
 
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
 async def test_bars_take_the_room(width: int) -> None:
-    """A bar's length is the accuracy's share of the room that the numbers leave, to an eighth of a cell."""
+    """A bar is as long as the accuracy, of the width beside the numbers, to an eighth of a cell."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=(width, 40)) as pilot:
         await settle(pilot)
@@ -298,7 +299,7 @@ async def test_map_shows_counts(size: tuple[int, int], monkeypatch: pytest.Monke
 
 
 async def test_map_without_room_for_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where counts do not fit, glyphs tell the shares without colour, twice for what is right."""
+    """If the counts do not fit, glyphs show the shares without colour, twice on the diagonal."""
     monkeypatch.setenv("NO_COLOR", "1")
     names = tuple(f"{first}{second}er" for first in "abcde" for second in "aiou")
     dataset = dataclasses.replace(run_started(classes=names).dataset, test_images=20_000)
@@ -320,7 +321,7 @@ async def test_map_without_room_for_counts(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_shades() -> None:
-    """Each glyph begins where the legend says; what never happened is blank, what happened once is not."""
+    """Each glyph begins at the share in the legend; only a count of zero is blank."""
     assert [shade(count, 100) for count in (0, 1, 2, 3, 9, 10, 19, 20, 39, 40, 100)] == list(" ··░░▒▒▓▓██")
 
 
@@ -344,7 +345,7 @@ async def test_many_long_names() -> None:
 
 
 async def test_map_scrolls() -> None:
-    """A hundred classes: the map scrolls to the last one, its headings staying in sight."""
+    """With a hundred classes the map scrolls to the last one, and its headings stay."""
     names = tuple(f"class {i}" for i in range(100))
     app = ResultsApp(finished_record(classes=names))
     async with app.run_test(size=NARROW) as pilot:
@@ -436,7 +437,7 @@ async def test_narrow_shows_table_map_or_chart() -> None:
 
 
 async def test_wide_shows_both() -> None:
-    """From 110 columns on, table and map stand side by side, and no key promises what is there already."""
+    """From 110 columns on, table and map stand side by side, and the key for the map is not offered."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
@@ -482,7 +483,7 @@ async def test_chart_has_the_keys_of_the_training_screen() -> None:
 
 @pytest.mark.parametrize("start", [NARROW, WIDE])
 async def test_any_size(start: tuple[int, int]) -> None:
-    """However small the terminal becomes in between, the screen is whole again afterwards."""
+    """After the terminal was very small, the screen looks as before."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=start) as pilot:
         await settle(pilot)
@@ -495,7 +496,7 @@ async def test_any_size(start: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 async def test_hostile_names(size: tuple[int, int]) -> None:
-    """Class, run and data names with markup, escapes or endless letters are plain text within their columns."""
+    """Names of classes, runs and data sets with markup, escape codes or 200 letters are plain text and fit."""
     names = ("[b]x[/b]", "[/x]", "\x1b[31mred\x07", "漢字" * 30, "a" * 200, "e\u202eb", "f\nf", "", "ha", "i")
     dataset = dataclasses.replace(run_started(classes=names).dataset, name="[red]\x1b[2Jdata" + "x" * 300)
     app = ResultsApp(finished_record(dataset=dataset, name="[/]run\x1b[2J" + "y" * 300))
@@ -521,7 +522,7 @@ async def test_hostile_names(size: tuple[int, int]) -> None:
 
 
 async def test_class_details() -> None:
-    """Enter shows what a class was taken for and what was taken for it, each share with what it is a share of."""
+    """Enter shows what a class was taken for and what was taken for it; each list says what its percentages are of."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
@@ -540,7 +541,7 @@ async def test_class_details() -> None:
 
 
 async def test_arrows_step_through_the_classes() -> None:
-    """In the details of a class the arrows go on to the next class of the table, whose cursor is there afterwards."""
+    """The arrow keys step through the classes of the table; after closing, its cursor is on the class shown last."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
@@ -567,7 +568,7 @@ async def test_keys_of_the_app() -> None:
 
 
 async def test_losses_that_are_not_numbers() -> None:
-    """Losses that are NaN or infinite leave the screen standing."""
+    """A run with NaN or infinite losses is shown."""
     record = finished_record()
     losses = record._log.loss_buffer._values
     losses[100:2_000] = np.nan

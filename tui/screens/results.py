@@ -22,7 +22,8 @@ from tui.dialogs.class_details import ClassDetails
 from tui.look.cells import cropped
 from tui.look.wording import duration
 from tui.screens.messages import Back, Export, NewRun
-from tui.widgets.confusion_map import ConfusedPairs, ConfusionMap
+from tui.widgets.confused_pairs import ConfusedPairs
+from tui.widgets.confusion_map import ConfusionMap
 from tui.widgets.evaluation_table import COLUMNS, EvaluationTable, class_index
 from tui.widgets.keys import Keys
 from tui.widgets.title_bar import TitleBar
