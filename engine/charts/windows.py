@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-_SHORT = 200
-"""Iterations of a part so short that it is not halved or shortened any more."""
+_TIMES = 3
+"""When the part that is shown is full, the next one is so many times longer. Then all of the chart is sent again."""
+
+_SHORTEST_SO_FAR = 1_000
+_SHORTEST_RECENT = 200
+"""Iterations that are shown at least, of a run that has as many."""
 
 
 class Window(StrEnum):
@@ -16,7 +20,7 @@ class Window(StrEnum):
 
 def default_window(seen: int, iterations: int) -> Window:
     """Show the run so far until a third is done: in a long run, the first minutes would be a few columns wide."""
-    return Window.SO_FAR if 3 * seen < iterations else Window.WHOLE
+    return Window.SO_FAR if _so_far(seen, iterations) != (0, iterations) else Window.WHOLE
 
 
 def next_window(window: Window, seen: int, iterations: int) -> Window:
@@ -39,15 +43,15 @@ def limits(window: Window, seen: int, iterations: int) -> tuple[int, int]:
 
 
 def _so_far(seen: int, iterations: int) -> tuple[int, int]:
-    """The run halved as often as all that was seen still fits. When that is full, it doubles."""
+    """A third of the run, or a third of that, and so on: the shortest part that holds what was seen."""
     end = iterations
-    while end > _SHORT and -(-end // 2) >= seen:
-        end = -(-end // 2)
+    while (part := -(-end // _TIMES)) >= max(seen, _SHORTEST_SO_FAR):
+        end = part
     return 0, end
 
 
 def _recent(seen: int, iterations: int) -> tuple[int, int]:
     """A tenth of the run, and at least 200 iterations. When that is full, it moves on by a quarter of its width."""
-    quarter = max(_SHORT // 4, -(-iterations // 40))
+    quarter = max(_SHORTEST_RECENT // 4, -(-iterations // 40))
     first = max(0, (seen - 1) // quarter - 3) * quarter
     return first, max(first + 1, min(first + 4 * quarter, iterations))

@@ -34,16 +34,16 @@ def test_the_run_so_far_grows_in_few_jumps(iterations: int) -> None:
     while True:
         first, end = limits(Window.SO_FAR, seen, iterations)
         assert first == 0
-        assert seen > end // 2 or end <= 200
+        assert seen > end // 3 or end < 3_000
         if end == iterations:
             break
         assert limits(Window.SO_FAR, end, iterations) == (0, end), "it stays until it is full"
         seen, jumps = end + 1, jumps + 1
-    assert jumps <= 16
+    assert jumps <= 10
 
 
 @pytest.mark.parametrize(
-    ("seen", "expected"), [(0, Window.SO_FAR), (2_083, Window.SO_FAR), (2_084, Window.WHOLE), (6_252, Window.WHOLE)]
+    ("seen", "expected"), [(0, Window.SO_FAR), (2_084, Window.SO_FAR), (2_085, Window.WHOLE), (6_252, Window.WHOLE)]
 )
 def test_the_whole_run_is_shown_from_a_third_on(seen: int, expected: Window) -> None:
     """Nobody has to press a key to see the start of a run closely, and its end in whole."""
