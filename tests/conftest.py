@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -12,6 +13,10 @@ from tests.faults.table import Table
 # Machines are shared and slow at times: how long an example takes says nothing about the program.
 settings.register_profile("any machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+# The compiled convolutions have the bits of oneDNN's AVX2 kernels: without this, tests of equal bits would be skipped on a
+# processor with AVX-512. oneDNN reads it once, at its first use.
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 
 TABLE = pytest.StashKey[Table]()
 BEGAN = time.monotonic()

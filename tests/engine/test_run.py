@@ -28,6 +28,7 @@ from engine.storage.folder import RunFolder
 from engine.storage.lock import is_live
 from engine.storage.recorded import Recorded
 from tests.images import made_up_images
+from tests.networks import diverging
 
 
 @pytest.fixture
@@ -218,7 +219,7 @@ def test_device_is_looked_for_before_the_images(config: TrainingConfig, monkeypa
 
 def test_run_that_fails_keeps_what_it_has(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that fails while it trains still leaves its losses and a summary that says why."""
-    monkeypatch.setattr("engine.training.reporter.np.isfinite", lambda losses: losses != losses)
+    monkeypatch.setattr("engine.models.build", diverging(1))
     run = finished(Run(config))
     assert isinstance(run.error, TrainingError)
     summary = json.loads((run.folder / "summary.json").read_text())

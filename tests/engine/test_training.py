@@ -37,6 +37,7 @@ from engine.training.order import shuffled
 from engine.training.shape import check_shape
 from engine.training.trainer import train
 from tests.images import made_up_images
+from tests.networks import diverging
 
 
 def notebook(images: ImageSet, config: TrainingConfig) -> tuple[list[float], NDArray[np.int64]]:
@@ -283,24 +284,8 @@ def test_loss_that_is_not_finite() -> None:
     log = RunLog()
     images = made_up_images(320, 20)
     images.train.images[:] = np.random.default_rng(0).integers(0, 255, images.train.images.shape)
-    model_dies = models.build
-
-    def poisoned(name: str, classes: int) -> nn.Module:
-        model = model_dies(name, classes)
-        model.register_buffer("steps", torch.zeros(()))
-
-        def poison(module: nn.Module, _: object, logits: torch.Tensor) -> torch.Tensor:
-            if module.training:
-                assert isinstance(module.steps, torch.Tensor)
-                module.steps += 1
-                return logits * (float("nan") if module.steps == 4 else 1.0)
-            return logits
-
-        model.register_forward_hook(poison)
-        return model
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "build", poisoned)
+        patch.setattr(models, "build", diverging(4))
         patch.setattr("engine.training.reporter.LINE_EVERY", 4)  # the journal must not hold a loss that JSON cannot
         with pytest.raises(TrainingError, match=r"nan at iteration 4 .* smaller learning rate"):
             train(QUICK, images, log, Control())
