@@ -14,8 +14,8 @@ from tests.faults.table import Table
 settings.register_profile("any machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
-# The compiled convolutions have the bits of oneDNN's AVX2 kernels: without this, tests of equal bits would be skipped on a
-# processor with AVX-512. oneDNN reads it once, at its first use.
+# The compiled convolutions have the bits of oneDNN's AVX2 kernels. Without this, a processor with AVX-512 would skip the
+# tests of equal bits. oneDNN reads it once, at its first use.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 
 TABLE = pytest.StashKey[Table]()
@@ -24,6 +24,11 @@ BEGAN = time.monotonic()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-faults", action="store_true", help="every fault as often as tests/faults/README.md says")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the longest test: at the end, one worker would wait for the other."""
+    items.sort(key=lambda item: "test_real_images" not in item.nodeid)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -19,7 +19,7 @@ CTRL_R = "\x12"
 def test_notebooks_run_on_real_images(tmp_path: Path) -> None:
     """On CIFAR-10 a user gets the notebook's accuracy, 67 to 69 % depending on the seed, and all results."""
     with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(tmp_path / "images", filter="data")
+        archive.extractall(tmp_path / "images", filter="fully_trusted")  # half the time of "data"
     with Terminal("--data", "images", "--name", "real", cwd=tmp_path, patience=900) as terminal:
         terminal.wait_for("1,563 iterations an epoch, 6,252 in all", "89,834 parameters", "ready")
         terminal.press(CTRL_R)

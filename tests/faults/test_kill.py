@@ -51,7 +51,7 @@ def test_killed_at_a_random_moment(program: Program, straight: Path, made: Made,
 @pytest.mark.parametrize("call", SYSTEM_CALLS)
 def test_killed_at_every_step_of_saving(program: Program, straight: Path, often: Often, made: Made, call: str) -> None:
     """Killed at any write, fsync, rename or removal of a file, a run has a whole checkpoint to go on from."""
-    for number in count(often(3, 1), often(17, 1)):
+    for number in count(often(4, 1), often(25, 1)):
         name = f"{call}-{number}"
         code, said, struck = program.train_struck(name, call, number, "signal=KILL")
         if not struck:  # there is no such step any more
