@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import CONSTANTS, PRESETS, TrainingConfig
+from engine.config import CONSTANTS, DATA_SOURCES, PRESETS, TrainingConfig
 from engine.errors import ConstantError
 
 ANYTHING = st.one_of(
@@ -103,6 +104,14 @@ def test_every_problem_is_told_at_once() -> None:
     with pytest.raises(ConstantError) as caught:
         TrainingConfig.checked({"epochs": "0", "seed": "-1", "batch_size": "8"})
     assert set(caught.value.problems) == {"epochs", "seed"}
+
+
+@pytest.mark.parametrize("source", (*DATA_SOURCES, "folder"))
+def test_sources_are_complete(source: str) -> None:
+    """Every source of images that is offered can be looked for and loaded."""
+    module = importlib.import_module(f"engine.data.sources.{source}")
+    assert callable(module.find)
+    assert callable(module.load)
 
 
 def test_presets_are_allowed() -> None:
