@@ -106,7 +106,7 @@ def test_every_problem_is_told_at_once() -> None:
     assert set(caught.value.problems) == {"epochs", "seed"}
 
 
-@pytest.mark.parametrize("source", (*DATA_SOURCES, "folder"))
+@pytest.mark.parametrize("source", [*DATA_SOURCES, "folder"])
 def test_sources_are_complete(source: str) -> None:
     """Every source of images that is offered can be looked for and loaded."""
     module = importlib.import_module(f"engine.data.sources.{source}")
