@@ -14,8 +14,8 @@ from tests.faults.table import Table
 settings.register_profile("any machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
-# The compiled convolutions have the bits of oneDNN's AVX2 kernels. Without this, a processor with AVX-512 would skip the
-# tests of equal bits. oneDNN reads it once, at its first use.
+# The compiled convolutions have the bits of oneDNN's AVX2 kernels. Without this, a processor with AVX-512 would skip
+# the tests of equal bits. oneDNN reads it once, at its first use.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 
 TABLE = pytest.StashKey[Table]()
