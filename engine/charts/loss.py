@@ -51,7 +51,7 @@ class LossCurve:
 
     def show(self, losses: NDArray[np.float32], evaluations: Sequence[Measured]) -> None:
         """Take in all losses so far, shape (n,), and all evaluations so far. Only what is new costs time."""
-        self.losses.show(losses)
+        self.losses.extend(losses)
         evaluations = tuple(evaluations)
         if evaluations != self._evaluations:
             self._evaluations = evaluations

@@ -9,14 +9,14 @@ from engine.record.bins import Bins, History, Summary
 
 
 class Series:
-    """Values that only grow in number. Each is looked at once, however often and at whatever width they are drawn."""
+    """Values that only grow in number. Each is read once, however often and however wide they are drawn."""
 
     def __init__(self) -> None:
         self.values: NDArray[np.float32] = np.empty(0, dtype=np.float32)
         self._history = History()
         self._bins = Bins(0, 1, 1, 1, self._history)
 
-    def show(self, values: NDArray[np.float32]) -> None:
+    def extend(self, values: NDArray[np.float32]) -> None:
         """Take in what is new in `values`, shape (n,), all values so far. Fewer than before are those of a new run."""
         if len(values) < len(self.values):
             self._history = History()

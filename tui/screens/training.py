@@ -55,8 +55,8 @@ class TrainingScreen(ChartKeys, Screen[None]):
 
     HELP = (
         "The band shows the loss of every iteration, the line is smoothed over it. Thin lines separate the epochs, and"
-        " ◆ marks the accuracy on the test images, on the right axis. Stop ends the training after the current"
-        " iteration, evaluates and saves. Stop again leaves out the evaluation."
+        " ◆ marks the accuracy on the test images, on the right axis; ▲ marks a loss far above the axis. Stop ends the"
+        " training after the current iteration, evaluates and saves. Stop again leaves out the evaluation."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", tooltip="Pause the training"),
