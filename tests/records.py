@@ -1,4 +1,4 @@
-"""Records of made-up runs with realistic numbers, for whatever reads a record: screens, exports, comparisons."""
+"""Records of made-up runs with realistic numbers, for tests of screens and exports."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SECONDS_PER_EVALUATION = 0.9
 
 
 def run_started(**changes: Any) -> RunStarted:
-    """The beginning of a run with the notebook's constants, apart from `changes`."""
+    """Return the first event of a run with the notebook's constants. `changes` are its fields, and `classes`."""
     classes = tuple(changes.pop("classes", CLASSES))
     config = TrainingConfig(name="brisk-heron", threads=2).as_json()
     values: dict[str, Any] = {
@@ -64,7 +64,7 @@ def run_started(**changes: Any) -> RunStarted:
 
 
 def made_up_losses(count: int) -> NDArray[np.float32]:
-    """Losses that fall as a classifier's do, shape (count,)."""
+    """Return losses that fall like those of a classifier, shape (count,)."""
     iteration = np.arange(count)
     trend = 0.72 + 0.85 * np.exp(-iteration / 1_500) + 0.75 * np.exp(-iteration / 120)
     noise = np.random.default_rng(3).gamma(40, 1 / 40, count)
@@ -72,7 +72,7 @@ def made_up_losses(count: int) -> NDArray[np.float32]:
 
 
 def made_up_matrix(classes: int, accuracy: float, images_a_class: int = 1_000) -> ConfusionMatrix:
-    """Counts with about `accuracy` (0 to 1) on the diagonal, the classes differing as real ones do."""
+    """Return a confusion matrix with about this accuracy (0 to 1); classes differ in it, as real ones do."""
     if classes == 10 and accuracy == 0.6939 and images_a_class == 1_000:
         return NOTEBOOK_MATRIX
     generator = np.random.default_rng(classes)
@@ -90,7 +90,7 @@ def made_up_matrix(classes: int, accuracy: float, images_a_class: int = 1_000) -
 
 
 def live_log(iterations: int = 3_000, *, evaluations: bool = True, **changes: Any) -> RunLog:
-    """What a run has said after so many iterations; `changes` are fields of `RunStarted`, and `classes`."""
+    """Return the log of a run after so many iterations. `changes` are fields of `RunStarted`, and `classes`."""
     started = run_started(**changes)
     classes = len(started.dataset.classes)
     losses = made_up_losses(started.iterations)[:iterations]
@@ -133,14 +133,14 @@ def live_log(iterations: int = 3_000, *, evaluations: bool = True, **changes: An
 
 
 def live_record(iterations: int = 3_000, **changes: Any) -> RunRecord:
-    """A run that still trains; `changes` as for `live_log`."""
+    """Return the record of a run that still trains; `changes` as for `live_log`."""
     record = RunRecord(live_log(iterations, **changes))
     record.catch_up()
     return record
 
 
 def finished_record(**changes: Any) -> RunRecord:
-    """A completed run: ten classes, 6,252 losses, 4 evaluations. `changes` as for `live_log`."""
+    """Return a completed run: ten classes, 6,252 losses, 4 evaluations. `changes` as for `live_log`."""
     started = run_started(**{name: value for name, value in changes.items() if name != "evaluations"})
     log = live_log(started.iterations, **changes)
     evaluation_seconds = sum(event.duration for event in log.events if isinstance(event, Evaluated))
@@ -160,7 +160,7 @@ def finished_record(**changes: Any) -> RunRecord:
 
 
 def failed_record(reason: str, iterations: int = 700, **changes: Any) -> RunRecord:
-    """A run that broke off after so many iterations."""
+    """Return a run that failed after so many iterations."""
     record = live_record(iterations, **changes)
     train_seconds = iterations * SECONDS_PER_ITERATION
     record.apply(Failed(seconds=3 + train_seconds, reason=reason, iterations=iterations, train_seconds=train_seconds))
@@ -168,7 +168,7 @@ def failed_record(reason: str, iterations: int = 700, **changes: Any) -> RunReco
 
 
 def interrupted_record(iterations: int = 3_000, **changes: Any) -> RunRecord:
-    """A run whose process went away without a word."""
+    """Return a run whose process was killed."""
     log = live_log(iterations, **changes)
     log.interrupted = True
     record = RunRecord(log)
@@ -177,7 +177,7 @@ def interrupted_record(iterations: int = 3_000, **changes: Any) -> RunRecord:
 
 
 def demo_dataset(classes: tuple[str, ...] = CLASSES) -> DatasetInfo:
-    """The built-in demo set, as a record knows it."""
+    """Return the demo set as a record describes it."""
     note = "The demo set is drawn by the program: its numbers say nothing about CIFAR-10."
     return replace(
         run_started(classes=classes).dataset,

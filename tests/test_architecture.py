@@ -1,4 +1,4 @@
-"""Who may know whom, and who may wait for torch."""
+"""Which module may import which, and what must not wait for torch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def engine_modules() -> list[str]:
 
 
 def test_engine_loads_no_interface() -> None:
-    """Somebody who uses the engine as a library never gets a terminal library with it."""
+    """A program that uses the engine as a library loads no terminal library with it."""
     modules = engine_modules()
     assert len(modules) > 20
     loaded = loaded_by("import " + ", ".join(modules))
@@ -45,12 +45,12 @@ def test_engine_loads_no_interface() -> None:
     ],
 )
 def test_nobody_waits_for_torch_to_see_the_form(statement: str) -> None:
-    """The command line, the form and every screen are there before torch is."""
+    """The command line, the form and every screen are shown without waiting for torch."""
     assert not loaded_by(statement) & {"torch", "torchvision"}
 
 
 def test_nobody_waits_for_the_chart_to_see_the_form() -> None:
-    """When the command hands over to the app, what comes after the form, and what computes, is not loaded yet."""
+    """When the app starts, neither the screens after the form nor the libraries that compute are loaded yet."""
     code = """
 import os, sys
 from tui.command_line.main import execute
@@ -85,7 +85,7 @@ def test_help_loads_neither_torch_nor_the_app() -> None:
 
 
 def test_widgets_know_no_thread_clock_or_file() -> None:
-    """A widget is given plain data, so that it can be shown and tested anywhere."""
+    """Widgets are given plain data, so they can be shown and tested anywhere."""
     checked = 0
     for path in (ROOT / "tui" / "widgets").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

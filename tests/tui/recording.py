@@ -1,4 +1,4 @@
-"""What an app without a terminal would have sent to one."""
+"""An app without a terminal that keeps what it would have written to one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.app import App
 from textual.screen import Screen
 
 Cells = dict[tuple[int, int], str]
-"""Characters by row and column of the screen."""
+"""Characters by (row, column), counted from 0."""
 
 
 class RecordingApp(App[None]):
@@ -24,7 +24,7 @@ class RecordingApp(App[None]):
         super()._display(screen, renderable)
 
     def cells_sent(self) -> Cells:
-        """What was sent since the last call."""
+        """Return the cells written since the last call."""
         sent = {}
         for row, column, text in re.findall(r"\x1b\[(\d+);(\d+)H(.*?)(?=\n|\x1b\[\d+;\d+H|$)", self._sent):
             for place, glyph in enumerate(re.sub(r"\x1b\[[\d;]*m", "", text), start=int(column) - 1):
@@ -33,6 +33,6 @@ class RecordingApp(App[None]):
         return sent
 
     def cells(self) -> Cells:
-        """What stands on the screen."""
+        """Return all cells of the screen."""
         strips = self.screen._compositor.render_strips()
         return {(row, column): glyph for row, strip in enumerate(strips) for column, glyph in enumerate(strip.text)}
