@@ -13,13 +13,15 @@ from textual.pilot import Pilot
 
 from engine.control import Pause, Request, Resume, Stop
 from engine.errors import EngineError, RunFolderError
-from engine.record.events import DataProgress, Notice, Paused, Resumed, Stopping
+from engine.record.events import DataProgress, Evaluated, Notice, Paused, Resumed, Stopping
 from engine.record.log import RunLog
-from tests.records import live_log, run_started
+from engine.record.pace import Pace
+from tests.records import live_log, live_record, run_started
 from tui.charts.kinds.loss import LossChart
 from tui.look.theme import DARK
 from tui.screens.messages import Back, Export
 from tui.screens.training import TrainingScreen
+from tui.widgets import run_facts
 from tui.widgets.fact_sheet import FactSheet, Section
 from tui.widgets.log_lines import LogLines
 from tui.widgets.title_bar import TitleBar
@@ -345,3 +347,12 @@ async def test_facts_fit(height: int, shown: list[str]) -> None:
         while rows and not rows[-1]:
             rows.pop()
         assert rows == shown
+
+
+def test_accuracy_within_an_epoch() -> None:
+    """An accuracy that was measured within an epoch is not shown as that of a whole one."""
+    record = live_record(2_108, evaluations=False, batches=313, epochs=10)
+    record.apply(Evaluated(seconds=20, duration=1, epoch=7, iteration=2_108, matrix=((7, 3), (3, 7))))
+    accuracies = next(each for each in run_facts.sections(record, Pace()) if each.title == "test accuracy")
+    assert accuracies.rows == (("6.7 epochs", "70.00 %"),)
+    assert run_facts.line(record, Pace()).endswith("test accuracy 70.00 % after 6.7 epochs (iteration 2,108)")

@@ -14,20 +14,19 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.config import CONSTANTS
 from engine.control import Pause, Request, Resume, Stop
 from engine.errors import EngineError
-from engine.record.events import Evaluated, Event, Paused, Resumed, RunStarted, Stopping
+from engine.record.events import Event, Paused, Resumed, RunStarted, Stopping
 from engine.record.pace import Pace
 from engine.record.record import RunRecord
 from engine.runs.contract import RunView
-from engine.text import clean
 from tui import work
 from tui.charts.keys import CHART_BINDINGS, ChartKeys
 from tui.charts.kinds.loss import LossChart
-from tui.look.wording import duration, rate
+from tui.look.wording import duration
 from tui.screens.messages import Back, Export
-from tui.widgets.fact_sheet import FactSheet, Section
+from tui.widgets import run_facts
+from tui.widgets.fact_sheet import FactSheet
 from tui.widgets.keys import Keys
 from tui.widgets.log_lines import LogLines
 from tui.widgets.preparation import Preparation
@@ -45,9 +44,6 @@ WIDE = 110
 
 TALL = 34
 """With so many rows, four lines of the log are shown instead of two."""
-
-MOST_EVALUATIONS = 50
-"""In the side panel; more would not fit on any terminal."""
 
 
 class TrainingScreen(ChartKeys, Screen[None]):
@@ -170,7 +166,7 @@ class TrainingScreen(ChartKeys, Screen[None]):
         )
         left = self._pace.seconds_left(now, record)
         progress.note = f"left {duration(left)}" if left is not None else ""
-        self.query_one(FactSheet).show(self._facts(started))
+        self.query_one(FactSheet).show(run_facts.sections(record, self._pace))
         self._show_folded()
 
     def _state(self) -> str:
@@ -187,36 +183,9 @@ class TrainingScreen(ChartKeys, Screen[None]):
             return "preparing the images"
         return f"{record.status} · epoch {record.epoch} of {record.started.epochs}"
 
-    def _facts(self, started: RunStarted) -> list[Section]:
-        evaluations = self.record.evaluations[-MOST_EVALUATIONS:]
-        accuracies = [(self._after(done), f"{done.accuracy:.2f} %") for done in evaluations]
-        awaited = "after epoch 1" if started.config.get("evaluate_each_epoch") else "at the end"
-        constants = [(c.label, _shown(started.config.get(c.name))) for c in CONSTANTS if c.group == "training"]
-        images = started.dataset
-        return [
-            Section("speed", tuple(self._speed())),
-            Section("test accuracy", tuple(accuracies or [(awaited, "")]), least_rows=4),
-            Section("constants", tuple(constants)),
-            Section("network", (("parameters", f"{started.parameters:,}"),)),
-            Section(images.name, (("training", f"{images.train_images:,}"), ("test", f"{images.test_images:,}"))),
-        ]
-
-    def _after(self, done: Evaluated) -> str:
-        """Return `epoch 7` or `6.7 epochs`."""
-        return self.record.when(done).removeprefix("after ").partition(" (")[0]
-
-    def _speed(self) -> list[tuple[str, str]]:
-        rates = self._pace.iterations_per_second, self._pace.images_per_second(self.record)
-        shown = [rate(each, "").strip() if each else "–" for each in rates]
-        return list(zip(("iterations/s", "images/s"), shown, strict=True))
-
     def _show_folded(self) -> None:
         """Show the most important facts in one line, for a narrow terminal."""
-        parts = [f"{value} {name}" for name, value in self._speed()]
-        if self.record.evaluations:
-            last = self.record.evaluations[-1]
-            parts.append(f"test accuracy {last.accuracy:.2f} % {self.record.when(last)}")
-        text = Text(" · ".join(parts), no_wrap=True, overflow="ellipsis")
+        text = Text(run_facts.line(self.record, self._pace), no_wrap=True, overflow="ellipsis")
         if text != self._folded:
             self._folded = text
             self.query_one("#folded", Static).update(text, layout=False)
@@ -297,9 +266,3 @@ class TrainingScreen(ChartKeys, Screen[None]):
         self._asked = None
         self.notify(error.message, severity="error", markup=False)
         self.refresh_bindings()
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else clean(value)
