@@ -22,8 +22,11 @@ from tui.look.wording import duration, moment
 _BAR = 24
 """Cells of a full bar."""
 
-_GAP = 2
+_GAP = 3
 """Columns between two columns of a table."""
+
+_EDGES = 2
+"""Cells before the first and after the last column."""
 
 
 class PlainConsole(Console):
@@ -92,11 +95,14 @@ def print_runs(entries: Sequence[RunEntry], runs_dir: Path) -> None:
         console.print(f"There is no run in {clean(runs_dir)} yet. cifar-tui train starts one.", soft_wrap=True)
         return
     # One line a run: on a terminal the name and the images share what the other columns leave.
-    models, statuses = ({cell_len(getattr(entry, field)) for entry in entries} for field in ("model", "status"))
-    room = console.width - max(statuses) - max(5, *models) - len("2026-03-14 15:09") - len("accuracy") - 5 * _GAP
-    names = max(cell_len(clean(entry.name)) for entry in entries)
+    names, statuses, datasets, models = (
+        max(cell_len(clean(getattr(entry, field))) for entry in entries)
+        for field in ("name", "status", "dataset", "model")
+    )
+    others = statuses + len("2026-03-14 15:09") + max(len("model"), models) + len("accuracy") + 5 * _GAP + _EDGES
+    room = console.width - others
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    name_width = min(names, max(8, room - 12)) if console.is_terminal else names
+    name_width = min(names, max(8, room - min(datasets, 12))) if console.is_terminal else names
     data_width = max(4, room - max(4, name_width)) if console.is_terminal else None
     for heading, width in (("name", name_width), ("status", None), ("started", None), ("data", data_width)):
         table.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=width)

@@ -1,0 +1,37 @@
+"""What is printed to the normal screen."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.storage.listing import RunEntry
+from tui.command_line import printed
+
+
+def test_one_line_a_run_on_a_terminal_of_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A long name is shortened; status, time and accuracy of a run are always complete, on one line."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # Rich then prints as on a terminal
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    run = RunEntry(
+        name="a-rather-long-name-for-a-run",
+        path=Path("runs"),
+        status="interrupted",
+        at="2026-03-14T15:09:00+00:00",
+        dataset="a folder of many pictures",
+        model="batchnorm",
+        accuracy=100.0,
+        problem="",
+    )
+    printed.print_runs([run], Path("runs"))
+    printed_text = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
+    lines = [line.rstrip() for line in printed_text.splitlines()]
+    assert all(len(line) <= 80 for line in lines)
+    line = next(line for line in lines if "a-rather" in line)
+    assert all(shown in line for shown in ("interrupted", "2026-03-14 15:09", "batchnorm", "100.00 %"))
+    assert "accuracy" in lines[1]
