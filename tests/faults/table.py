@@ -25,6 +25,8 @@ ROWS = {
     "SIGTERM app": "SIGTERM to the app while it trains",
     "SIGTERM stalled": "SIGTERM to the app, its terminal stalled",
     "SIGTERM form": "SIGTERM to the app on its form, while torch is loaded",
+    "no text": "bytes to the form that are not UTF-8",
+    "pipe cache": "a named pipe in the place of the cached images: the form answers, SIGTERM ends it",
     "Ctrl-C": "Ctrl-C once",
     "Ctrl-C twice": "Ctrl-C twice",
     "hang-up app": "hang-up of the app: terminal closed, kill -HUP, SIGHUP ignored; in five situations",

@@ -75,7 +75,7 @@ class PseudoTerminal:
         """Type `keys`, one after the other."""
         self._written = b""
         for key in keys:
-            os.write(self._file, key.encode())
+            os.write(self._file, key.encode(errors="surrogateescape"))  # bytes that are no text, too
 
     def resize(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
