@@ -32,6 +32,6 @@ def test_one_line_a_run_on_a_terminal_of_80_columns(
     printed_text = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
     lines = [line.rstrip() for line in printed_text.splitlines()]
     assert all(len(line) <= 80 for line in lines)
-    line = next(line for line in lines if "a-rather" in line)
+    line = next(line for line in lines if "a-rat" in line)
     assert all(shown in line for shown in ("interrupted", "2026-03-14 15:09", "batchnorm", "100.00 %"))
     assert "accuracy" in lines[1]
