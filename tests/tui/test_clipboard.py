@@ -1,4 +1,4 @@
-"""Ctrl+Y: what is copied where, and that the screen says what it did."""
+"""Ctrl+Y copies the command, and the screen says what was done."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMMAND = "cifar-tui train --epochs 2"
 
 @pytest.mark.parametrize(("term", "told"), [("xterm-256color", "clipboard ─"), ("tmux-256color", "(tmux may drop it)")])
 async def test_outside_tmux_the_terminal_is_asked(term: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The terminal may ignore it, so the screen says only that it was sent, where it covers nothing."""
+    """The screen says only that the command was sent, since the terminal may ignore it. The message covers nothing."""
     monkeypatch.setenv("TERM", term)
     app = SetupApp(values={"epochs": 2})
     async with app.run_test(size=(80, 24)) as pilot:
@@ -36,7 +36,7 @@ async def test_outside_tmux_the_terminal_is_asked(term: str, told: str, monkeypa
 
 
 async def test_inside_tmux_tmux_copies() -> None:
-    """tmux is handed the command, and the screen says so."""
+    """Inside tmux the command is copied by tmux, and the screen says so."""
     copied: list[str] = []
     app = SetupApp(values={"epochs": 2}, tmux=copied.append)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -48,7 +48,7 @@ async def test_inside_tmux_tmux_copies() -> None:
 
 
 async def test_what_could_not_be_copied_is_shown() -> None:
-    """Where tmux fails, a dialog shows why, and the whole command to select with the mouse."""
+    """If tmux fails, a dialog shows the reason and the whole command, which can be selected with the mouse."""
 
     def fail(text: str) -> None:
         raise EngineError("tmux did not answer.")
@@ -65,7 +65,7 @@ async def test_what_could_not_be_copied_is_shown() -> None:
 
 @pytest.fixture
 def tmux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A tmux server of its own, without the user's settings, in whose only window this test seems to run."""
+    """Start a tmux server without the user's settings and make this test look as if it ran inside it."""
     if shutil.which("tmux") is None:
         pytest.skip("there is no tmux")
     command = ["tmux", "-S", str(tmp_path / "socket")]
@@ -76,7 +76,7 @@ def tmux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]
 
 
 async def test_the_app_copies_through_the_tmux_that_it_runs_in(tmux: list[str]) -> None:
-    """From Ctrl+Y in the app to tmux's paste buffer."""
+    """Ctrl+Y in the app fills tmux's paste buffer."""
     app = CifarApp({"epochs": 2}, look=ready)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, SetupScreen))
@@ -88,7 +88,7 @@ async def test_the_app_copies_through_the_tmux_that_it_runs_in(tmux: list[str]) 
 
 
 def test_tmux_holds_what_was_copied(tmux: list[str]) -> None:
-    """With tmux's own settings the command is in its paste buffer, character for character."""
+    """With tmux's default settings the exact command is in its paste buffer."""
     assert clipboard.inside_tmux()
     clipboard.copy_with_tmux("cifar-tui train --name 'é €'")
     held = subprocess.run([*tmux, "show-buffer"], check=True, capture_output=True).stdout
@@ -96,7 +96,7 @@ def test_tmux_holds_what_was_copied(tmux: list[str]) -> None:
 
 
 def test_a_tmux_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failure of tmux is an error in words."""
+    """A failure of tmux is an error with a message."""
     monkeypatch.setenv("TMUX", f"{tmp_path / 'gone'},1,0")
     with pytest.raises(EngineError, match="tmux"):
         clipboard.copy_with_tmux("x")

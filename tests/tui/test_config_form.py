@@ -1,4 +1,4 @@
-"""The form: a field for every constant, bounds while typing, nothing from outside taken as markup."""
+"""The form: a field for every constant, reasons for wrong values, and plain text only."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def field(app: FormApp, name: str) -> ConstantField:
 
 
 def shown(widget: Widget) -> str:
-    """What the widget and those in it draw, line breaks and runs of spaces as one space."""
+    """Return the text that a widget and its children draw, with single spaces for all whitespace."""
     drawn = [strip.text for strip in widget.render_lines(Region(0, 0, *widget.outer_size))] if widget.display else []
     return " ".join(" ".join([*drawn, *(shown(child) for child in widget.children)]).split())
 
@@ -65,7 +65,7 @@ def reason(app: FormApp, name: str) -> str:
 
 
 async def until(pilot: Pilot[None], reached: Callable[[], bool]) -> None:
-    """Let the app go on until something holds."""
+    """Let the app run until `reached` returns True. Fails after a minute."""
     async with asyncio.timeout(60):
         while not reached():
             await pilot.pause(0.01)
@@ -80,13 +80,13 @@ async def type_into(pilot: Pilot[None], app: FormApp, name: str, text: str) -> N
 
 
 def test_the_example_below_changes_every_constant() -> None:
-    """A constant added later is missed by no test here."""
+    """The tests below cover every constant, also one that is added later."""
     assert TrainingConfig.checked(EVERY_OTHER).changed().keys() == {constant.name for constant in CONSTANTS}
 
 
 @pytest.mark.parametrize(("columns", "size"), [(1, (40, 20)), (2, (100, 50))])
 async def test_every_constant_has_its_label_its_unit_and_its_help(columns: int, size: tuple[int, int]) -> None:
-    """Each constant can be found, and says what it is and what is allowed while it has the focus."""
+    """Each constant has a label; when it has the focus, its help says what it is and what is allowed."""
     app = FormApp()
     app.form.columns = columns
     async with app.run_test(size=size) as pilot:
@@ -103,7 +103,7 @@ async def test_every_constant_has_its_label_its_unit_and_its_help(columns: int, 
 @pytest.mark.parametrize("values", [{}, EVERY_OTHER], ids=["defaults", "everything changed"])
 @pytest.mark.parametrize("filled_later", [False, True])
 async def test_the_form_gives_back_what_it_was_filled_with(values: dict[str, object], filled_later: bool) -> None:
-    """A form filled at the start or by a preset says exactly that config, and shows it."""
+    """A form that is filled at the start or later gives and shows exactly that config."""
     app = FormApp({} if filled_later else values)
     async with app.run_test(size=(120, 50)) as pilot:
         if filled_later:
@@ -121,7 +121,7 @@ async def test_the_form_gives_back_what_it_was_filled_with(values: dict[str, obj
 
 
 async def test_a_preset_is_one_change() -> None:
-    """Filling in many values at once is said once, with the config that they make."""
+    """Filling in several values at once is one change, with the resulting config."""
     app = FormApp()
     async with app.run_test() as pilot:
         app.form.set_values({"epochs": 9, "data": "demo", "evaluate_each_epoch": False})
@@ -147,7 +147,7 @@ WRONG_AND_RIGHT = [
 
 
 async def test_a_wrong_value_has_its_reason_beside_it() -> None:
-    """While a value is wrong its field says why, in the words of the config itself; put right, the reason goes."""
+    """A wrong value has its reason beside it until it is corrected."""
     app = FormApp()
     async with app.run_test(size=(120, 50)) as pilot:
         for name, wrong, right in WRONG_AND_RIGHT:
@@ -187,7 +187,7 @@ async def test_a_value_that_is_no_choice_has_its_own_row() -> None:
 
 
 async def test_the_row_has_the_focus_however_early_the_choice_is_told() -> None:
-    """One can type at once, even if the list still had the focus when the choice was told."""
+    """A path can be typed at once, even if the list still had the focus when the choice was made."""
     app = FormApp()
     async with app.run_test(size=(120, 50)) as pilot:
         choice = field(app, "data").query_one(Select)
@@ -198,7 +198,7 @@ async def test_the_row_has_the_focus_however_early_the_choice_is_told() -> None:
 
 
 async def test_no_error_before_something_was_typed() -> None:
-    """An empty row for a path is missing, not wrong, until it is left by Ctrl+R or emptied again."""
+    """A row that was just opened is missing its path; it is wrong only once something was typed."""
     app = FormApp()
     async with app.run_test(size=(120, 50)) as pilot:
         await pilot.press("enter", "end", "enter")
@@ -214,7 +214,7 @@ async def test_no_error_before_something_was_typed() -> None:
 
 
 async def test_a_path_is_completed() -> None:
-    """In a row for a folder the rest of its path is shown, and Right takes it; other rows suggest nothing."""
+    """The rest of a folder's path is suggested, and the right arrow accepts it; other fields suggest nothing."""
 
     class Suggests(Suggester):
         async def get_suggestion(self, value: str) -> str:
@@ -232,7 +232,7 @@ async def test_a_path_is_completed() -> None:
 
 
 async def test_the_first_wrong_field_is_shown() -> None:
-    """From anywhere, in a form too tall for the screen, the first wrong field comes into sight and has the focus."""
+    """The first wrong field is scrolled into view and gets the focus."""
     app = FormApp()
     async with app.run_test(size=(40, 10)) as pilot:
         assert not app.form.go_to_wrong()
@@ -249,7 +249,7 @@ async def test_the_first_wrong_field_is_shown() -> None:
 
 
 async def test_reasons_from_outside_stand_beside_their_fields() -> None:
-    """What the look before the start finds wrong is shown beside the constant until that is edited."""
+    """A reason found by the checks stands beside its field until the field is edited."""
     app = FormApp()
     async with app.run_test(size=(120, 50)) as pilot:
         app.form.show_problems({"name": "there is a run of this name", "device": "no cuda here", "config": "unknown"})
@@ -276,7 +276,7 @@ async def test_reasons_from_outside_stand_beside_their_fields() -> None:
     ],
 )
 async def test_hostile_text_is_plain_text(pasted: str, seen: str) -> None:
-    """Whatever is pasted is text: no markup, no escape sequence, one line."""
+    """Pasted text becomes one line of plain text, without markup or escape sequences."""
     app = FormApp({"data": "x"})
     async with app.run_test(size=(120, 50)) as pilot:
         line = field(app, "data").query_one(Input)
@@ -293,7 +293,7 @@ async def test_hostile_text_is_plain_text(pasted: str, seen: str) -> None:
 
 
 async def test_a_value_with_control_characters_never_reaches_the_terminal() -> None:
-    """A path given on the command line may hold anything; the field shows a sign for what cannot be printed."""
+    """Control characters in a value are shown as U+FFFD."""
     app = FormApp({"data": "a\x1b[2Jb"})
     async with app.run_test(size=(120, 50)):
         assert shown(field(app, "data").query_one(Input)) == "a\ufffd[2Jb"
@@ -301,7 +301,7 @@ async def test_a_value_with_control_characters_never_reaches_the_terminal() -> N
 
 
 async def test_the_keyboard_reaches_every_field() -> None:
-    """Down, Tab and Enter go on to the next field, Up and Shift+Tab back, through all of them."""
+    """Down, Tab and Enter move to the next field, Up and Shift+Tab back."""
     app = FormApp()
     async with app.run_test(size=(80, 24)) as pilot:
         seen = []
@@ -318,7 +318,7 @@ async def test_the_keyboard_reaches_every_field() -> None:
 
 
 async def test_yes_and_no_are_said_in_words() -> None:
-    """A box to tick says yes or no, which can be told apart without colour."""
+    """A checkbox says yes or no, so it can be read without colour."""
     app = FormApp()
     async with app.run_test(size=(120, 50)) as pilot:
         box = field(app, "evaluate_each_epoch").query_one(Checkbox)
@@ -332,7 +332,7 @@ async def test_yes_and_no_are_said_in_words() -> None:
 
 @pytest.mark.parametrize(("columns", "aligned"), [(1, ".column"), (2, ".group")])
 async def test_editors_start_below_each_other(columns: int, aligned: str) -> None:
-    """Values are read down a straight edge: of the whole form, or of each group, which leaves paths more room."""
+    """Editors are aligned over the whole form, or, in two columns, per group, which leaves paths more room."""
     app = FormApp()
     async with app.run_test(size=(80, 50)) as pilot:
         app.form.columns = columns
@@ -345,6 +345,6 @@ async def test_editors_start_below_each_other(columns: int, aligned: str) -> Non
 
 
 def test_a_form_refuses_to_start_with_a_wrong_value() -> None:
-    """A value that is not allowed is refused where it comes from, not shown as if it were one."""
+    """A form cannot be created with a wrong value."""
     with pytest.raises(ConstantError, match="epochs"):
         ConfigForm({"epochs": 0})

@@ -1,4 +1,4 @@
-"""Dialogs: one look for all, and an export that says what went wrong and keeps the path."""
+"""Dialogs look alike, and a failed export shows the reason and keeps the path."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_an_export_returns_its_folder(tmp_path: Path) -> None:
 
 
 async def test_an_export_that_fails_keeps_the_path(tmp_path: Path) -> None:
-    """What went wrong stands below the path, which is corrected and tried again."""
+    """The reason is shown below the path, which can be corrected and tried again."""
     folders: list[Path] = []
 
     def write(folder: Path) -> None:
@@ -94,7 +94,7 @@ async def test_an_export_that_fails_keeps_the_path(tmp_path: Path) -> None:
 
 
 async def test_an_export_needs_a_path() -> None:
-    """An empty line is refused with words; Escape closes the dialog and writes nothing."""
+    """An empty path is an error; Escape closes the dialog and writes nothing."""
     written: list[Path] = []
     app = DialogApp(ExportTo(Path("/a"), ("summary.json",), written.append))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -109,7 +109,7 @@ async def test_an_export_needs_a_path() -> None:
 
 
 async def test_an_export_completes_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest of a folder's name is shown while it is typed, and Right takes it."""
+    """The rest of a folder's name is suggested while it is typed, and the right arrow accepts it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "exported").mkdir()
     app = DialogApp(ExportTo(Path("here"), ("summary.json",), lambda folder: None))

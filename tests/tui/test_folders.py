@@ -1,4 +1,4 @@
-"""Completion of folder names: what is found, and that a slow disk holds up nothing."""
+"""Completion of folder names, also on a slow disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.folders import FolderSuggester, complete
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with something of every kind in it, which is the current one and the home."""
+    """Return a folder with entries of several kinds. It is the current folder and the home folder."""
     for name in ("flowers", "flags", ".hidden", "Fruit", "with space", "a\x1b[2Jb"):
         (tmp_path / name).mkdir()
     (tmp_path / "flat.txt").touch()
@@ -43,23 +43,23 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_the_first_folder_that_begins_so(here: Path, typed: str, completed: str | None) -> None:
-    """Folders only, the first in alphabetical order, written as it was typed; never a name with control characters."""
+    """The first folder in alphabetical order is suggested, never a file or a name with control characters."""
     assert complete(typed) == completed
 
 
 def test_an_absolute_path_is_completed(here: Path) -> None:
-    """A path from the root is completed like one from here."""
+    """Absolute paths are completed too."""
     assert complete(f"{here}/flo") == f"{here}/flowers"
 
 
 def test_a_large_folder_is_not_read_to_its_end(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many entries a folder has, so many are read."""
+    """At most MOST_ENTRIES entries are read."""
     monkeypatch.setattr(folders, "MOST_ENTRIES", 0)
     assert complete("fl") is None
 
 
 async def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one folder is read no other is, the loop goes on, and only the newest text is completed after it."""
+    """Folders are read one at a time, off the event loop, and then only the newest text is completed."""
     answers, read = threading.Event(), list[str]()
 
     def slow(typed: str) -> str:
@@ -79,7 +79,7 @@ async def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_a_folder_that_cannot_be_read(here: Path) -> None:
-    """Without a completion nothing is suggested, and nothing breaks."""
+    """A folder that cannot be read gives no suggestion."""
     app: App[None] = App()
     async with app.run_test():
         assert await FolderSuggester(app).get_suggestion("nowhere/f") is None

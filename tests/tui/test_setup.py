@@ -1,4 +1,4 @@
-"""The setup screen: what is shown before a run, and that Start works when, and only when, it can."""
+"""The setup screen: what it shows before a run, and when a run can be started."""
 
 from __future__ import annotations
 
@@ -93,18 +93,18 @@ class SetupApp(App[None]):
 
 
 def shown(widget: Widget) -> str:
-    """What the widget and those in it draw, line breaks and runs of spaces as one space."""
+    """Return the text that a widget and its children draw, with single spaces for all whitespace."""
     drawn = [strip.text for strip in widget.render_lines(Region(0, 0, *widget.outer_size))] if widget.display else []
     return " ".join(" ".join([*drawn, *(shown(child) for child in widget.children)]).split())
 
 
 def drawn(app: App[None]) -> str:
-    """The whole terminal as text."""
+    """Return the whole screen as text."""
     return "\n".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
 
 
 async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
-    """Lets the app and the looking thread go on until something holds; a minute is a hang, not a measure."""
+    """Let the app run until `true` returns True. Fails after a minute."""
     deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline, "it never came true"
@@ -112,8 +112,8 @@ async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
     await pilot.pause()
 
 
-async def test_a_look_that_is_ready_enables_start() -> None:
-    """Every check is shown with its details, and Ctrl+R starts the run that the form says."""
+async def test_checks_that_pass_allow_a_start() -> None:
+    """Every check is shown with its details, and Ctrl+R starts a run with the constants of the form."""
     app = SetupApp(values={"epochs": 2})
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.status == "ready")
@@ -127,7 +127,7 @@ async def test_a_look_that_is_ready_enables_start() -> None:
 
 
 async def test_start_goes_to_what_is_wrong() -> None:
-    """With wrong constants no key starts a run: Ctrl+R counts them and moves to the first; put right, it starts."""
+    """Wrong constants are counted, and Ctrl+R moves to the first one; once all are right, it starts the run."""
     app = SetupApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.status == "ready")
@@ -152,7 +152,7 @@ async def test_start_goes_to_what_is_wrong() -> None:
 
 
 async def test_a_folder_that_is_still_to_be_typed() -> None:
-    """A list's last entry asks for a path without an error; Ctrl+R says what is missing, and stays there."""
+    """The last entry of a list asks for a path and shows no error before Ctrl+R."""
     app = SetupApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("enter", "end", "enter")
@@ -168,7 +168,7 @@ async def test_a_folder_that_is_still_to_be_typed() -> None:
 
 
 async def test_an_emptied_folder_is_refused() -> None:
-    """A folder without a name is not the current one: the field says that it is empty."""
+    """An empty path is an error, not the current folder."""
     app = SetupApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.status == "ready")
@@ -179,7 +179,7 @@ async def test_an_emptied_folder_is_refused() -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_the_presets_cover_neither_their_label_nor_the_footer(size: tuple[int, int]) -> None:
-    """The list opens above its line, whose label and value stay in sight."""
+    """The list of presets opens above its line, so label, value and footer stay visible."""
     app = SetupApp()
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.status == "ready")
@@ -192,7 +192,7 @@ async def test_the_presets_cover_neither_their_label_nor_the_footer(size: tuple[
 
 
 async def test_help_for_preset_and_start() -> None:
-    """Below the form the help is about the line that has the focus, not about the field that had it."""
+    """The preset list and Start have their own help; the help of the last field does not stay."""
     app = SetupApp()
     async with app.run_test(size=(80, 24)) as pilot:
         shown_help = app.setup.query_one(".help")
@@ -203,7 +203,7 @@ async def test_help_for_preset_and_start() -> None:
 
 
 async def test_a_reason_is_shown_once() -> None:
-    """A constant that the checks find wrong has its reason beside it; the check only names it. Ctrl+R goes there."""
+    """A reason stands beside its field and nowhere else; the check names the field, and Ctrl+R goes there."""
     problem = Preflight((Check("device", False, (), ("device",)),), {"device": "no cuda here"})
     app = SetupApp(lambda config: problem if config.device == "cuda" else READY, {"device": "cuda"})
     async with app.run_test(size=(80, 24)) as pilot:
@@ -218,7 +218,7 @@ async def test_a_reason_is_shown_once() -> None:
 
 
 async def test_start_shows_a_check_that_failed() -> None:
-    """What no constant can mend is scrolled into sight."""
+    """If no constant is wrong but a check failed, Ctrl+R scrolls to that check."""
     checks = [*READY.checks[:-1], *(Check("run", True, ("more",)) for _ in range(9)), Check("run", False, ("full",))]
     app = SetupApp(lambda config: Preflight(tuple(checks)))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -230,7 +230,7 @@ async def test_start_shows_a_check_that_failed() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
 async def test_presets_fill_in_everything_but_the_run(preset: Preset) -> None:
-    """A preset sets what it names, the rest to the defaults, and leaves where and under which name to the user."""
+    """A preset sets all constants except the run's name and folder."""
     values = {"epochs": 77, "seed": 5, "evaluate_each_epoch": False, "device": "cpu", "name": "mine", "runs_dir": "r"}
     app = SetupApp(values=dict(values))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -249,7 +249,7 @@ async def test_presets_fill_in_everything_but_the_run(preset: Preset) -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_the_command_is_shown_and_copied(size: tuple[int, int]) -> None:
-    """The command that does the same follows the form, and a key puts it into the clipboard."""
+    """The command always matches the form, and Ctrl+Y copies it."""
     app = SetupApp()
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.panel.command == "cifar-tui train")
@@ -262,7 +262,7 @@ async def test_the_command_is_shown_and_copied(size: tuple[int, int]) -> None:
 
 
 async def test_a_command_that_cannot_be_shown_is_not_copied() -> None:
-    """Control characters from a path never slip into the clipboard, from where a shell might run them."""
+    """A command with control characters is not copied, since a shell might run them when it is pasted."""
     app = SetupApp(values={"data": "a\x1b[2J\nb"})
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.status == "ready")
@@ -283,7 +283,7 @@ PLAIN = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1).filter
     name=st.sampled_from(["", "a run", "it's", "$HOME", "*"]),
 )
 def test_the_command_leads_to_the_same_config(**values: object) -> None:
-    """A shell that reads the command hands the command line exactly the constants of the form."""
+    """The command, split by a shell, gives exactly the constants of the form."""
     config = TrainingConfig.checked(values)
     program, subcommand, *words = shlex.split(command_line(config))
     assert [program, subcommand] == ["cifar-tui", "train"]
@@ -302,7 +302,7 @@ def test_the_command_leads_to_the_same_config(**values: object) -> None:
 
 
 async def test_the_keyboard_alone_starts_a_run() -> None:
-    """From the first field to Start on 80×24, by Tab, letters, Enter and Space."""
+    """At 80×24, Tab, letters, Enter and Space are enough to fill the form and start."""
     app = SetupApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.status == "ready")
@@ -319,7 +319,7 @@ async def test_the_keyboard_alone_starts_a_run() -> None:
 
 
 async def test_the_foot_names_the_keys_that_work() -> None:
-    """Copy is dimmed while there is no command, and Leave is named by the key that leaves from where the focus is."""
+    """Copy is dimmed while there is no command; Leave is shown with the key that works where the focus is."""
     app = SetupApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.status == "ready")
@@ -335,7 +335,7 @@ async def test_the_foot_names_the_keys_that_work() -> None:
 
 
 async def test_q_leaves_unless_it_is_typed() -> None:
-    """In a line q is a letter, and the footer names Ctrl+Q instead; after Escape q leaves."""
+    """While a line is edited, q is a letter and the footer shows Ctrl+Q; after Escape, q leaves."""
     app = SetupApp()
     async with app.run_test(size=(80, 24)) as pilot:
         app.line("name").focus()
@@ -351,7 +351,7 @@ async def test_q_leaves_unless_it_is_typed() -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_all_of_training_is_in_sight(size: tuple[int, int]) -> None:
-    """No scrolling for the constants of the group training, the checks, or Start."""
+    """All constants, the checks and Start are visible without scrolling."""
     app = SetupApp()
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.status == "ready")
@@ -371,8 +371,8 @@ async def test_all_of_training_is_in_sight(size: tuple[int, int]) -> None:
         (ConstantError({"data": "no such folder"}), "no such folder"),
     ],
 )
-async def test_a_look_that_fails_is_a_failed_check(error: Exception, said: str) -> None:
-    """Whatever goes wrong while looking is shown, never a crash, and the form goes on."""
+async def test_an_error_during_the_checks_is_a_failed_check(error: Exception, said: str) -> None:
+    """An error during the checks is shown as a failed check, and the form stays usable."""
 
     def look(config: TrainingConfig) -> Preflight:
         if config.epochs == 4:
@@ -388,8 +388,8 @@ async def test_a_look_that_fails_is_a_failed_check(error: Exception, said: str) 
         await until(pilot, lambda: app.status == "ready")
 
 
-async def test_a_look_that_never_returns_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one look hangs the form works, another config can be looked at and started, and the app can be left."""
+async def test_checks_that_hang_hold_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While checks hang, the form works, another config can be checked and started, and the app can be left."""
     monkeypatch.setattr(checks, "PATIENCE", 0.01)
     hanging, go_on = threading.Event(), threading.Event()
 
@@ -412,7 +412,7 @@ async def test_a_look_that_never_returns_holds_up_nothing(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("key", ["ctrl+r", "ctrl+b"])
 async def test_a_start_is_remembered_until_it_is_ready(key: str) -> None:
-    """Ctrl+R while torch is still being loaded starts the run once the look is over, and is not lost."""
+    """Ctrl+R during the checks is not lost: the run starts when they are done."""
     looking, go_on = threading.Event(), threading.Event()
 
     def look(config: TrainingConfig) -> Preflight:
@@ -433,8 +433,7 @@ async def test_a_start_is_remembered_until_it_is_ready(key: str) -> None:
 
 @pytest.mark.parametrize("instead", ["edit", "dialog", "problem"])
 async def test_a_start_is_forgotten_where_it_no_longer_fits(instead: str) -> None:
-    """A start that was asked for too early does not come as a surprise: not after an edit, under a dialog, or where
-    something stands in the way."""
+    """A start asked for during the checks is dropped after an edit, under a dialog, or if a check fails."""
     looking, go_on = threading.Event(), threading.Event()
 
     def look(config: TrainingConfig) -> Preflight:
@@ -459,7 +458,7 @@ async def test_a_start_is_forgotten_where_it_no_longer_fits(instead: str) -> Non
 
 
 async def test_a_late_answer_is_dropped() -> None:
-    """An answer about constants that were changed meanwhile enables nothing, and no look is made for nobody."""
+    """Checks of constants that were edited meanwhile are ignored, and skipped if they had not begun."""
     looked: list[int] = []
     first, go_on = threading.Event(), threading.Event()
 
@@ -485,8 +484,8 @@ async def test_a_late_answer_is_dropped() -> None:
         assert looked == [4, 7]
 
 
-async def test_the_look_waits_until_typing_rests() -> None:
-    """Nothing is looked at while digits are typed, nor before the form is painted."""
+async def test_checks_wait_until_typing_stops() -> None:
+    """No checks run while digits are typed, or before the form is painted."""
     looked: list[TrainingConfig] = []
     app = SetupApp()
     app.setup = SetupScreen({}, lambda config: looked.append(config) or READY, pause=3600)  # type: ignore[func-returns-value]
@@ -498,8 +497,8 @@ async def test_the_look_waits_until_typing_rests() -> None:
     assert looked == []
 
 
-async def test_back_from_another_screen_it_looks_again() -> None:
-    """A name that was free before the run is taken after it."""
+async def test_coming_back_repeats_the_checks() -> None:
+    """Coming back from another screen repeats the checks: a name may be taken by then."""
     answers = [READY, Preflight((), {"name": "there is a run of this name"})]
     app = SetupApp(lambda config: answers.pop(0), {"name": "first"})
     async with app.run_test(size=(120, 40)) as pilot:
@@ -511,7 +510,7 @@ async def test_back_from_another_screen_it_looks_again() -> None:
 
 
 async def test_any_size_and_back() -> None:
-    """Resized down to 1×1 and back the screen is whole again, with all that was typed."""
+    """After resizing down to 1×1 and back, the screen is as it was."""
     app = SetupApp()
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.status == "ready")
@@ -524,8 +523,8 @@ async def test_any_size_and_back() -> None:
         assert app.started == [TrainingConfig()]
 
 
-async def test_what_a_look_says_is_plain_text() -> None:
-    """A folder or a device may be called anything; it is shown, never obeyed."""
+async def test_results_of_checks_are_plain_text() -> None:
+    """Names of folders and devices are shown as plain text, whatever they contain."""
     hostile = Preflight((Check("data", True, ("[/x][bold]\x1b[2Jpics", "a\x07b")),))
     app = SetupApp(lambda config: hostile)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -1,4 +1,4 @@
-"""What the screens look like: a change of looks is seen, and taken with `pytest --snapshot-update`."""
+"""What the screens look like. Accept a change with `pytest --snapshot-update`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def refused(config: TrainingConfig) -> Preflight:
 
 
 def training() -> Screen[Any]:
-    """The training screen on a run that stands still."""
+    """Return the training screen of a run that does not go on."""
     run = SimpleNamespace(log=live_log(4_000), folder=Path("runs/brisk-heron"), seconds=lambda: 41.0)
     return TrainingScreen(cast(RunView, run))
 
@@ -63,7 +63,7 @@ SCREENS: dict[str, Callable[[], Screen[Any]]] = {
 
 
 class Showing(CifarApp):
-    """The app with another screen in the place of the form."""
+    """The app with another screen in place of the form."""
 
     def __init__(self, screen: Callable[[], Screen[Any]]) -> None:
         super().__init__({}, look=looked)
@@ -74,7 +74,7 @@ class Showing(CifarApp):
 
 
 async def settled(pilot: Any, theme: str = DARK.name) -> None:
-    """Let the screen come to rest."""
+    """Wait until nothing on the screen changes."""
     pilot.app.theme = theme
     await pilot.pause(0.5)
 
@@ -82,11 +82,11 @@ async def settled(pilot: Any, theme: str = DARK.name) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", SCREENS)
 def test_looks(name: str, size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
-    """Each screen looks as it was last approved, narrow and wide."""
+    """Each screen looks as it did when last approved, narrow and wide."""
     assert snap_compare(Showing(SCREENS[name]), terminal_size=size, run_before=settled)
 
 
 def test_light_theme(snap_compare: Callable[..., bool]) -> None:
-    """The light theme is as readable as it was last approved."""
+    """The light theme looks as it did when last approved."""
     light = partial(settled, theme=LIGHT.name)
     assert snap_compare(Showing(SCREENS["training"]), terminal_size=(120, 40), run_before=light)
