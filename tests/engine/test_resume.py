@@ -33,13 +33,44 @@ BATCHES = 5
 """Iterations of an epoch of the runs here."""
 
 
+def quick(folder: Path) -> TrainingConfig:
+    """Constants of a quick run of 15 iterations below `folder`."""
+    return TrainingConfig(
+        data="demo", epochs=3, device="cpu", threads=1, runs_dir=folder / "runs", data_dir=folder, name="first"
+    )
+
+
+def made_up(source: str, data_dir: Path, progress: object) -> ImageSet:
+    return made_up_images(160, 40)
+
+
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
-    """Constants of a quick run of 15 iterations below `tmp_path`."""
-    monkeypatch.setattr(data, "load", lambda source, data_dir, progress: made_up_images(160, 40))
-    return TrainingConfig(
-        data="demo", epochs=3, device="cpu", threads=1, runs_dir=tmp_path / "runs", data_dir=tmp_path, name="first"
-    )
+    """Constants of a quick run below `tmp_path`, whose images come from memory."""
+    monkeypatch.setattr(data, "load", made_up)
+    return quick(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same run, never interrupted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "load", made_up)
+        return ended(Run(quick(tmp_path_factory.mktemp("straight"))))
+
+
+@pytest.fixture(scope="module")
+def left_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the same run, left after iteration 8."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "load", made_up)
+        return left_after(Run(quick(tmp_path_factory.mktemp("left"))), 8).folder
+
+
+@pytest.fixture
+def left(config: TrainingConfig, left_once: Path) -> Path:
+    """A copy of that folder, among the runs of `config`."""
+    return shutil.copytree(left_once, config.runs_dir / config.name)
 
 
 def ended(run: Run) -> Run:
@@ -87,9 +118,8 @@ def assert_same_run(run: Run, straight: Run) -> None:
 
 
 @pytest.mark.parametrize("iteration", [1, 4, 5, 7, 10, 14, 15])
-def test_resumed_run_is_the_uninterrupted_one(config: TrainingConfig, iteration: int) -> None:
+def test_resumed_run_is_the_uninterrupted_one(config: TrainingConfig, straight: Run, iteration: int) -> None:
     """Wherever a run was interrupted, going on gives the same losses, weights, Adam state and accuracies."""
-    straight = ended(Run(config.replaced(name="straight")))
     left = left_after(Run(config), iteration)
     assert tail.read(left.folder).status == "interrupted"
     assert json.loads((left.folder / "summary.json").read_text())["status"] == "interrupted"
@@ -98,9 +128,8 @@ def test_resumed_run_is_the_uninterrupted_one(config: TrainingConfig, iteration:
     assert [event.iteration for event in again.log.events if isinstance(event, RunResumed)] == [iteration]
 
 
-def test_run_that_is_interrupted_again_and_again(config: TrainingConfig) -> None:
+def test_run_that_is_interrupted_again_and_again(config: TrainingConfig, straight: Run) -> None:
     """A run can be interrupted any number of times."""
-    straight = ended(Run(config.replaced(name="straight")))
     run = left_after(Run(config), 2)
     for iteration in (3, 6, 11):
         run = left_after(Run.resume(run.folder), iteration)
@@ -108,18 +137,18 @@ def test_run_that_is_interrupted_again_and_again(config: TrainingConfig) -> None
     assert_same_run(ended(Run.resume(run.folder)), straight)
 
 
-def test_stopped_run_can_go_on(config: TrainingConfig) -> None:
+def test_stopped_run_can_go_on(config: TrainingConfig, straight: Run) -> None:
     """A run that was stopped and evaluated can be resumed, with the results of a run that was not stopped."""
-    straight = ended(Run(config.replaced(name="straight")))
     run = Run(config)
     at(run, 8, lambda: run.ask(Stop()))
     assert ended(run).record().status == "stopped"
     assert_same_run(ended(Run.resume(run.folder)), straight)
 
 
-def test_what_was_done_after_the_checkpoint_is_done_again(config: TrainingConfig, tmp_path: Path) -> None:
+def test_what_was_done_after_the_checkpoint_is_done_again(
+    config: TrainingConfig, straight: Run, tmp_path: Path
+) -> None:
     """A killed process leaves losses and events newer than its checkpoint; they are removed and made again."""
-    straight = ended(Run(config.replaced(name="straight")))
     run = Run(config)
     killed = tmp_path / "runs" / "killed"
     at(run, 13, lambda: shutil.copytree(run.folder, killed))
@@ -134,11 +163,9 @@ def test_what_was_done_after_the_checkpoint_is_done_again(config: TrainingConfig
 
 @pytest.mark.parametrize("name", ["model.safetensors", "training.safetensors", "state.json", "manifest.json"])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "link"])
-def test_damaged_checkpoint_is_passed_over(config: TrainingConfig, name: str, damage: str) -> None:
+def test_damaged_checkpoint_is_passed_over(left: Path, straight: Run, name: str, damage: str) -> None:
     """If the newest checkpoint is damaged, the one before it is used, and the newest is made again."""
-    straight = ended(Run(config.replaced(name="straight")))
-    left = left_after(Run(config), 8)
-    file = left.folder / "checkpoints" / "iteration-000000000008" / name
+    file = left / "checkpoints" / "iteration-000000000008" / name
     content = bytearray(file.read_bytes())
     file.unlink()
     if damage == "flipped":
@@ -148,22 +175,20 @@ def test_damaged_checkpoint_is_passed_over(config: TrainingConfig, name: str, da
         file.write_bytes(content[:-9])
     elif damage == "link":
         file.symlink_to("/dev/zero")
-    again = ended(Run.resume(left.folder))
+    again = ended(Run.resume(left))
     assert_same_run(again, straight)
     assert [event.iteration for event in again.log.events if isinstance(event, RunResumed)] == [5]
 
 
-def test_leftovers_beside_the_checkpoints_do_no_harm(config: TrainingConfig) -> None:
+def test_leftovers_beside_the_checkpoints_do_no_harm(left: Path, straight: Run) -> None:
     """A half-written checkpoint, a stray file and a folder of another kind are no reason to go back further."""
-    straight = ended(Run(config.replaced(name="straight")))
-    left = left_after(Run(config), 8)
-    checkpoints = left.folder / "checkpoints"
+    checkpoints = left / "checkpoints"
     (checkpoints / ".iteration-000000000009.77").mkdir()
     (checkpoints / ".iteration-000000000009.77" / "model.safetensors").write_bytes(b"half")
     (checkpoints / "iteration-000000000011").mkdir()
     (checkpoints / "iteration-000000000012").write_text("a file")
     (checkpoints / "best").mkdir()
-    again = ended(Run.resume(left.folder))
+    again = ended(Run.resume(left))
     assert_same_run(again, straight)
     assert [event.iteration for event in again.log.events if isinstance(event, RunResumed)] == [8]
     assert sorted(path.name for path in checkpoints.iterdir()) == [
@@ -171,19 +196,17 @@ def test_leftovers_beside_the_checkpoints_do_no_harm(config: TrainingConfig) -> 
     ]
 
 
-def test_run_without_any_checkpoint_starts_again(config: TrainingConfig) -> None:
+def test_run_without_any_checkpoint_starts_again(config: TrainingConfig, left: Path, straight: Run) -> None:
     """A run whose process was killed before its first checkpoint is trained from the start."""
-    straight = ended(Run(config.replaced(name="straight")))
-    left = left_after(Run(config), 8)
-    shutil.rmtree(left.folder / "checkpoints")
-    assert_same_run(ended(Run.resume(left.folder)), straight)
+    shutil.rmtree(left / "checkpoints")
+    assert_same_run(ended(Run.resume(left)), straight)
     RunFolder.create(config.runs_dir / "second", Recorded.now(config)).close()
     assert_same_run(ended(Run.resume(config.runs_dir / "second")), straight)
 
 
 @pytest.mark.parametrize("source", ["demo", "pictures", "~/pictures"])
 def test_run_killed_again_and_again_from_anywhere(
-    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+    config: TrainingConfig, straight: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     """A run that was killed before its first checkpoint, and then again and again, is resumed from any directory."""
     asked: list[tuple[str, Path]] = []
@@ -192,7 +215,6 @@ def test_run_killed_again_and_again_from_anywhere(
         asked.append((source, data_dir))
         return made_up_images(160, 40)
 
-    straight = ended(Run(config.replaced(name="straight")))
     monkeypatch.setattr(data, "load", load)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -216,29 +238,27 @@ def test_run_killed_again_and_again_from_anywhere(
     assert set(asked) == {(places[source], tmp_path / "data")}
 
 
-def test_absolute_paths_of_an_earlier_version(config: TrainingConfig) -> None:
+def test_absolute_paths_of_an_earlier_version(config: TrainingConfig, left: Path, straight: Run) -> None:
     """A run whose config.json got other paths than its checkpoint, as earlier versions left it, is resumed."""
-    straight = ended(Run(config.replaced(name="straight")))
-    left = left_after(Run(config), 8)
-    path = left.folder / "config.json"
+    path = left / "config.json"
     content = json.loads(path.read_text())
     content["config"] |= {"data_dir": "/another/place", "runs_dir": "/moved", "name": "older"}
     path.write_text(json.dumps(content))
-    assert_same_run(ended(Run.resume(left.folder)), straight)
+    assert_same_run(ended(Run.resume(left)), straight)
 
 
-def test_constant_of_another_version(config: TrainingConfig) -> None:
+def test_constant_of_another_version(config: TrainingConfig, left: Path) -> None:
     """A run with a constant that this version does not know is not resumed, and the message names the constant."""
-    left = left_after(Run(config), 8)
-    path = left.folder / "config.json"
+    path = left / "config.json"
     path.write_text(path.read_text().replace('"learning_rate"', '"step_size"'))
     with pytest.raises(RunFolderError, match="another version of cifar-tui, which has step_size"):
-        Run.resume(left.folder)
+        Run.resume(left)
 
 
-def test_interrupted_run_is_never_removed(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_run_is_never_removed(
+    config: TrainingConfig, straight: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run that cannot be resumed now, because its training does not begin, is still there to be resumed later."""
-    straight = ended(Run(config.replaced(name="straight")))
     RunFolder.create(config.runs_dir / "first", Recorded.now(config)).close()
 
     def fail(*_: object, **__: object) -> None:
@@ -251,13 +271,11 @@ def test_interrupted_run_is_never_removed(config: TrainingConfig, monkeypatch: p
     assert_same_run(ended(Run.resume(failed.folder)), straight)
 
 
-def test_checkpoint_whose_losses_are_gone_is_passed_over(config: TrainingConfig) -> None:
+def test_checkpoint_whose_losses_are_gone_is_passed_over(left: Path, straight: Run) -> None:
     """A checkpoint is used only if the losses and the journal until then are still on disk."""
-    straight = ended(Run(config.replaced(name="straight")))
-    left = left_after(Run(config), 8)
-    with (left.folder / "losses.f32").open("r+b") as losses:
+    with (left / "losses.f32").open("r+b") as losses:
         losses.truncate(4 * 7)
-    assert_same_run(ended(Run.resume(left.folder)), straight)
+    assert_same_run(ended(Run.resume(left)), straight)
 
 
 def test_changed_learning_rate_survives(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,18 +299,16 @@ def test_changed_learning_rate_survives(config: TrainingConfig, monkeypatch: pyt
     assert not np.array_equal(straight.record().losses, unchanged.record().losses)
 
 
-def test_checkpoint_without_a_learning_rate(config: TrainingConfig) -> None:
+def test_checkpoint_without_a_learning_rate(left: Path, straight: Run) -> None:
     """A checkpoint of the version before, which did not hold the learning rate, still serves."""
-    straight = ended(Run(config.replaced(name="straight")))
-    left = left_after(Run(config), 8)
-    checkpoint = left.folder / "checkpoints" / "iteration-000000000008"
+    checkpoint = left / "checkpoints" / "iteration-000000000008"
     state, manifest = (json.loads((checkpoint / name).read_text()) for name in ("state.json", "manifest.json"))
     del state["learning_rate"]
     content = json.dumps(state).encode()
     manifest["files"]["state.json"] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     (checkpoint / "state.json").write_bytes(content)
     (checkpoint / "manifest.json").write_text(json.dumps(manifest))
-    again = ended(Run.resume(left.folder))
+    again = ended(Run.resume(left))
     assert_same_run(again, straight)
     assert [event.iteration for event in again.log.events if isinstance(event, RunResumed)] == [8]
 
@@ -312,38 +328,35 @@ def test_pause_keeps_a_checkpoint(config: TrainingConfig) -> None:
         assert run.join(60)
 
 
-def test_changed_constant_is_refused(config: TrainingConfig) -> None:
+def test_changed_constant_is_refused(config: TrainingConfig, left: Path) -> None:
     """A run whose config.json was edited is not resumed; the message names the difference, and nothing is changed."""
-    left = left_after(Run(config), 8)
-    path = left.folder / "config.json"
+    path = left / "config.json"
     path.write_text(path.read_text().replace('"learning_rate": 0.001', '"learning_rate": 0.002'))
-    before = contents(left.folder)
-    again = ended(Run.resume(left.folder))
+    before = contents(left)
+    again = ended(Run.resume(left))
     assert isinstance(again.error, RunFolderError)
     assert "learning_rate was 0.001, is 0.002" in again.error.message
-    assert contents(left.folder) == before
+    assert contents(left) == before
 
 
-def test_changed_images_are_refused(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_images_are_refused(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other images than those of the run are refused with the difference, and nothing is changed."""
-    left = left_after(Run(config), 8)
-    before = contents(left.folder)
+    before = contents(left)
     monkeypatch.setattr(data, "load", lambda source, data_dir, progress: made_up_images(192, 40))
-    again = ended(Run.resume(left.folder))
+    again = ended(Run.resume(left))
     assert isinstance(again.error, RunFolderError)
     assert "train_images was 160, is 192" in again.error.message
     assert "fingerprint was " in again.error.message
-    assert contents(left.folder) == before
+    assert contents(left) == before
 
 
 @pytest.mark.parametrize("name", ["events.jsonl", "losses.f32", "lock", "config.json"])
-def test_fifo_in_the_place_of_a_file(config: TrainingConfig, name: str) -> None:
+def test_fifo_in_the_place_of_a_file(left: Path, name: str) -> None:
     """A FIFO in the place of a file is refused and never waited for."""
-    left = left_after(Run(config), 8)
-    (left.folder / name).unlink()
-    os.mkfifo(left.folder / name)
+    (left / name).unlink()
+    os.mkfifo(left / name)
     with pytest.raises(RunFolderError, match="not a regular file"):
-        Run.resume(left.folder)
+        Run.resume(left)
 
 
 def test_complete_run_is_refused(config: TrainingConfig) -> None:
@@ -353,12 +366,11 @@ def test_complete_run_is_refused(config: TrainingConfig) -> None:
         Run.resume(run.folder)
 
 
-def test_run_of_another_process_is_refused(config: TrainingConfig) -> None:
+def test_run_of_another_process_is_refused(config: TrainingConfig, left: Path) -> None:
     """Two processes never train one run: the second says which process holds it, and since when."""
-    left = left_after(Run(config), 8)
-    first = Run.resume(left.folder)
+    first = Run.resume(left)
     with pytest.raises(RunFolderError, match=r"is being trained by process \d+ on .+ since \d{4}-"):
-        Run.resume(left.folder)
+        Run.resume(left)
     with pytest.raises(RunFolderError, match=r"is being trained by process \d+ on .+ since \d{4}-"):
         Run(config)
     ended(first)
@@ -375,12 +387,10 @@ def test_resumed_run_keeps_its_thread_count(config: TrainingConfig) -> None:
 
 
 def test_folder_can_be_moved_and_is_found_from_anywhere(
-    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    left: Path, straight: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An interrupted run goes on from another directory, and under another name if its folder was renamed."""
-    straight = ended(Run(config.replaced(name="straight")))
-    left = left_after(Run(config), 8)
-    moved = left.folder.rename(tmp_path / "moved")
+    moved = left.rename(tmp_path / "moved")
     monkeypatch.chdir("/")
     again = Run.resume(moved)
     assert again.folder == moved
