@@ -66,6 +66,30 @@ def test_from_the_form_to_the_exported_bundle(tmp_path: Path, columns: int, rows
     ]
 
 
+def test_stderr_goes_elsewhere(tmp_path: Path, short: tuple[str, ...]) -> None:
+    """The app draws on the terminal that is there, also if stderr goes to a file."""
+    shell = ("bash", "-c", '"$@" 2> err.log', "bash")
+    with Terminal(*short, cwd=tmp_path, before=shell) as terminal:
+        terminal.wait_for("new run", "ready")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+    assert (tmp_path / "err.log").read_text() == ""
+
+
+def test_bytes_that_are_no_text(tmp_path: Path, short: tuple[str, ...]) -> None:
+    """Invalid UTF-8, NUL and broken escape sequences leave the form standing, and its keys work."""
+    with Terminal(*short, cwd=tmp_path) as terminal:
+        terminal.wait_for("new run", "ready")
+        typed = b"\xff\xc3(\x00\x1b[200~caf\xe9\x00\x1b[201~\x1b[9999999u\x1b[97;5:1u"
+        terminal.press(typed.decode(errors="surrogateescape"))
+        terminal.press(ESCAPE)
+        terminal.wait_for("new run", "ready")
+        terminal.press("\x0f")  # Ctrl+O
+        terminal.wait_for("There is no run here yet")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+
+
 def test_leaving_while_it_trains(tmp_path: Path, short: tuple[str, ...]) -> None:
     """A user who leaves a run that trains is asked; the run may go on without the screen until it is done."""
     with Terminal(*short, cwd=tmp_path) as terminal:

@@ -391,6 +391,22 @@ async def test_escape_goes_back(make_app: Make) -> None:
         assert len(app.screen_stack) == 2
 
 
+async def test_unreadable_run(make_app: Make) -> None:
+    """A run that cannot be read stands in the list, with the reason below once it is chosen."""
+    assert a_run("first").start().join(60)
+    Path("runs/torn").mkdir()
+    Path("runs/torn/events.jsonl").write_text("no journal\n" * 2)
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "unreadable" in shown_text(app))
+        await pilot.press("down")
+        await until(pilot, lambda: "runs/torn is not the folder of a run" in shown_text(app))
+        await pilot.press("enter")
+        assert isinstance(app.screen, RunsScreen)
+
+
 async def test_back_from_a_run_that_trains(make_app: Make) -> None:
     """Esc from the training screen leaves the run training, a paused one too; the list leads back to it."""
     app = make_app(**LONG)

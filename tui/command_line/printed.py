@@ -23,7 +23,10 @@ _BAR = 24
 """Cells of a full bar."""
 
 _GAP = 3
-"""Columns between two columns of a table."""
+"""Blanks between two columns of a table."""
+
+_WIDE = 1_000
+"""Columns of a table that is not printed on a terminal: nothing is cut."""
 
 _EDGES = 2
 """Cells before the first and after the last column."""
@@ -94,18 +97,18 @@ def print_runs(entries: Sequence[RunEntry], runs_dir: Path) -> None:
     if not entries:
         console.print(f"There is no run in {clean(runs_dir)} yet. cifar-tui train starts one.", soft_wrap=True)
         return
-    # One line a run: on a terminal the name and the images share what the other columns leave.
-    names, statuses, datasets, models = (
-        max(cell_len(clean(getattr(entry, field))) for entry in entries)
-        for field in ("name", "status", "dataset", "model")
-    )
-    others = statuses + len("2026-03-14 15:09") + max(len("model"), models) + len("accuracy") + 5 * _GAP + _EDGES
-    room = console.width - others
+    if not console.is_terminal:
+        console.width = _WIDE
+    # One line a run: the name and the images share what the other columns leave.
+    status, model = (max(cell_len(getattr(entry, field)) for entry in entries) for field in ("status", "model"))
+    others = (max(status, 6), 16, max(model, 5), 8)
+    room = console.width - sum(others) - 5 * _GAP - _EDGES
+    name = min(max(cell_len(clean(entry.name)) for entry in entries), max(8, room - 8))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    name_width = min(names, max(8, room - min(datasets, 12))) if console.is_terminal else names
-    data_width = max(4, room - max(4, name_width)) if console.is_terminal else None
-    for heading, width in (("name", name_width), ("status", None), ("started", None), ("data", data_width)):
-        table.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=width)
+    table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=max(4, name))
+    table.add_column("status", no_wrap=True)
+    table.add_column("started", no_wrap=True)
+    table.add_column("data", no_wrap=True, overflow="ellipsis", max_width=max(4, room - max(4, name)))
     table.add_column("model", no_wrap=True)
     table.add_column("accuracy", no_wrap=True, justify="right")
     for entry in entries:
@@ -117,7 +120,7 @@ def print_runs(entries: Sequence[RunEntry], runs_dir: Path) -> None:
             Text(clean(entry.model)),
             "" if entry.accuracy is None else f"{entry.accuracy:.2f} %",
         )
-    console.print(table, soft_wrap=not console.is_terminal)
+    console.print(table)
     for entry in entries:
         if entry.problem:
             console.print(Text(f"{clean(entry.name)}: {clean(entry.problem)}"), soft_wrap=True)

@@ -29,7 +29,8 @@ class RunsScreen(Screen[None]):
         " how the run ended."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Open", tooltip="Show this run as it trains, or its results"),
+        # Of higher priority than the table's own, so that the footer shows it.
+        Binding("enter", "select", "Open", priority=True, tooltip="Show this run as it trains, or its results"),
         Binding("f5", "refresh", "Refresh", tooltip="Read the folder of runs again"),
         Binding("f1", "app.help", "Help"),
         Binding("escape", "back", "Back", tooltip="Back to the screen before"),
@@ -77,7 +78,7 @@ class RunsScreen(Screen[None]):
         for entry in entries:
             accuracy = "" if entry.accuracy is None else f"{entry.accuracy:6.2f} %"
             cells = (entry.name, entry.status, moment(entry.at), entry.dataset, entry.model, accuracy)
-            table.add_row(*(_cell(cell) for cell in cells))
+            table.add_row(*(_cell(cell) for cell in cells), key=str(entry.path))
         table.move_cursor(row=next((i for i, entry in enumerate(entries) if entry.path == chosen), 0))
         self.query_one("#said", Static).update(
             "There is no run here yet. Esc goes back; Ctrl+R in the form starts one."
@@ -93,11 +94,14 @@ class RunsScreen(Screen[None]):
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Show why the run under the cursor cannot be read."""
         problem = self.query_one("#problem", Static)
-        problem.update(clean(self._entries[event.cursor_row].problem))
-        problem.display = bool(self._entries[event.cursor_row].problem)
+        entry = next((entry for entry in self._entries if str(entry.path) == event.row_key.value), None)
+        problem.update(clean(entry.problem) if entry is not None else "")
+        problem.display = entry is not None and bool(entry.problem)
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        self.post_message(OpenRun(self._entries[event.cursor_row].path))
+        entry = self._entries[event.cursor_row]
+        if not entry.problem:
+            self.post_message(OpenRun(entry.path))
 
     def action_back(self) -> None:
         self.post_message(Back())

@@ -33,11 +33,11 @@ _IGNORED = (
 def start() -> None:
     """Fork the watchdog of this process. Called first in the program: there must be no threads and no locks yet."""
     reads, writes = os.pipe()
-    process = os.getpid()
+    process, modes = os.getpid(), TerminalModes()
     if os.fork() == 0:
         try:
             os.close(writes)
-            _watch(process, reads)
+            _watch(process, reads, modes)
         finally:
             os._exit(0)
     os.close(reads)
@@ -45,11 +45,10 @@ def start() -> None:
     signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
 
 
-def _watch(process: int, reads: int) -> None:
+def _watch(process: int, reads: int, modes: TerminalModes) -> None:
     """Read the numbers of the signals that `process` gets; the end of file means that it has ended."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    modes = TerminalModes()
     ends_at: float | None = None
     while ends_at is None or time.monotonic() < ends_at:
         patience = None if ends_at is None else max(0.0, ends_at - time.monotonic())

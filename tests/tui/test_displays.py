@@ -1,0 +1,117 @@
+"""What a run without the app prints."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+
+from engine.record.events import DataProgress
+from engine.record.log import RunLog
+from engine.record.pace import Pace
+from engine.record.record import RunRecord
+from engine.storage.listing import RunEntry
+from tests.records import finished_record, live_log
+from tui.command_line import printed
+from tui.command_line.displays import Bar, JsonLines, progress_line
+from tui.command_line.printed import PlainConsole, print_outcome, print_runs
+
+
+def on_terminal(columns: int) -> tuple[PlainConsole, io.StringIO]:
+    """A console on a terminal of so many columns, and what it prints."""
+    console, printed = PlainConsole(), io.StringIO()
+    console.file, console.width, console._force_terminal = printed, columns, True
+    console.legacy_windows = False
+    return console, printed
+
+
+def record_of(log: RunLog) -> RunRecord:
+    record = RunRecord(log)
+    record.catch_up()
+    return record
+
+
+@pytest.mark.parametrize("columns", [20, 40, 74, 200])
+def test_progress_takes_one_line(columns: int) -> None:
+    """However narrow the terminal, progress is one line; the loss is in it if there is room."""
+    record = record_of(live_log(4_000))
+    line = progress_line(record, Pace(), 41.0, columns)
+    assert cell_len(line.plain) <= columns
+    assert "\n" not in line.plain
+    assert ("loss" in line.plain) == (columns >= 40)
+
+
+def test_json_tells_progress_once_a_second() -> None:
+    """Drawing 2,000 images is a line a second, the first and the last; training is a line a second with its loss."""
+    stream, log, pace = io.StringIO(), RunLog(), Pace()
+    display, record = JsonLines(stream), RunRecord(log)
+    for done in range(0, 2_001, 20):
+        seconds = done / 1_000
+        log.event(DataProgress(seconds=seconds, activity="drawing", done=done, total=2_000, unit="images"))
+        display.show(record, record.catch_up(), pace, seconds)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["done"] for line in lines] == [0, 1_000, 2_000]
+    stream.truncate(stream.seek(0))
+    trains = record_of(live_log(1_000))
+    for tenth in range(50, 80):
+        display.show(trains, [], pace, tenth / 10)
+    (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]  # no iteration, no further line
+    assert (line["event"], line["iteration"], line["epoch"]) == ("progress", 1_000, 1)
+    assert line["loss"] == pytest.approx(float(np.mean(trains.losses[900:1_000])))
+
+
+ENTRIES = [
+    RunEntry(
+        "brisk-heron", Path("runs/brisk-heron"), "completed", "2026-03-14T15:09:26+01:00", "CIFAR-10", "cnn", 69.4
+    ),
+    RunEntry(
+        *("a-very-long-name-of-a-run-" * 3, Path("x"), "interrupted", "2026-03-14T15:09:26+01:00"),
+        *("a folder of images with a long name", "batchnorm"),
+    ),
+    RunEntry("torn", Path("runs/torn"), "unreadable", "", problem="events.jsonl is damaged at line 7."),
+]
+
+
+def test_runs_take_a_line_each_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal of 80 columns each run is one line, and one that cannot be read has its reason below."""
+    console, shown = on_terminal(80)
+    monkeypatch.setattr(printed, "PlainConsole", lambda: console)
+    print_runs(ENTRIES, Path("runs"))
+    lines = [line.rstrip() for line in shown.getvalue().splitlines()]
+    assert all(cell_len(line) <= 80 for line in lines)
+    assert sum("2026-03-14 15:09" in line for line in lines) == 2
+    assert sum("brisk-heron" in line and "69.40 %" in line for line in lines) == 1
+    assert "torn: events.jsonl is damaged at line 7." in lines
+
+
+def test_runs_are_whole_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe no name is cut."""
+    console, shown = on_terminal(80)
+    console._force_terminal = False
+    monkeypatch.setattr(printed, "PlainConsole", lambda: console)
+    print_runs(ENTRIES, Path("runs"))
+    assert ENTRIES[1].name in shown.getvalue()
+
+
+def test_outcome_at_80_columns() -> None:
+    """The summary of a run fits into 80 columns."""
+    console, shown = on_terminal(80)
+    print_outcome(console, finished_record(), Path("runs/brisk-heron"))
+    assert all(cell_len(line.rstrip()) <= 80 for line in shown.getvalue().splitlines())
+
+
+def test_log_lines_of_a_terminal_take_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines above the progress are one line each at 80 columns, and the progress line is removed at the end."""
+    console, shown = on_terminal(80)
+    display: Any = Bar(console)
+    record = record_of(live_log(1_000))
+    display.show(record, [], Pace(), 5.0)
+    display._live.stop()
+    text = shown.getvalue()
+    assert text.endswith(("\x1b[2K", "\x1b[?25h"))
+    assert sum("Training" in line for line in text.splitlines()) == 1
