@@ -38,8 +38,8 @@ async def test_bars_grow_and_say_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("width", [1, 10, 80, 120])
-async def test_a_look_sends_what_changed_of_the_progress(width: int) -> None:
-    """Bars that grow by a cell do not send the whole line, and what is sent ends in the same line."""
+async def test_only_what_changed_is_sent(width: int) -> None:
+    """A bar that grows by a cell does not send the whole line, and the line on the screen is right afterwards."""
     app = ProgressApp()
     async with app.run_test(size=(width, 3)) as pilot:
         progress = app.query_one(RunProgress)
@@ -61,14 +61,14 @@ async def test_a_look_sends_what_changed_of_the_progress(width: int) -> None:
 
 
 class Early(RunProgress):
-    """News come when the width is new already, and before the widget heard of it."""
+    """The bars change after the terminal got its new width, before the widget has handled it."""
 
     def on_resize(self, event: events.Resize) -> None:
         self.bars = bars(1_100 + self.content_size.width)
 
 
-async def test_news_while_the_terminal_becomes_another_size() -> None:
-    """A terminal that is resized while the run goes on shows the bars in its new width."""
+async def test_bars_change_while_the_terminal_is_resized() -> None:
+    """A terminal that is resized during a run shows the bars in its new width."""
     app = ProgressApp(Early)
     async with app.run_test(size=(80, 3)) as pilot:
         progress = app.query_one(Early)
