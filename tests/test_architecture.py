@@ -118,3 +118,11 @@ def test_top_level_is_the_owners() -> None:
         names = {line.partition("/")[0] for line in done.stdout.splitlines()}
     allowed = {"tui", "engine", "tests", "pyproject.toml", "README.md", "screenshots", "LICENSE", "CHANGELOG.md"}
     assert {name for name in names if not name.startswith(".")} <= allowed
+
+
+def test_the_app_moves_by_messages() -> None:
+    """The app never asks what kind of screen stands on top, or whether a screen happens to have an attribute."""
+    for path in (ROOT / "tui").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"isinstance", "getattr"}:
+                assert not ast.unparse(node.args[0]).endswith("screen"), f"{path}:{node.lineno}"

@@ -435,9 +435,9 @@ class CifarApp(SteadyApp):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The actions of the keys that F1 tells, then those of Textual that help here. Not the keys of a text field."""
-        told = self._bindings_to_tell(screen)
+        told = {binding.action: binding for binding in self._bindings_to_tell(screen)}  # + and = do the same
         for node, binding, _, tooltip in screen.active_bindings.values():
-            if binding in told and binding.action != "command_palette":
+            if told.get(binding.action) == binding and not binding.action.endswith("command_palette"):
                 run = partial(self.run_action, binding.action, default_namespace=node)
                 yield SystemCommand(binding.description, tooltip or binding.tooltip or binding.description, run)
         offered = {"Theme", "Screenshot"}

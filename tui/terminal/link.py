@@ -1,7 +1,7 @@
-"""The way to the terminal, which may be slow, stop reading for a while, or be gone.
+"""Output to a terminal that may be slow, stop reading for a while, or be gone.
 
-Textual's own writer waits for the terminal, and the whole app waits for the writer. A `Link` never makes anybody wait:
-where the terminal does not read it leaves frames out, and once it reads again it asks for a whole, current screen.
+Textual's own writer blocks until the terminal reads, and the event loop blocks with it. A `Link` never blocks: while
+the terminal does not read, frames are left out. Once it reads again, the app is asked to draw the whole screen.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ import threading
 from collections.abc import Callable
 
 MOST = 1 << 15
-"""Bytes that may wait for the terminal: about two full screens, so that what it shows is never far behind."""
+"""Bytes that may wait for the terminal: about two full screens, so that the terminal is never far behind."""
 
 
 class Link:
-    """As much of a text file as Textual writes to."""
+    """The part of a text file that Textual writes to."""
 
     def __init__(self, descriptor: int, caught_up: Callable[[], None], gone: Callable[[], None]) -> None:
-        """`caught_up` is called when frames were left out and the terminal reads again, `gone` when it will not read
-        any more; both from the link's thread."""
+        """`caught_up` is called when the terminal reads again after frames were left out, `gone` when the terminal is
+        gone. Both are called from the link's thread."""
         self._descriptor, self._caught_up, self._gone = descriptor, caught_up, gone
         self._waiting: list[bytes] = []
         self._size = 0
         self._behind = self._keeping_all = self._closed = False
         self._changed = threading.Condition()
-        # A daemon: a terminal that never reads again must not hold up the end of the process.
+        # A daemon thread: a terminal that never reads again must not keep the process alive.
         self._thread = threading.Thread(target=self._send, name="link", daemon=True)
         self._thread.start()
 
     def write(self, text: str) -> int:
-        """Put `text` in line, or leave it out where too much waits already. Returns at once."""
+        """Queue `text`, or leave it out if too much waits already. Returns at once."""
         with self._changed:
             if self._closed:
                 return len(text)
             if self._size > MOST and not self._keeping_all:
                 self._behind = True
-                self._waiting.clear()  # whole writes: no control sequence is cut
+                self._waiting.clear()  # whole writes, so no control sequence is cut
                 self._size = 0
             if not self._behind:
                 content = text.encode(errors="replace")
@@ -46,7 +46,7 @@ class Link:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: every write is sent at once."""
 
     def fileno(self) -> int:
         return self._descriptor
@@ -55,13 +55,13 @@ class Link:
         return os.isatty(self._descriptor)
 
     def keep_all(self, keeping: bool) -> None:
-        """Whether to leave nothing out, because what comes restores the terminal."""
+        """Set whether nothing may be left out, because the next writes restore the terminal."""
         with self._changed:
             self._keeping_all = keeping
             self._behind = self._behind and not keeping
 
     def close(self, patience: float = 1.0) -> None:
-        """Take nothing more, and wait at most so many seconds until the terminal has what waits."""
+        """Accept no more text, and wait at most `patience` seconds until everything is sent."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
