@@ -230,7 +230,7 @@ def whole(folder: Path) -> Iterator[Checkpoint]:
         try:
             manifest = _MANIFEST_JSON.validate_json(read_bounded(path / MANIFEST, _LARGEST_JSON))
             if set(manifest.files) == {MODEL, TRAINING, STATE} and all(
-                _is_as_told(path / name, told) for name, told in manifest.files.items()
+                _matches(path / name, file) for name, file in manifest.files.items()
             ):
                 state = _STATE_JSON.validate_json(read_bounded(path / STATE, _LARGEST_JSON))
                 if state.position.iteration == _iteration(path):
@@ -239,10 +239,11 @@ def whole(folder: Path) -> Iterator[Checkpoint]:
             continue
 
 
-def _is_as_told(path: Path, told: _File) -> bool:
+def _matches(path: Path, expected: _File) -> bool:
+    """Return whether the file at `path` has the expected size and SHA-256."""
     with open(open_regular(path), "rb") as file:
-        return os.fstat(file.fileno()).st_size == told.bytes and (
-            hashlib.file_digest(file, "sha256").hexdigest() == told.sha256
+        return os.fstat(file.fileno()).st_size == expected.bytes and (
+            hashlib.file_digest(file, "sha256").hexdigest() == expected.sha256
         )
 
 

@@ -60,6 +60,6 @@ class Clock:
 
 
 def stopwatch() -> Seconds:
-    """Return a function that tells the seconds since this call."""
+    """Return a function that returns the seconds since this call."""
     began = time.monotonic()
     return lambda: time.monotonic() - began

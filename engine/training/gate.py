@@ -12,7 +12,7 @@ class Gate:
 
     def __init__(self, control: Control, report: Report, clock: Clock) -> None:
         self._control, self._report, self._clock = control, report, clock
-        self._stops_told = 0
+        self._stops_reported = 0
 
     @property
     def paused(self) -> bool:
@@ -44,6 +44,6 @@ class Gate:
                 self._control.wait_while_paused()
             self._report.event(Resumed(seconds=self._clock.seconds(), iteration=iteration))
         stops = self._control.stops
-        if stops > self._stops_told:
-            self._stops_told = stops
+        if stops > self._stops_reported:
+            self._stops_reported = stops
             self._report.event(Stopping(seconds=self._clock.seconds(), iteration=iteration, evaluates=stops < 2))

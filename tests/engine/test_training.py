@@ -81,7 +81,7 @@ def recorded(log: RunLog) -> RunRecord:
 
 @pytest.mark.parametrize(
     ("train_images", "batch_size", "classes", "evaluate_each_epoch"),
-    [(1000, 32, 10, False), (1000, 32, 10, True), (70, 1, 2, True), (130, 130, 3, True), (50, 64, 10, True)],
+    [(500, 32, 10, False), (500, 32, 10, True), (70, 1, 2, True), (130, 130, 3, True), (50, 64, 10, True)],
 )
 def test_same_numbers_as_the_notebook(
     train_images: int, batch_size: int, classes: int, evaluate_each_epoch: bool
