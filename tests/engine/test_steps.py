@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -33,6 +33,15 @@ CPU = torch.device("cpu")
 LEARNING_RATE = 0.001
 
 Made = tuple[Steps, Optimizer]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """The threads of tests that run beside each other would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
