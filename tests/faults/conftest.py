@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.runs import Program, finished
+from tests.faults.runs import Program, finished, wait
 from tests.faults.table import PROPERTY, ROWS
 from tests.images import made_up_images, save_folder
 
@@ -71,7 +71,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     save_folder(root / "images", made_up_images(512, 128, classes=2))
     program = Program(root)
     yield program
-    assert program.left_running() == [], "processes outlived their tests"
+    wait(lambda: not program.left_running(), "processes outlive their tests")
 
 
 @pytest.fixture(scope="session")
