@@ -543,16 +543,17 @@ async def test_command_palette_is_no_text_editor(make_app: Make) -> None:
 
 async def test_run_that_ends_behind_the_palette(make_app: Make) -> None:
     """Results wait until the palette over the training is closed, and it can be opened over them."""
-    app = make_app(epochs=1)
+    app = make_app(**LONG)
     async with app.run_test(size=(100, 30)) as pilot:
-        await start(pilot)
-        await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
+        run = await start_and_pause(pilot, app)
+        training = app.screen
+        assert isinstance(training, TrainingScreen)
         await pilot.press("ctrl+p")
         await until(pilot, lambda: isinstance(app.screen, CommandPalette))
-        run = app.training
-        assert run is not None
-        await until(pilot, lambda: run.join(0))
-        await asyncio.sleep(1.5)  # some looks
+        run.ask(Stop())
+        await until(pilot, lambda: training.record.ended)
+        training.look()
+        await pilot.pause()
         assert isinstance(app.screen, CommandPalette)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, ResultsScreen))

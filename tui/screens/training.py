@@ -133,8 +133,7 @@ class TrainingScreen(ChartKeys, Screen[None]):
         record, now = self.record, self.run.seconds()
         self._pace.look(now, record)
         self._show_state(now)
-        # Results do not replace a palette or a question over this screen; they wait until it is closed.
-        if record.ended and (self.app.screen is self or record.started is None):
+        if record.ended:
             self.post_message(self.Ended(self))
 
     def _take(self, event: Event) -> None:
