@@ -21,29 +21,24 @@ from textual.screen import Screen
 
 from engine.config import TrainingConfig
 from engine.control import Stop
-from engine.errors import ConstantError, EngineError
+from engine.errors import EngineError
 from engine.preflight import Preflight, preflight
-from engine.process import python_running
 from engine.text import clean
 from tui import work
-from tui.dialogs.choice import coming_back, images_missing, leaving, unfinished
+from tui.dialogs.choice import coming_back, leaving, unfinished
 from tui.dialogs.export_to import ExportTo
 from tui.dialogs.help import HelpScreen
 from tui.look.theme import DARK, LIGHT
-from tui.screens.messages import Export, NewRun, OpenRun, StartInBackground, StartRun
+from tui.running import RunningApp
+from tui.screens.messages import Export, NewRun, OpenRun
 from tui.screens.setup import SetupScreen
 from tui.terminal import clipboard
-from tui.terminal.driver import SteadyDriver
-from tui.terminal.steady_app import SteadyApp
 
 if TYPE_CHECKING:
     from engine.record.record import RunRecord
-    from engine.runs.contract import RunView
-    from engine.runs.local import Run
     from engine.runs.watched import WatchedRun
     from engine.storage.listing import RunEntry
     from tui.screens.runs import RunsScreen
-    from tui.screens.training import TrainingScreen
 
 
 PAINTED_AFTER = 1.0
@@ -70,7 +65,7 @@ def _actions() -> type[Provider]:
     return Actions
 
 
-class CifarApp(SteadyApp):
+class CifarApp(RunningApp):
     """The form is at the bottom of the stack of screens, unless the app began with a run."""
 
     TITLE = "cifar-tui"
@@ -89,19 +84,14 @@ class CifarApp(SteadyApp):
     ) -> None:
         """`values` fill the form, by constant name. `look` makes the checks before a start. With `watch`, the folder of
         a run, the app begins with that run."""
-        super().__init__(driver_class=SteadyDriver)
+        super().__init__()
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         self.theme = DARK.name
         self._values = dict(values)
         self._look = partial(_look_and_import, look)
         self._watch = watch
-        self._form: SetupScreen | None = None
         self._runs: RunsScreen | None = None
-        self._training_screen: TrainingScreen | None = None
-        self._is_starting = False
-        self.training: Run | None = None
-        """The run of this process that was started last. It may outlive the app."""
         self.is_cut_off = False
         """Whether the terminal is gone."""
         self._event_loop: asyncio.AbstractEventLoop | None = None
@@ -119,35 +109,35 @@ class CifarApp(SteadyApp):
     def first_screen(self) -> Screen[Any]:
         """The screen that the app begins with: the form."""
         tmux = clipboard.copy_with_tmux if clipboard.inside_tmux() else None
-        self._form = SetupScreen(self._values, self._look, tmux=tmux)
-        return self._form
+        self.form = SetupScreen(self._values, self._look, tmux=tmux)
+        return self.form
 
     # The stack of screens
 
     def on_back(self) -> None:
         """Show the screen below; the form, if the app began with this one."""
-        if self.screen is self._training_screen:
-            self._close_view()
+        if self.screen is self.training_screen:
+            self.close_view()
         if len(self.screen_stack) > 2:
             self.pop_screen()
         else:
-            self._to_form()
+            self.to_form()
 
     def on_new_run(self, message: NewRun) -> None:
         """Show the form with the constants of a run. Its name is taken, so the next run gets a new one."""
-        self._to_form(message.constants)
+        self.to_form(message.constants)
 
-    def _to_form(self, constants: Mapping[str, object] | None = None) -> SetupScreen:
-        self._close_view()
-        while len(self.screen_stack) > (1 if self._form is None else 2):
+    def to_form(self, constants: Mapping[str, object] | None = None) -> SetupScreen:
+        self.close_view()
+        while len(self.screen_stack) > (1 if self.form is None else 2):
             self.pop_screen()
-        if self._form is None:  # the app began with a run
+        if self.form is None:  # the app began with a run
             self._values.update(constants or {})
             self.push_screen(self.first_screen())
         elif constants is not None:
-            self._form.fill(constants)
-        assert self._form is not None
-        return self._form
+            self.form.fill(constants)
+        assert self.form is not None
+        return self.form
 
     def action_runs(self) -> None:
         self.call_later(self._show_runs)
@@ -165,7 +155,7 @@ class CifarApp(SteadyApp):
             self.push_screen(self._runs)
 
     def _runs_dir(self) -> Path:
-        values = self._form.values if self._form is not None else self._values
+        values = self.form.values if self.form is not None else self._values
         return Path(str(values.get("runs_dir", TrainingConfig().runs_dir)))
 
     # Runs on disk
@@ -181,13 +171,13 @@ class CifarApp(SteadyApp):
         def chosen(answer: str | None) -> None:
             assert entry is not None
             if answer == "resume":
-                self._resume(entry.path)
+                self.resume(entry.path)
             elif answer in ("watch", "show"):
                 self._open(entry.path)
             elif answer == "never":
                 work.run(self, partial(decline, entry.path), lambda _: None)
 
-        if entry is not None and self.screen is self._form and not self._is_starting:
+        if entry is not None and self.screen is self.form and not self.is_starting:
             self.push_screen(coming_back(entry.name, live=entry.status in LIVE), chosen)
 
     def on_open_run(self, message: OpenRun) -> None:
@@ -203,7 +193,7 @@ class CifarApp(SteadyApp):
             and not self.training.ended
             and folder.absolute() == self.training.folder.absolute()
         ):
-            self._show_training(self.training)
+            self.show_training(self.training)
             return
 
         def read() -> tuple[WatchedRun, RunRecord]:
@@ -217,7 +207,7 @@ class CifarApp(SteadyApp):
             if self.screen is not here:  # the user went elsewhere meanwhile
                 watched.close()
             elif not record.ended:
-                self._show_training(watched.start())
+                self.show_training(watched.start())
             elif offer_resume and record.status in UNFINISHED:
                 self.push_screen(unfinished(folder.name, record.status), partial(chosen, record))
             else:
@@ -225,14 +215,14 @@ class CifarApp(SteadyApp):
 
         def chosen(record: RunRecord, answer: str | None) -> None:
             if answer == "resume":
-                self._resume(folder)
+                self.resume(folder)
             elif answer == "show":
                 self._show_results(record, folder)
 
         def failed(error: EngineError) -> None:
             if self.screen is here and folder is self._watch:
-                self._to_form()
-            self._tell(error)
+                self.to_form()
+            self.tell(error)
 
         work.run(self, read, show, failed)
 
@@ -255,129 +245,6 @@ class CifarApp(SteadyApp):
 
         proposal = Path.cwd() / f"{message.folder.name}-export"
         self.push_screen(ExportTo(proposal, FILES, write), exported)
-
-    # Runs that train
-
-    def on_start_run(self, message: StartRun) -> None:
-        """Start a run in this process, and show it."""
-
-        def make() -> Run:
-            from engine.runs.local import Run
-
-            return Run(message.config)
-
-        self._start(make)
-
-    def _resume(self, folder: Path) -> None:
-        def make() -> Run:
-            from engine.runs.local import Run
-
-            return Run.resume(folder)
-
-        self._start(make)
-
-    def _start(self, make: Callable[[], Run]) -> None:
-        def made(run: Run) -> None:
-            self._is_starting = False
-            self.training = run.start()
-            self._show_training(run)
-            work.run(self, run.join, lambda _: self._tell_end(run))
-
-        if self._is_starting or self.running():
-            self.notify("A run is still training here.", severity="warning")
-        else:
-            self._is_starting = True
-            work.run(self, make, made, self._not_started)
-
-    def on_start_in_background(self, message: StartInBackground) -> None:
-        """Start a run as a process of its own, and watch it."""
-
-        def make() -> WatchedRun:
-            from engine.runs import background
-
-            return background.start(message.config, [*python_running("tui"), "train"])
-
-        work.run(self, make, lambda watched: self._show_training(watched.start()), self._not_started)
-
-    def _not_started(self, error: EngineError) -> None:
-        self._is_starting = False
-        if isinstance(error, ConstantError) and self._form is not None and self.screen is self._form:
-            self._form.show_problems(error.problems)
-        else:
-            self._tell(error)
-
-    def _show_training(self, run: RunView) -> None:
-        from tui.screens.training import TrainingScreen
-
-        self._close_view()
-        self._training_screen = TrainingScreen(run)
-        self.push_screen(self._training_screen)
-
-    def _close_view(self) -> None:
-        """Let go of the run that is shown. If it is paused it goes on, since nobody is left to end the pause."""
-        if self._training_screen is not None:
-            work.run(self, self._training_screen.run.close, lambda _: None)
-            self._training_screen = None
-
-    @property
-    def view(self) -> RunView | None:
-        """The run that the training screen shows, in this process or in another."""
-        return self._training_screen.run if self._training_screen is not None else None
-
-    def on_training_screen_ended(self, ended: TrainingScreen.Ended) -> None:
-        """Show the results of a run, or why it never began. The message comes again until the screen is closed."""
-        screen, record = ended.screen, ended.screen.record
-        if screen not in self.screen_stack:
-            return
-        if record.started is None:
-            self._to_form()  # closes a dialog over the training screen too: its question is out of date
-            self._tell_why(screen.run, record)
-        elif self.screen is screen:
-            from tui.screens.results import ResultsScreen
-
-            self._close_view()
-            self.switch_screen(ResultsScreen(record, screen.run.folder))
-
-    def _tell_why(self, run: RunView, record: RunRecord) -> None:
-        """Tell why `run` ended before its training began. The form is shown."""
-        from engine.record.events import Failed
-
-        assert self._form is not None
-        new = self.training if run is self.training else None
-        if new is not None:
-            self.training = None  # there is nothing to go on with after the app
-        if new is None or (new.is_resumed and new.error is not None):
-            self._tell(run.error or EngineError("The run ended before its training began."))
-        elif isinstance(new.error, ConstantError):
-            self._form.show_problems(new.error.problems)
-        elif isinstance(record.closing, Failed):
-            self.push_screen(images_missing(record.closing.reason), partial(self._without_images, new.config))
-        else:
-            self.notify("Stopped before training began. Nothing was written.")
-
-    def _without_images(self, config: TrainingConfig, answer: str | None) -> None:
-        if answer == "again":
-            self.post_message(StartRun(config))
-        elif self._form is not None and answer in ("demo", "folder"):
-            self._form.choose("data", "demo" if answer == "demo" else None)
-
-    def _tell_end(self, run: Run) -> None:
-        """Tell that `run` ended, if no screen shows it."""
-        if self.view is None and run is self.training:
-            record = run.record()
-            if record.started is None:
-                self.training = None
-            if run.error is not None:
-                self._tell(run.error)
-            else:
-                self.notify(f"The run {clean(run.folder.name)} is {record.status}.", markup=False)
-
-    def running(self) -> Run | None:
-        """The run that is training in this process."""
-        return self.training if self.training is not None and not self.training.ended else None
-
-    def _tell(self, error: EngineError) -> None:
-        self.notify(error.message, severity="error", markup=False, timeout=10)
 
     # Leaving
 

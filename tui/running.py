@@ -1,0 +1,165 @@
+"""The app as far as it concerns runs that train: started, shown until they end, and told of if they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.config import TrainingConfig
+from engine.errors import ConstantError, EngineError
+from engine.process import python_running
+from engine.text import clean
+from tui import work
+from tui.dialogs.choice import images_missing
+from tui.screens.messages import StartInBackground, StartRun
+from tui.screens.setup import SetupScreen
+from tui.terminal.driver import SteadyDriver
+from tui.terminal.steady_app import SteadyApp
+
+if TYPE_CHECKING:
+    from engine.record.record import RunRecord
+    from engine.runs.contract import RunView
+    from engine.runs.local import Run
+    from engine.runs.watched import WatchedRun
+    from tui.screens.training import TrainingScreen
+
+
+class RunningApp(SteadyApp):
+    """Starts runs, in this process or in one of their own, and shows one at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(driver_class=SteadyDriver)
+        self.form: SetupScreen | None = None
+        """The form, once there is one."""
+        self.training_screen: TrainingScreen | None = None
+        """The screen of the run that is shown, while it trains."""
+        self.is_starting = False
+        self.training: Run | None = None
+        """The run of this process that was started last. It may outlive the app."""
+
+    def to_form(self, constants: Mapping[str, object] | None = None) -> SetupScreen:
+        """Close every other screen and show the form, filled with `constants`."""
+        raise NotImplementedError
+
+    def on_start_run(self, message: StartRun) -> None:
+        """Start a run in this process, and show it."""
+
+        def make() -> Run:
+            from engine.runs.local import Run
+
+            return Run(message.config)
+
+        self._start(make)
+
+    def resume(self, folder: Path) -> None:
+        def make() -> Run:
+            from engine.runs.local import Run
+
+            return Run.resume(folder)
+
+        self._start(make)
+
+    def _start(self, make: Callable[[], Run]) -> None:
+        def made(run: Run) -> None:
+            self.is_starting = False
+            self.training = run.start()
+            self.show_training(run)
+            work.run(self, run.join, lambda _: self._tell_end(run))
+
+        if self.is_starting or self.running():
+            self.notify("A run is still training here.", severity="warning")
+        else:
+            self.is_starting = True
+            work.run(self, make, made, self._not_started)
+
+    def on_start_in_background(self, message: StartInBackground) -> None:
+        """Start a run as a process of its own, and watch it."""
+
+        def make() -> WatchedRun:
+            from engine.runs import background
+
+            return background.start(message.config, [*python_running("tui"), "train"])
+
+        work.run(self, make, lambda watched: self.show_training(watched.start()), self._not_started)
+
+    def _not_started(self, error: EngineError) -> None:
+        self.is_starting = False
+        if isinstance(error, ConstantError) and self.form is not None and self.screen is self.form:
+            self.form.show_problems(error.problems)
+        else:
+            self.tell(error)
+
+    def show_training(self, run: RunView) -> None:
+        from tui.screens.training import TrainingScreen
+
+        self.close_view()
+        self.training_screen = TrainingScreen(run)
+        self.push_screen(self.training_screen)
+
+    def close_view(self) -> None:
+        """Let go of the run that is shown. If it is paused it goes on, since nobody is left to end the pause."""
+        if self.training_screen is not None:
+            work.run(self, self.training_screen.run.close, lambda _: None)
+            self.training_screen = None
+
+    @property
+    def view(self) -> RunView | None:
+        """The run that the training screen shows, in this process or in another."""
+        return self.training_screen.run if self.training_screen is not None else None
+
+    def on_training_screen_ended(self, ended: TrainingScreen.Ended) -> None:
+        """Show the results of a run, or why it never began. The message comes again until the screen is closed."""
+        screen, record = ended.screen, ended.screen.record
+        if screen not in self.screen_stack:
+            return
+        if record.started is None:
+            self.to_form()  # closes a dialog over the training screen too: its question is out of date
+            self._tell_why(screen.run, record)
+        elif self.screen is screen:
+            from tui.screens.results import ResultsScreen
+
+            self.close_view()
+            self.switch_screen(ResultsScreen(record, screen.run.folder))
+
+    def _tell_why(self, run: RunView, record: RunRecord) -> None:
+        """Tell why `run` ended before its training began. The form is shown."""
+        from engine.record.events import Failed
+
+        assert self.form is not None
+        new = self.training if run is self.training else None
+        if new is not None:
+            self.training = None  # there is nothing to go on with after the app
+        if new is None or (new.is_resumed and new.error is not None):
+            self.tell(run.error or EngineError("The run ended before its training began."))
+        elif isinstance(new.error, ConstantError):
+            self.form.show_problems(new.error.problems)
+        elif isinstance(record.closing, Failed):
+            self.push_screen(images_missing(record.closing.reason), partial(self._without_images, new.config))
+        else:
+            self.notify("Stopped before training began. Nothing was written.")
+
+    def _without_images(self, config: TrainingConfig, answer: str | None) -> None:
+        if answer == "again":
+            self.post_message(StartRun(config))
+        elif self.form is not None and answer in ("demo", "folder"):
+            self.form.choose("data", "demo" if answer == "demo" else None)
+
+    def _tell_end(self, run: Run) -> None:
+        """Tell that `run` ended, if no screen shows it."""
+        if self.view is None and run is self.training:
+            record = run.record()
+            if record.started is None:
+                self.training = None
+            if run.error is not None:
+                self.tell(run.error)
+            else:
+                self.notify(f"The run {clean(run.folder.name)} is {record.status}.", markup=False)
+
+    def running(self) -> Run | None:
+        """The run that is training in this process."""
+        return self.training if self.training is not None and not self.training.ended else None
+
+    def tell(self, error: EngineError) -> None:
+        self.notify(error.message, severity="error", markup=False, timeout=10)
