@@ -216,7 +216,7 @@ def test_without_the_app_in_a_terminal(tmp_path: Path, short: tuple[str, ...]) -
 @pytest.mark.parametrize(("presses", "status", "evaluated"), [(1, "stopped", True), (2, "interrupted", False)])
 def test_ctrl_c(tmp_path: Path, long: tuple[str, ...], presses: int, status: str, evaluated: bool) -> None:
     """Ctrl-C ends `cifar-tui train` with its results saved, a second one at once with a checkpoint to go on from."""
-    with Terminal("train", *long, cwd=tmp_path) as terminal:
+    with Terminal("train", *long, "--no-evaluate-each-epoch", cwd=tmp_path) as terminal:
         terminal.wait_for("training, epoch", "it/s")
         terminal.press("\x03")
         if presses == 2:
@@ -231,7 +231,7 @@ def test_ctrl_c(tmp_path: Path, long: tuple[str, ...], presses: int, status: str
 
 def test_terminate(tmp_path: Path, long: tuple[str, ...]) -> None:
     """SIGTERM ends `cifar-tui train` without waiting for an evaluation; the run can go on from where it was."""
-    with Terminal("train", *long, cwd=tmp_path) as terminal:
+    with Terminal("train", *long, "--no-evaluate-each-epoch", cwd=tmp_path) as terminal:
         terminal.wait_for("training, epoch", "it/s")
         terminal.terminate()
         assert terminal.wait_for_end() == 143
