@@ -85,7 +85,8 @@ def start(*arguments: str, cwd: Path, files: tuple[int, int, int], **options: Un
     `files` are its stdin, stdout and stderr. If stdin is a terminal, it becomes the controlling terminal.
     """
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
-    environment.pop("NO_COLOR", None)
+    for name in ("NO_COLOR", "COLUMNS", "LINES"):
+        environment.pop(name, None)
     before = options.get("before", ())
     request: Request = {
         "arguments": list(arguments),

@@ -65,7 +65,7 @@ def reach(moment: str, terminal: Terminal, folder: Path, turn: int) -> None:
         terminal.wait_for("paused")
     elif moment == "exporting":
         terminal.press("e")
-        terminal.wait_for("to this folder")
+        terminal.wait_for("Write the files of this run")
         terminal.press(ENTER)
     elif moment == "evaluating":
         wait(lambda: "evaluation_started" in (folder / "events.jsonl").read_text(), "an evaluation")
@@ -233,7 +233,8 @@ def test_ssh_session_cut(program: Program, longer: Path, ssh: list[str], made: M
     """A run started over SSH completes when the connection is cut, as a lost network cuts it."""
     folder = program.runs / f"ssh-{turn}"
     words = " ".join((sys.executable, "-m", "tui", *program.constants(folder.name, EPOCHS)))
-    there = f"cd {program.root} && PYTHONPATH={ROOT} TERM=xterm-256color {words}"
+    variables = f"PYTHONPATH={ROOT} TERM=xterm-256color ONEDNN_MAX_CPU_ISA={os.environ['ONEDNN_MAX_CPU_ISA']}"
+    there = f"cd {program.root} && {variables} {words}"
     with made("hang-up ssh"):
         session = pexpect.spawn(ssh[0], [*ssh[1:], there], dimensions=(30, 100), timeout=PATIENCE)
         try:
