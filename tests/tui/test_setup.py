@@ -509,6 +509,24 @@ async def test_coming_back_repeats_the_checks() -> None:
         assert "there is a run of this name" in shown(app.setup.query_one(ConfigForm))
 
 
+async def test_the_next_run_gets_a_new_name() -> None:
+    """Back from a run that was started with a name, the form is ready for the next run."""
+    taken: set[str] = set()
+
+    def look(config: TrainingConfig) -> Preflight:
+        return Preflight(READY.checks, {"name": "it exists already"} if config.name in taken else {})
+
+    app = SetupApp(look, {"name": "mine"})
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.status == "ready")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: bool(app.started))
+        taken.add("mine")
+        await app.push_screen(HelpScreen("", []))
+        await app.pop_screen()
+        await until(pilot, lambda: app.status == "ready" and not app.setup.values["name"])
+
+
 async def test_any_size_and_back() -> None:
     """After resizing down to 1×1 and back, the screen is as it was."""
     app = SetupApp()

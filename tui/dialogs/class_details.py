@@ -92,13 +92,15 @@ class ClassDetails(Dialog[int]):
             ("#others-of", f"% of {sum(others):,} taken for {self._names[index]}"),
         ):
             self.query_one(selector, Static).update(text)
-        self.query_one("#taken", Static).update(self._list(matrix[index]))
-        self.query_one("#others", Static).update(self._list(others))
+        most = max(count for counts in (matrix[index], others) for i, count in enumerate(counts) if i != index)
+        self.query_one("#taken", Static).update(self._list(matrix[index], most))
+        self.query_one("#others", Static).update(self._list(others, most))
 
-    def _list(self, counts: Sequence[int]) -> Table:
+    def _list(self, counts: Sequence[int], most: int) -> Table:
         """Return a row for each class with images: itself first, then the mistakes, the most frequent first.
 
-        `counts` holds the number of images by class index. A share is of their sum; the bars compare the mistakes.
+        `counts` holds the number of images by class index. A share is of their sum. The bars compare the mistakes of
+        both lists; `most` images fill a bar.
         """
         total = sum(counts)
         mistakes = sorted((i for i, count in enumerate(counts) if count and i != self._index), key=lambda i: -counts[i])
@@ -114,7 +116,7 @@ class ClassDetails(Dialog[int]):
         colours = self.app.theme_variables
         for i in (self._index, *mistakes):
             right = i == self._index
-            drawn = "" if right else bar(counts[i] / counts[mistakes[0]], bar_cells)
+            drawn = "" if right else bar(counts[i] / most, bar_cells)
             table.add_row(
                 Text(self._names[i]),
                 Text(f"{counts[i]:,}"),

@@ -61,7 +61,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
         Binding("o", "order", "Order", tooltip="Sort the table by the next column", group=ORDERING),
         Binding("O", "reverse", "Reverse", tooltip="Reverse the order of the table", group=ORDERING),
         *CHART_BINDINGS,
-        Binding("f1", "app.help", "Help"),
+        Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),
         Binding("escape", "back", "Back", tooltip="Back to where this run was opened"),
         Binding("q", "app.leave", "Leave", tooltip="Close the program"),
     ]

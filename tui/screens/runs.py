@@ -32,7 +32,7 @@ class RunsScreen(Screen[None]):
         # Of higher priority than the table's own, so that the footer shows it.
         Binding("enter", "select", "Open", priority=True, tooltip="Show this run as it trains, or its results"),
         Binding("f5", "refresh", "Refresh", tooltip="Read the folder of runs again"),
-        Binding("f1", "app.help", "Help"),
+        Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),
         Binding("escape", "back", "Back", tooltip="Back to the screen before"),
         Binding("q", "app.leave", "Leave", tooltip="Close the program"),
     ]

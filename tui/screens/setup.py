@@ -53,7 +53,7 @@ class SetupScreen(Screen[None]):
         ),
         Binding("ctrl+y", "copy_command", "Copy command", priority=True, tooltip="Copy the command for the same run"),
         Binding("ctrl+o", "app.runs", "Runs", priority=True, tooltip="The list of runs"),
-        Binding("f1", "app.help", "Help"),
+        Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),
         Binding("q", "app.leave", "Leave", tooltip="Close the program"),
         # The footer shows the first of the two that works: while a line is edited, q is a letter.
         Binding("ctrl+q", "app.leave", "Leave", priority=True, tooltip="Close the program"),
@@ -96,6 +96,8 @@ class SetupScreen(Screen[None]):
         self._preflight: Preflight | None = None
         self._wish: type[StartRun] | None = None
         """The start that was asked for before the checks were done."""
+        self._started_name = ""
+        """The name of the run that was started last from this form."""
 
     def compose(self) -> ComposeResult:
         self._arrange(self.app.size)  # before there are children, so that styles are worked out once
@@ -174,13 +176,16 @@ class SetupScreen(Screen[None]):
     def _checked(self, config: TrainingConfig, preflight: Preflight) -> None:
         if config is not self._config:
             return
+        if "name" in preflight.problems and config.name == self._started_name:
+            self.fill({"name": ""})  # the run that was started here has this name; the next one gets a new name
+            return
         self._preflight = preflight
         self._panel.show_checks(preflight)
         self._form.show_problems({**self._refused, **preflight.problems})
         wish, self._wish = self._wish, None
         self._show_status()
         if wish is not None and preflight.ready and self.app.screen is self:
-            self.post_message(wish(config))
+            self._post(wish, config)
 
     def _show_status(self) -> None:
         wrong = self._form.wrong
@@ -232,7 +237,11 @@ class SetupScreen(Screen[None]):
             self._wish = start
             self._show_status()
         else:
-            self.post_message(start(self._config))
+            self._post(start, self._config)
+
+    def _post(self, start: type[StartRun], config: TrainingConfig) -> None:
+        self._started_name = config.name
+        self.post_message(start(config))
 
     def action_copy_command(self) -> None:
         command = self._panel.command

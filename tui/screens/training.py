@@ -62,7 +62,7 @@ class TrainingScreen(ChartKeys, Screen[None]):
         Binding("l", "log", "Log", tooltip="All lines of the log"),
         Binding("l", "chart", "Chart", tooltip="The chart instead of the log"),
         Binding("e", "export", "Export", tooltip="Write what there is so far to a folder of your choice"),
-        Binding("f1", "app.help", "Help"),
+        Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),
         Binding("escape", "back", "Back", tooltip="Back to where this run was opened; the run goes on"),
         Binding("q", "app.leave", "Leave", tooltip="Close the program; asks what to do with the run"),
     ]
