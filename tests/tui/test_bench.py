@@ -35,7 +35,7 @@ def test_table_and_json(
 
 
 def test_program_in_its_terminal(tmp_path: Path) -> None:
-    """The bench starts the real app, sees its form, presses keys, and counts what comes down the link."""
+    """The bench starts the real app, sees its form, presses keys, and counts the bytes that it sends."""
     with terminal_bench.program(["--data", "demo", "--runs-dir", str(tmp_path)]) as app:
         painted = app.wait_for("seed", "Start")
         assert painted > app.began

@@ -142,7 +142,7 @@ def _cost_and_link(config: TrainingConfig, epochs: int, folder: Path, say: Calla
             f"at most {allowed:g}",
             median(slower) <= allowed,
         ),
-        Claim(f"down the link at {COLUMNS}×{ROWS}", "kB/s", tuple(links), "at most 8", median(links) <= 8),
+        Claim(f"sent to the terminal at {COLUMNS}×{ROWS}", "kB/s", tuple(links), "at most 8", median(links) <= 8),
         Claim(
             f"from a key to its effect; 95th percentile {late:.0f}",
             "ms",

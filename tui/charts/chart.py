@@ -58,7 +58,7 @@ class ChartView(Sliced):
     def update(self) -> None:
         """Show what is new in the chart."""
         if self._picture is None or self._picture_size != self.outer_size:
-            self.draw_anew()
+            self.redraw()
             return
         changed = self._picture.draw(self._chart)
         for row, _, _ in changed:
@@ -66,7 +66,7 @@ class ChartView(Sliced):
         self.repaint(changed)
         self._entitle()
 
-    def draw_anew(self) -> None:
+    def redraw(self) -> None:
         """Draw all of it: at another size, in another mode, or another chart."""
         self._picture_size = self.outer_size
         width, height = self.size
@@ -79,7 +79,7 @@ class ChartView(Sliced):
         self.repaint_all()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.draw_anew()
+        self.redraw()
 
     def row(self, y: int) -> Strip:
         picture = self._picture

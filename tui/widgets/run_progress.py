@@ -51,13 +51,13 @@ class RunProgress(Sliced):
         self._repaint_changes()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._draw_anew()
+        self._redraw()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._draw_anew()
+        self._redraw()
 
-    def _draw_anew(self) -> None:
+    def _redraw(self) -> None:
         self._line = None
         self.repaint_all()
 

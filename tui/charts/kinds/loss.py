@@ -21,7 +21,7 @@ class LossChart(ChartView):
     def start(self, iterations: int, batches: int) -> None:
         """Begin a run of so many iterations, `batches` of them an epoch, with an empty chart."""
         self._chart = self.curve = LossCurve(iterations, batches)
-        self.draw_anew()
+        self.redraw()
 
     def show(self, losses: NDArray[np.float32], evaluations: Sequence[Measured]) -> None:
         """Show all losses so far, shape (n,), and all evaluations so far. Only what is new costs time."""
@@ -31,13 +31,13 @@ class LossChart(ChartView):
     def next_window(self) -> None:
         """Show the next part of the run: so far, the whole run, or its recent part."""
         self.curve.next_window()
-        self.draw_anew()
+        self.redraw()
 
     def toggle_log_scale(self) -> None:
         self.curve.toggle_log_scale()
-        self.draw_anew()
+        self.redraw()
 
     def smooth(self, direction: int) -> None:
         """Smooth over more iterations (1) or fewer (-1)."""
         self.curve.smooth(direction)
-        self.draw_anew()
+        self.redraw()
