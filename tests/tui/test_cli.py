@@ -191,7 +191,7 @@ def test_run_that_fails(quick: list[str], monkeypatch: pytest.MonkeyPatch, capsy
 def test_app_where_no_app_can_run(environment: dict[str, str], tmp_path: Path) -> None:
     """Without a terminal that can draw the app says so in one line, names the way without it, and exits with 2."""
     done = subprocess.run(
-        [sys.executable, "-m", "tui"],
+        python_running("tui"),
         env={**os.environ, **environment},
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
