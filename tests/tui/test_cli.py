@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from engine import data
 from engine.config import CONSTANTS, TrainingConfig
+from engine.process import python_running
 from engine.runs.local import Run
 from tests.images import made_up_images, save_folder
 from tests.networks import diverging
