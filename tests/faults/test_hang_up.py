@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pexpect
 import pytest
 
 from engine.storage import tail
@@ -24,6 +23,7 @@ from tests.faults.conftest import Made, Often
 from tests.faults.runs import CTRL_B, CTRL_R, ENTER, Program, assert_same, trains, wait
 from tests.processes import PATIENCE, ROOT
 from tests.terminal import Terminal
+from tui.bench.pseudo_terminal import PseudoTerminal
 
 pytestmark = pytest.mark.faults
 
@@ -236,14 +236,18 @@ def test_ssh_session_cut(program: Program, longer: Path, ssh: list[str], made: M
     variables = f"PYTHONPATH={ROOT} TERM=xterm-256color ONEDNN_MAX_CPU_ISA={os.environ['ONEDNN_MAX_CPU_ISA']}"
     there = f"cd {program.root} && {variables} {words}"
     with made("hang-up ssh"):
-        session = pexpect.spawn(ssh[0], [*ssh[1:], there], dimensions=(30, 100), timeout=PATIENCE)
-        try:
-            session.expect("ready")
-            session.send(CTRL_R)
-            session.expect("smoothed over")
-            time.sleep(random.Random(turn).uniform(0, 0.5))
-        finally:
-            session.close(force=True)  # the client is killed: sshd sees the connection end
+
+        def log_in(terminal: int) -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                [*ssh, there], stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
+            )
+
+        with PseudoTerminal(log_in, 100, 30, PATIENCE) as session:
+            session.wait_for("ready")
+            session.press(CTRL_R)
+            session.wait_for("smoothed over")
+            session.read_for(random.Random(turn).uniform(0, 0.5))
+        # The client was killed: sshd sees the connection end.
         wait(lambda: completed(folder), "the end of the run")
         assert_same(folder, longer)
     shutil.rmtree(folder)
