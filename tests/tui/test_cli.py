@@ -82,6 +82,7 @@ def test_help_is_enough_to_work_from(command: str, capsys: pytest.CaptureFixture
         assert "--runs-dir" in shown
     if not command:
         assert all(name in shown for name in COMMANDS)
+        assert "List the runs here" in shown  # a name alone does not say what its command does
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 """The command line: the constants as flags, and the subcommands, found in the folder `commands`.
 
-A command's module is imported only to run it or to list it, and imports what it needs when it runs. So `--help` and the
-first paint are quick.
+A command's module imports what it needs only when the command runs, so `--help` and the first paint are quick.
 """
 
 from __future__ import annotations
 
+import importlib
 import pkgutil
 import sys
 
@@ -28,7 +28,7 @@ app = App(
 )
 COMMANDS = tuple(sorted(module.name for module in pkgutil.iter_modules(commands.__path__)))
 for _name in COMMANDS:
-    app.command(f"{commands.__name__}.{_name}:{_name}", name=_name)
+    app.command(getattr(importlib.import_module(f"{commands.__name__}.{_name}"), _name), name=_name)
 
 
 @app.default
