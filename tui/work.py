@@ -45,8 +45,11 @@ def run(
 
 
 def _call_on_loop(node: MessagePump, function: Callable[[Any], object], argument: object) -> None:
+    def call() -> object:
+        return function(argument) if node.is_running else None  # an app that is closing has no screens any more
+
     with suppress(RuntimeError):  # the event loop has ended
-        node.call_later(function, argument)
+        node.call_later(call)
 
 
 def _in_words(error: EngineError | OSError) -> EngineError:
