@@ -71,8 +71,6 @@ async def take(images: Path) -> None:
         await photograph(pilot, "results-80x24", NARROW)
         await pilot.press("enter")
         await photograph(pilot, "class-details")
-        await pilot.press("escape", "e")
-        await photograph(pilot, "export")
         await pilot.press("escape", "n", "ctrl+o")
         await until(lambda: isinstance(app.screen, RunsScreen))
         await photograph(pilot, "runs")
