@@ -208,7 +208,7 @@ def test_keys_that_come_before_their_list(tmp_path: Path, short: tuple[str, ...]
 def test_without_the_app_in_a_terminal(tmp_path: Path, short: tuple[str, ...]) -> None:
     """`cifar-tui train` in a terminal shows progress and ends with the result on the normal screen."""
     with Terminal("train", *short, cwd=tmp_path) as terminal:
-        terminal.wait_for("training, epoch", "it/s")
+        terminal.wait_for("training, epoch", "loss")  # over before the speed is known, on a fast machine
         assert terminal.wait_for_end() == 0
         assert "The run is in runs/first" in terminal.text
 

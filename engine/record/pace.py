@@ -14,22 +14,28 @@ class Pace:
     """Rates from repeated calls of `look`. `now` is in seconds on the clock of the run's events."""
 
     def __init__(self) -> None:
-        self._looks: deque[tuple[float, int]] = deque()
+        self._last: tuple[float, int] | None = None
+        """Time and iterations at the last look; None if the run was not training then."""
+        self._trained: deque[tuple[float, int]] = deque([(0.0, 0)])
+        """Seconds and iterations between looks that both saw the run training, summed up, for each look."""
         self._rate = 0.0
 
     def look(self, now: float, record: RunRecord) -> None:
         """Note where the run is. Can be called at any interval; a few times a second is enough."""
         if record.status != "training":
-            # Only training time counts: begin a new window, and keep the last rate.
-            self._looks.clear()
+            self._last = None  # only training time counts; until there is more of it, the rate stays
             return
-        iterations = len(record.losses)
-        self._looks.append((now, iterations))
-        while len(self._looks) > 2 and now - self._looks[1][0] > _WINDOW:
-            self._looks.popleft()
-        first_time, first_iterations = self._looks[0]
-        if now - first_time >= 0.5 and iterations > first_iterations:
-            self._rate = (iterations - first_iterations) / (now - first_time)
+        last, self._last = self._last, (now, len(record.losses))
+        if last is None:
+            return
+        seconds, iterations = self._trained[-1]
+        seconds, iterations = seconds + now - last[0], iterations + len(record.losses) - last[1]
+        self._trained.append((seconds, iterations))
+        while len(self._trained) > 2 and seconds - self._trained[1][0] > _WINDOW:
+            self._trained.popleft()
+        first_seconds, first_iterations = self._trained[0]
+        if seconds - first_seconds >= 0.5 and iterations > first_iterations:
+            self._rate = (iterations - first_iterations) / (seconds - first_seconds)
 
     @property
     def iterations_per_second(self) -> float | None:

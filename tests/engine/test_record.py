@@ -10,7 +10,17 @@ import pytest
 from pydantic import ValidationError
 
 from engine.control import Control
-from engine.record.events import BatchDone, Evaluated, Event, Failed, Notice, from_json, to_json
+from engine.record.events import (
+    BatchDone,
+    Evaluated,
+    EvaluationStarted,
+    Event,
+    Failed,
+    Notice,
+    RunStarted,
+    from_json,
+    to_json,
+)
 from engine.record.log import RunLog
 from engine.record.losses import Losses
 from engine.record.pace import Pace
@@ -160,3 +170,20 @@ def test_time_left_counts_the_evaluations_in() -> None:
     assert pace.images_per_second(record) == pytest.approx(200 / 7)
     left = pace.seconds_left(12.0, record)
     assert left == pytest.approx((14 - 9) / 1.0 + record.evaluations[-1].duration)
+
+
+def test_speed_of_epochs_that_last_a_moment() -> None:
+    """The speed is known also where no epoch lasts half a second, and evaluations come in between."""
+    log = RunLog()
+    record, pace = RunRecord(log), Pace()
+    started = next(event for event in finished_log().events if isinstance(event, RunStarted))
+    log.event(started)
+    record.catch_up()
+    for epoch in range(1, 5):
+        for seconds in (0.0, 0.2):
+            pace.look(epoch + seconds, record)
+            log.losses(np.ones(1, dtype=np.float32))
+        record.apply(EvaluationStarted(seconds=epoch + 0.4, epoch=epoch, iteration=2 * epoch, images=1))
+        pace.look(epoch + 0.5, record)
+        record.apply(Evaluated(seconds=epoch + 0.9, duration=0.5, epoch=epoch, iteration=2 * epoch, matrix=()))
+    assert pace.iterations_per_second == pytest.approx(1 / 0.2)
