@@ -7,7 +7,9 @@ from enum import StrEnum
 _TIMES = 3
 """When the part that is shown is full, the next one is so many times longer. Then all of the chart is sent again."""
 
-_SHORTEST_SO_FAR = 1_000
+_SHORTEST_SO_FAR = 5_000
+"""Iterations. A shorter part fills so fast that each frame sends much of the chart: 1,000 took 20 kB/s."""
+
 _SHORTEST_RECENT = 200
 """Iterations that are shown at least, of a run that has as many."""
 

@@ -115,13 +115,13 @@ def test_a_long_run_is_shown_so_far_until_a_third_is_done() -> None:
 
 def test_a_chosen_part_and_smoothing_stay() -> None:
     """What a person chose by key does not change while the run goes on."""
-    curve = LossCurve(6_252, 1_563)
+    curve = LossCurve(62_520, 1_563)
     curve.show(falling(100), [])
     curve.next_window()
     curve.smooth(1)
     chosen = curve.smoothing
     curve.next_window()
-    curve.show(falling(6_000), [])
+    curve.show(falling(60_000), [])
     assert curve.window is Window.RECENT
     assert curve.smoothing == chosen
 

@@ -19,6 +19,7 @@ from engine.record.pace import Pace
 from tests.records import live_log, live_record, run_started
 from tui.charts.kinds.loss import LossChart
 from tui.look.theme import DARK
+from tui.screens import training
 from tui.screens.messages import Back, Export
 from tui.screens.training import TrainingScreen
 from tui.widgets import run_facts
@@ -230,9 +231,9 @@ async def test_keys_ask_the_run() -> None:
         await settle(pilot)
         await pilot.press("p")
         assert app.state() == "pausing"
-        assert app.keys[0] == "Resume"
         log.event(Paused(seconds=41, iteration=4_000))
         assert app.state() == "paused · p resumes"
+        assert app.keys[0] == "Resume"
         await pilot.press("p")
         log.event(Resumed(seconds=42, iteration=4_000))
         assert app.state() == "training · epoch 3 of 4"
@@ -243,16 +244,32 @@ async def test_keys_ask_the_run() -> None:
         assert asked == [Pause(), Resume(), Stop(), Stop()]
 
 
+async def test_the_effect_of_a_key_is_shown_as_soon_as_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause that waits for its checkpoint is shown when it begins, not at the next regular look."""
+    monkeypatch.setattr(training, "LOOKS_EVERY", 3_600.0)
+    app = TrainingApp()
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("p")
+        title = app.training.query_one(TitleBar)
+        while not app.run_shown.asked:
+            await pilot.pause(0.01)
+        assert title.middle == "pausing"
+        await pilot.pause(3 * training.ANSWERS_WITHIN)
+        app.run_shown.log.event(Paused(seconds=42.0, iteration=4_000))
+        while not title.middle.startswith("paused"):
+            await pilot.pause(0.01)
+
+
 async def test_requests_wait_for_each_other() -> None:
     """While a slow disk keeps the first request, the screen answers, and the next one comes after it."""
     app = TrainingApp()
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
+        app.run_shown.is_local = False
         app.run_shown.disk_answers.clear()
         await pilot.press("p")
         assert app.state() == "pausing"
         await pilot.press("p")
-        assert app.keys[0] == "Pause"
         app.run_shown.disk_answers.set()
         while len(app.run_shown.asked) < 2:
             await pilot.pause()
@@ -278,6 +295,7 @@ async def test_every_watcher_sees_the_same_state() -> None:
 async def test_run_that_cannot_be_told() -> None:
     """A run out of reach says so, and the screen does not pretend that it pauses."""
     app = TrainingApp()
+    app.run_shown.is_local = False
     app.run_shown.refusal = RunFolderError("runs/brisk-heron cannot be written to.")
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)

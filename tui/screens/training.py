@@ -39,6 +39,9 @@ LOOKS_EVERY = 0.5
 ANSWERS_WITHIN = 0.04
 """Seconds in which a run usually acts on a request: a few iterations."""
 
+_ANSWERS = 25
+"""Looks for an answer to a request, `ANSWERS_WITHIN` apart. A pause may wait for a checkpoint to be written."""
+
 WIDE = 110
 """With so many columns, the side panel stands beside the chart; with fewer, one line replaces it."""
 
@@ -196,9 +199,9 @@ class TrainingScreen(ChartKeys, Screen[None]):
         training, log = self.record.started is not None, self.has_class("-log")
         match action:
             case "pause":
-                return not self._is_paused
+                return self.record.paused is None
             case "resume":
-                return self._is_paused
+                return self.record.paused is not None
             case "export":
                 return training
             case "log":
@@ -213,10 +216,10 @@ class TrainingScreen(ChartKeys, Screen[None]):
         return isinstance(self._asked, Pause) if self._asked else self.record.paused is not None
 
     def action_pause(self) -> None:
-        self._ask(Pause())
+        self._ask(Resume() if self._is_paused else Pause())
 
     def action_resume(self) -> None:
-        self._ask(Resume())
+        self.action_pause()  # the run may be on its way into the other state
 
     def action_stop(self) -> None:
         self._ask(Stop())
@@ -248,20 +251,28 @@ class TrainingScreen(ChartKeys, Screen[None]):
         if len(self._requests) == 1:
             self._tell()
         self.look()
-        self.refresh_bindings()
 
     def _tell(self) -> None:
-        """Pass the next request on. A run of another process is told through a file."""
-        work.run(self, partial(self.run.ask, self._requests[0]), self._told, self._not_told)
+        """Pass the next request on. A run of another process is told through a file, so off the event loop."""
+        ask = partial(self.run.ask, self._requests[0])
+        if self.run.is_local:
+            self._told(ask())
+        else:
+            work.run(self, ask, self._told, self._not_told)
 
     def _told(self, _: None) -> None:
-        self.set_timer(ANSWERS_WITHIN, self.look)  # the effect shows before the next look is due
+        self.set_timer(ANSWERS_WITHIN, partial(self._look_for_answer, _ANSWERS))
         del self._requests[0]
         if self._requests:
             self._tell()
+
+    def _look_for_answer(self, looks: int) -> None:
+        """Look more often than usual until the run has acted on the request, so that a key shows its effect at once."""
+        self.look()
+        if self._asked is not None and looks:
+            self.set_timer(ANSWERS_WITHIN, partial(self._look_for_answer, looks - 1))
 
     def _not_told(self, error: EngineError) -> None:
         self._requests.clear()
         self._asked = None
         self.notify(error.message, severity="error", markup=False)
-        self.refresh_bindings()
