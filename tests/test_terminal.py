@@ -242,7 +242,7 @@ def test_terminate(tmp_path: Path, long: tuple[str, ...]) -> None:
 def test_terminal_that_goes_away(tmp_path: Path, short: tuple[str, ...]) -> None:
     """`cifar-tui train` finishes its run when the connection is lost."""
     with Terminal("train", *short, cwd=tmp_path) as terminal:
-        terminal.wait_for("training, epoch", "it/s")
+        terminal.wait_for("training, epoch", "loss")
         terminal.hang_up()
         summary = tmp_path / "runs" / "first" / "summary.json"
         assert terminal.process.wait() == 0

@@ -198,7 +198,7 @@ async def test_run_that_still_trains() -> None:
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert "No evaluation yet." in drawn(app)
-        assert "2,000" in drawn(app)
+        assert "6,252" in drawn(app)
 
 
 # The table
