@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -39,9 +40,9 @@ class RunningApp(SteadyApp):
         self.training: Run | None = None
         """The run of this process that was started last. It may outlive the app."""
 
+    @abstractmethod
     def to_form(self, constants: Mapping[str, object] | None = None) -> SetupScreen:
         """Close every other screen and show the form, filled with `constants`."""
-        raise NotImplementedError
 
     def on_start_run(self, message: StartRun) -> None:
         """Start a run in this process, and show it."""
