@@ -7,33 +7,46 @@ tensors, and the layers keep views into them.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
-def flatten(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
-    """Move `parameters` into one flat parameter (p,) per dtype, with gradients of zeros. Frozen ones are left out.
+@dataclass(frozen=True)
+class Flat:
+    """Parameters of one dtype, in one tensor."""
 
-    The layers keep views of both, with the same values, shapes and strides. From now on the gradients must be zeroed in
-    place: a new `grad` tensor would not be part of the flat one.
+    parameters: tuple[nn.Parameter, ...]
+    """The layers' parameters, which are views of `values`."""
+    values: Tensor
+    """Shape (p,)."""
+
+    def views(self, flat: Tensor) -> list[Tensor]:
+        """Return parts of `flat` (p,) with the shapes and strides of the parameters, one for each."""
+        parts, start = [], 0
+        for parameter in self.parameters:
+            parts.append(flat.as_strided(parameter.shape, parameter.stride(), start))
+            start += parameter.numel()
+        return parts
+
+
+def flatten(parameters: Iterable[nn.Parameter]) -> list[Flat]:
+    """Move `parameters` into one flat tensor for each dtype. Frozen ones are left out.
+
+    The layers keep views of it, with the same values, shapes and strides.
     """
     groups: dict[torch.dtype, list[nn.Parameter]] = {}
     for parameter in parameters:
         if parameter.requires_grad:
             groups.setdefault(parameter.dtype, []).append(parameter)
-    return [_flat(group) for group in groups.values()]
+    return [_flat(tuple(group)) for group in groups.values()]
 
 
-def _flat(parameters: list[nn.Parameter]) -> nn.Parameter:
+def _flat(parameters: tuple[nn.Parameter, ...]) -> Flat:
     like = parameters[0]
-    flat = nn.Parameter(torch.empty(sum(p.numel() for p in parameters), dtype=like.dtype, device=like.device))
-    flat.grad = torch.zeros_like(flat)
-    start = 0
-    for parameter in parameters:
-        view = flat.data.as_strided(parameter.shape, parameter.stride(), start)
+    flat = Flat(parameters, torch.empty(sum(p.numel() for p in parameters), dtype=like.dtype, device=like.device))
+    for parameter, view in zip(parameters, flat.views(flat.values), strict=True):
         view.copy_(parameter.data)
         parameter.data = view
-        parameter.grad = flat.grad.as_strided(parameter.shape, parameter.stride(), start)
-        start += parameter.numel()
     return flat

@@ -11,10 +11,13 @@ from engine.recipe.flat import flatten
 class Recipe:
     """The loss and the optimizer of one network, for steps of any kind.
 
-    `recordable` steps can become a CUDA graph, see `engine.recipe.optimizers.build`. The network's parameters become
-    views into flat tensors.
+    A `fused` optimizer is faster and rounds differently, see `engine.recipe.optimizers.build`. The network's parameters
+    become views into flat tensors.
     """
 
-    def __init__(self, model: nn.Module, learning_rate: float, *, recordable: bool = False) -> None:
+    def __init__(self, model: nn.Module, learning_rate: float, *, fused: bool = False) -> None:
+        groups = flatten(model.parameters())
+        self.parameters = [parameter for group in groups for parameter in group.parameters]
+        """What the network learns, in the order in which the optimizer takes the gradients."""
         self.criterion = nn.CrossEntropyLoss()
-        self.optimizer = optimizers.build("adam", flatten(model.parameters()), learning_rate, recordable=recordable)
+        self.optimizer = optimizers.build("adam", groups, learning_rate, fused=fused)

@@ -45,7 +45,7 @@ def train(config: TrainingConfig, images: ImageSet, run: Reporter) -> Trained:
     torch.manual_seed(config.seed)
     model = models.build(config.model, len(images.classes))
     check_shape(model, len(images.classes))
-    recipe = Recipe(model.to(device), config.learning_rate, recordable=device.type == "cuda")
+    recipe = Recipe(model.to(device), config.learning_rate, fused=device.type == "cuda")
     step = partial(train_on_batch, model, recipe, config.precision)
     if device.type == "cpu":
         set_threads(config.threads, step, model, recipe.optimizer, config.batch_size)
@@ -77,9 +77,9 @@ def train(config: TrainingConfig, images: ImageSet, run: Reporter) -> Trained:
 
 def train_on_batch(model: nn.Module, recipe: Recipe, precision: str, inputs: Tensor, labels: Tensor) -> Tensor:
     """The body of the notebook's inner loop. Returns the batch's loss, a scalar on the device."""
-    recipe.optimizer.zero_grad()
     with autocast(precision, inputs.device):
         loss: Tensor = recipe.criterion(model(inputs), labels)
-    loss.backward()  # type: ignore[no-untyped-call]
-    recipe.optimizer.step()
+    # As `loss.backward()`, but the gradients are handed over: nothing is zeroed and added up in between.
+    gradients = torch.autograd.grad(loss, recipe.parameters, materialize_grads=True)
+    recipe.optimizer.step(gradients)
     return loss.detach()

@@ -87,7 +87,7 @@ def graphed(
     precision: str = "float32",
     record: Callable[[Callable[[], None]], Callable[[], object]] | None = again,
 ) -> Made:
-    recipe = Recipe(model, LEARNING_RATE, recordable=True)
+    recipe = Recipe(model, LEARNING_RATE, fused=True)
     step = partial(train_on_batch, model, recipe, precision)
     return GraphedSteps(step, images, batch_size, model, recipe.optimizer, record), recipe.optimizer
 
@@ -241,7 +241,7 @@ def test_recorded_steps_read_the_learning_rate() -> None:
 
     def losses(recorded: bool) -> NDArray[np.float32]:
         model = built("batchnorm")
-        recipe = Recipe(model, LEARNING_RATE, recordable=True)
+        recipe = Recipe(model, LEARNING_RATE, fused=True)
 
         def record(run: Callable[[], None]) -> Callable[[], None]:
             recording = Recording()
@@ -259,28 +259,25 @@ def test_recorded_steps_read_the_learning_rate() -> None:
 
 
 @pytest.mark.parametrize("name", registry.names("recipe/optimizers", first="adam"))
-@pytest.mark.parametrize("recordable", [False, True])
-def test_every_optimizer_keeps_the_contract(name: str, recordable: bool) -> None:
+@pytest.mark.parametrize("fused", [False, True])
+def test_every_optimizer_keeps_the_contract(name: str, fused: bool) -> None:
     """Each optimizer goes on bit for bit from its saved state, with whatever learning rate it had."""
     results = []
     for interrupted in (False, True):
         torch.manual_seed(2)
         flat = flatten(nn.Linear(7, 5).parameters())
-        optimizer = optimizers.build(name, flat, 0.1 / 3, recordable=recordable)
+        optimizer = optimizers.build(name, flat, 0.1 / 3, fused=fused)
         for number in range(6):
             if number == 3:
                 optimizer.learning_rate = 0.01 / 7
             if number == 4 and interrupted:
                 state = {name: tensor.clone() for name, tensor in optimizer.state().items()}
                 rate = optimizer.learning_rate
-                optimizer = optimizers.build(name, flat, 0.5, recordable=recordable)
+                optimizer = optimizers.build(name, flat, 0.5, fused=fused)
                 optimizer.restore(state)
                 optimizer.learning_rate = rate
-            optimizer.zero_grad()
-            assert flat[0].grad is not None
-            flat[0].grad += torch.sin(flat[0].data * (number + 1))
-            optimizer.step()
-        results.append(flat[0].data)
+            optimizer.step([torch.sin(parameter * (number + 1)) for parameter in flat[0].parameters])
+        results.append(flat[0].values)
     assert torch.equal(*results)
 
 
@@ -293,29 +290,39 @@ def test_adam_is_torchs_bit_for_bit(rates: tuple[float, ...]) -> None:
     generator = torch.Generator().manual_seed(0)
     for step in range(30):
         optimizer.learning_rate = reference.param_groups[0]["lr"] = rates[step % len(rates)]
-        optimizer.zero_grad()
-        reference.zero_grad()
-        for parameter, other in zip(ours.parameters(), torchs.parameters(), strict=True):
-            gradient = torch.randn(parameter.shape, generator=generator) * 10.0 ** (step % 7 - 5)
-            assert parameter.grad is not None
-            parameter.grad.copy_(gradient)
-            other.grad = gradient
-        optimizer.step()
+        gradients = [
+            torch.randn(each.shape, generator=generator) * 10.0 ** (step % 7 - 5) for each in ours.parameters()
+        ]
+        for parameter, gradient in zip(torchs.parameters(), gradients, strict=True):
+            parameter.grad = gradient
+        optimizer.step(gradients)
         reference.step()
     assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), torchs.parameters(), strict=True))
 
 
 def test_flattening_keeps_a_network() -> None:
-    """A network whose parameters lie in one tensor has the same values, and its gradients land in one tensor too."""
-    model, other = built("deeper"), built("deeper")
+    """A network whose parameters lie in one tensor has the same values, whatever their layout in memory."""
+    model, other = built("deeper").to(memory_format=torch.channels_last), built("deeper")
+    strides = [parameter.stride() for parameter in model.parameters()]
     (flat,) = flatten(model.parameters())
-    assert flat.shape == (sum(p.numel() for p in other.parameters()),)
+    assert flat.values.shape == (sum(p.numel() for p in other.parameters()),)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
-    model(torch.ones(2, 3, 32, 32)).sum().backward()
-    assert flat.grad is not None
-    gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
-    assert torch.equal(flat.grad, torch.cat(gradients))
-    assert flat.grad.any()
+    assert [parameter.stride() for parameter in model.parameters()] == strides
+    flat.values.zero_()
+    assert not any(parameter.any() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_gradients_in_another_layout(fused: bool) -> None:
+    """A gradient whose numbers lie in memory in another order than its parameter's moves the right numbers."""
+    moved = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        parameter = nn.Parameter(torch.linspace(0, 1, 90).view(5, 2, 3, 3))
+        optimizer = optimizers.build("adam", flatten([parameter]), 0.1, fused=fused)
+        gradient = torch.linspace(-1, 1, 90).view(5, 2, 3, 3).contiguous(memory_format=layout)
+        optimizer.step([gradient])
+        moved.append(parameter.detach())
+    assert torch.equal(*moved)
 
 
 def test_frozen_and_mixed_parameters() -> None:
@@ -323,12 +330,12 @@ def test_frozen_and_mixed_parameters() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2, dtype=torch.float64), nn.Linear(5, 6))
     model[2].requires_grad_(False)
     before = [parameter.clone() for parameter in model.parameters()]
-    optimizer = Recipe(model, LEARNING_RATE).optimizer
-    model[1](model[0](torch.ones(1, 3)).double()).sum().backward()
-    optimizer.step()
+    recipe = Recipe(model, LEARNING_RATE)
+    loss = model[1](model[0](torch.ones(1, 3)).double()).sum()
+    recipe.optimizer.step(torch.autograd.grad(loss, recipe.parameters))
     changed = [not torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True)]
     assert changed == [True] * 4 + [False] * 2
-    assert [name for name, tensor in optimizer.state().items() if tensor.dtype == torch.float64] == [
+    assert [name for name, tensor in recipe.optimizer.state().items() if tensor.dtype == torch.float64] == [
         *("exp_avg.1", "exp_avg_sq.1")
     ]
 

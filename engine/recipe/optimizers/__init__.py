@@ -9,11 +9,13 @@ import importlib
 from collections.abc import Sequence
 from typing import Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
+
+from engine.recipe.flat import Flat
 
 
 class Optimizer(Protocol):
-    """Moves flat parameters (see `engine.recipe.flat`) along their gradients, in place."""
+    """Moves the parameters of flat tensors (see `engine.recipe.flat`) along their gradients, in place."""
 
     @property
     def learning_rate(self) -> float:
@@ -22,9 +24,8 @@ class Optimizer(Protocol):
     @learning_rate.setter
     def learning_rate(self, value: float) -> None: ...
 
-    def zero_grad(self) -> None: ...
-
-    def step(self) -> None: ...
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Move every parameter. `gradients` are theirs, in the order of the groups and of the parameters in them."""
 
     def state(self) -> dict[str, Tensor]:
         """What the next step depends on apart from the learning rate: the tensors themselves, not copies."""
@@ -33,14 +34,13 @@ class Optimizer(Protocol):
         """Copy what `state()` returned earlier into this optimizer's tensors."""
 
 
-def build(
-    name: str, parameters: Sequence[nn.Parameter], learning_rate: float, *, recordable: bool = False
-) -> Optimizer:
-    """Return a new optimizer for flat `parameters`.
+def build(name: str, groups: Sequence[Flat], learning_rate: float, *, fused: bool = False) -> Optimizer:
+    """Return a new optimizer for the parameters of `groups`.
 
-    A CUDA graph repeats the same operations on the same tensors. So a `recordable` optimizer keeps every number that
-    changes, the learning rate included, in a tensor on the device: a Python float would stay what it was when recorded.
+    A `fused` one moves them with one kernel of torch. It is faster, rounds differently, and can be recorded: a CUDA
+    graph repeats the same operations on the same tensors, so every number that changes, the learning rate included,
+    is in a tensor on the device. A Python float would stay what it was when recorded.
     """
     module = importlib.import_module(f"{__name__}.{name}")
-    optimizer: Optimizer = module.Optimizer(parameters, learning_rate, recordable=recordable)
+    optimizer: Optimizer = module.Optimizer(groups, learning_rate, fused=fused)
     return optimizer

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import islice
 
 import torch
-from torch import Tensor, nn
-from torch.optim.adam import adam
+from torch import Tensor
+
+from engine.recipe.flat import Flat
 
 BETA1, BETA2 = 0.9, 0.999
 """Decay of the running means of the gradient and of its square. The defaults of torch and of the paper."""
@@ -22,28 +23,19 @@ EPSILON = 1e-8
 """Keeps the division finite. The default of torch and of the paper."""
 
 
-@dataclass(frozen=True)
-class _Group:
-    """One flat parameter, its gradient, and what Adam remembers of it under the names that torch gives it."""
-
-    values: Tensor
-    gradient: Tensor
-    step: Tensor
-    exp_avg: Tensor
-    exp_avg_sq: Tensor
-    divisor: Tensor
-    """Room for an intermediate result."""
+_SLICE = 2048
+"""Numbers that a CUDA block moves. One large tensor would keep only two blocks busy."""
 
 
 class Optimizer:
     """The contract of `engine.recipe.optimizers.Optimizer`."""
 
-    def __init__(self, parameters: Sequence[nn.Parameter], learning_rate: float, *, recordable: bool = False) -> None:
-        device = parameters[0].device if recordable else torch.device("cpu")
-        self._groups = [_group(parameter, device) for parameter in parameters]
-        # torch's fused kernel reads a float32; on the processor the rate has the precision of a Python float.
-        self._rate = torch.tensor(learning_rate, dtype=torch.float32 if recordable else torch.float64, device=device)
-        self._move = _move_on_device if recordable else _move
+    def __init__(self, groups: Sequence[Flat], learning_rate: float, *, fused: bool = False) -> None:
+        device = groups[0].values.device if fused else torch.device("cpu")
+        # torch's fused CUDA kernel reads a float32; on the processor the rate has the precision of a Python float.
+        dtype = torch.float32 if device.type == "cuda" else torch.float64
+        self._rate = torch.tensor(learning_rate, dtype=dtype, device=device)
+        self._groups = [(_Fused if fused else _Exact)(group, device) for group in groups]
 
     @property
     def learning_rate(self) -> float:
@@ -54,14 +46,11 @@ class Optimizer:
         # A copy from the processor is complete on return, so the next step on any CUDA stream reads the new value.
         self._rate.copy_(torch.tensor(value, dtype=self._rate.dtype))
 
-    def zero_grad(self) -> None:
-        for group in self._groups:
-            group.gradient.zero_()
-
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        remaining = iter(gradients)
         for group in self._groups:
-            self._move(group, self._rate)
+            group.move(list(islice(remaining, group.count)), self._rate)
 
     def state(self) -> dict[str, Tensor]:
         return {
@@ -76,38 +65,72 @@ class Optimizer:
             tensor.copy_(state[name])
 
 
-def _group(parameter: nn.Parameter, device: torch.device) -> _Group:
-    values, gradient = parameter.data, parameter.grad
-    assert gradient is not None
-    means = (torch.zeros_like(values) for _ in range(3))
-    return _Group(values, gradient, torch.zeros((), device=device), *means)
+class _Group:
+    """One flat tensor of parameters, and what Adam remembers of it under the names that torch gives it."""
+
+    def __init__(self, group: Flat, device: torch.device) -> None:
+        self.count, self.values = len(group.parameters), group.values
+        self.step = torch.zeros((), device=device)
+        self.exp_avg, self.exp_avg_sq = torch.zeros_like(self.values), torch.zeros_like(self.values)
 
 
-def _move(group: _Group, rate: Tensor) -> None:
+class _Exact(_Group):
     """The operations of torch.optim.adam._single_tensor_adam in their order, without its temporary tensors."""
-    steps = group.step.add_(1).item()
-    group.exp_avg.lerp_(group.gradient, 1 - BETA1)
-    group.exp_avg_sq.mul_(BETA2).addcmul_(group.gradient, group.gradient, value=1 - BETA2)
-    torch.sqrt(group.exp_avg_sq, out=group.divisor)
-    group.divisor.div_(math.sqrt(1 - BETA2**steps)).add_(EPSILON)
-    group.values.addcdiv_(group.exp_avg, group.divisor, value=-rate.item() / (1 - BETA1**steps))
+
+    def __init__(self, group: Flat, device: torch.device) -> None:
+        super().__init__(group, device)
+        self._gradient, self._divisor = torch.empty_like(self.values), torch.empty_like(self.values)
+        self._gradients = group.views(self._gradient)
+
+    def move(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
+        torch._foreach_copy_(self._gradients, list(gradients))
+        steps = self.step.add_(1).item()
+        self.exp_avg.lerp_(self._gradient, 1 - BETA1)
+        self.exp_avg_sq.mul_(BETA2).addcmul_(self._gradient, self._gradient, value=1 - BETA2)
+        torch.sqrt(self.exp_avg_sq, out=self._divisor)
+        self._divisor.div_(math.sqrt(1 - BETA2**steps)).add_(EPSILON)
+        self.values.addcdiv_(self.exp_avg, self._divisor, value=-rate.item() / (1 - BETA1**steps))
 
 
-def _move_on_device(group: _Group, rate: Tensor) -> None:
-    """One fused kernel, which counts its steps and reads the rate on the device. It rounds differently."""
-    adam(
-        [group.values],
-        [group.gradient],
-        [group.exp_avg],
-        [group.exp_avg_sq],
-        [],
-        [group.step],
-        fused=True,
-        amsgrad=False,
-        beta1=BETA1,
-        beta2=BETA2,
-        lr=rate,
-        weight_decay=0,
-        eps=EPSILON,
-        maximize=False,
-    )
+class _Fused(_Group):
+    """One fused kernel of torch, which reads the count of steps and the rate on the device."""
+
+    def __init__(self, group: Flat, device: torch.device) -> None:
+        super().__init__(group, device)
+        self._views = group.views(self.values)
+        self._slices = [self._sliced(group.views(flat)) for flat in (self.values, self.exp_avg, self.exp_avg_sq)]
+        self._steps = [self.step] * len(self._slices[0])
+
+    def move(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
+        alike = [
+            gradient if gradient.stride() == view.stride() else torch.empty_like(view).copy_(gradient)
+            for gradient, view in zip(gradients, self._views, strict=True)
+        ]
+        values, exp_avg, exp_avg_sq = self._slices
+        self.step.add_(1)
+        torch._fused_adam_(
+            values,
+            self._sliced(alike),
+            exp_avg,
+            exp_avg_sq,
+            [],
+            self._steps,
+            lr=rate,
+            beta1=BETA1,
+            beta2=BETA2,
+            weight_decay=0,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
+
+    def _sliced(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Return `tensors` cut into slices for the blocks of a GPU; as they are on a processor."""
+        if self.values.device.type != "cuda":
+            return list(tensors)
+        return [part for tensor in tensors for part in torch.split(_in_memory_order(tensor), _SLICE)]
+
+
+def _in_memory_order(tensor: Tensor) -> Tensor:
+    """Return the numbers of a tensor without gaps as they lie in memory, shape (numel,)."""
+    return tensor.as_strided((tensor.numel(),), (1,), tensor.storage_offset())

@@ -28,7 +28,7 @@ Record = Callable[[Callable[[], None]], Callable[[], object]]
 
 
 class GraphedSteps:
-    """The contract of `engine.training.steps.choose.Steps`, recorded. `optimizer` must be recordable.
+    """The contract of `engine.training.steps.choose.Steps`, recorded. `optimizer` must be fused.
 
     Raises `RuntimeError` if the driver or the network cannot be recorded. The weights are then as they were.
     """
