@@ -46,3 +46,12 @@ class TrainingError(EngineError):
 
 class Stopped(Exception):
     """A stop was requested before there is anything to evaluate, such as while images are read."""
+
+
+def chain(error: BaseException) -> list[BaseException]:
+    """Return `error` and what led to it, as in a traceback; the last one happened first."""
+    errors = [error]
+    while (earlier := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        error = earlier
+        errors.append(error)
+    return errors

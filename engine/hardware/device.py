@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from engine.errors import ConstantError
@@ -45,3 +48,26 @@ def free_memory(device: torch.device) -> tuple[str, ...]:
         return ()
     free, total = torch.cuda.mem_get_info(device)
     return (f"{free / 1e9:.0f} GB of {total / 1e9:.0f} GB free",)
+
+
+@contextmanager
+def working_on(device: torch.device) -> Iterator[None]:
+    """Let this thread compute on `device`: on a CUDA GPU, in a stream of its own. Other devices need nothing.
+
+    A CUDA graph can only be recorded in such a stream. Everything else of a training goes into it too, since streams do
+    not wait for each other: what was computed before is finished when the first operation begins, and what is computed
+    afterwards can use the results. Memory that is free at the end is given back.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    with torch.cuda.device(device):
+        outside = torch.cuda.current_stream()
+        own = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        own.wait_stream(outside)
+        try:
+            with torch.cuda.stream(own):
+                yield
+        finally:
+            outside.wait_stream(own)
+            torch.cuda.empty_cache()

@@ -9,14 +9,22 @@ import torch
 
 
 @contextmanager
-def matrix_products_in(precision: str) -> Iterator[None]:
-    """Let CUDA multiply matrices in tf32 if `precision` is tf32. Restores the earlier setting."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else before)
+def multiplying_in(precision: str) -> Iterator[None]:
+    """Let CUDA GPUs multiply float32 numbers in tf32 if `precision` is tf32, else in float32. Restores the settings.
+
+    torch has one setting for the products of matrices and one for convolutions, and by default tf32 in the latter only.
+    A convolution gives the same bits each time, which may be slower.
+    """
+    cudnn = torch.backends.cudnn
+    before = torch.get_float32_matmul_precision(), cudnn.allow_tf32, cudnn.deterministic
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    cudnn.allow_tf32 = precision == "tf32"
+    cudnn.deterministic = True
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(before[0])
+        cudnn.allow_tf32, cudnn.deterministic = before[1:]
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:

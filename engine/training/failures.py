@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
 from engine.config import TrainingConfig
-from engine.errors import TrainingError
+from engine.errors import TrainingError, chain
 from engine.training.reporter import Reporter
 
 
@@ -20,6 +21,8 @@ def reported(run: Reporter, config: TrainingConfig) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         failure = TrainingError(explained(error, config))
         run.failed(failure)
+        for each in chain(error):
+            traceback.clear_frames(each.__traceback__)  # the next run needs the memory of their tensors
         raise failure from error
     except TrainingError as failure:
         run.failed(failure)
@@ -29,7 +32,8 @@ def reported(run: Reporter, config: TrainingConfig) -> Iterator[None]:
 def explained(error: RuntimeError | MemoryError, config: TrainingConfig) -> str:
     """Return what an error of torch means and what to do. torch has few classes of errors, so the text decides."""
     text = " ".join(str(error).split("\n\n")[0].split())
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text or "out of memory" in text:
+    out_of_memory = any(isinstance(each, MemoryError | torch.OutOfMemoryError) for each in chain(error))
+    if out_of_memory or "allocate memory" in text or "out of memory" in text:
         return (
             f"Out of memory with batches of {config.batch_size:,} images on {config.device}."
             " Try a smaller batch size, or close other programs that use memory."

@@ -1,6 +1,6 @@
 """The notebook's training loop, on images that are in memory.
 
-Read it beside the notebook: device, seed, network, loss, optimizer, epochs, batches and evaluation stand in the same
+Read it beside the notebook: seed, network, loss, optimizer, epochs, batches and evaluation stand in the same
 order. With the same seed it gives the same numbers, and on a processor with the same thread count the same bits. `run`
 takes what a run adds to the notebook: it reports, counts, waits in pauses, stops, and keeps checkpoints.
 """
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from engine import models
 from engine.config import TrainingConfig
 from engine.data.imageset import ImageSet
-from engine.hardware import device as devices
 from engine.hardware.precision import autocast
 from engine.recipe.recipe import Recipe
 from engine.training.order import shuffled
@@ -39,9 +38,8 @@ class Trained:
     """The class index predicted for every test image, shape (n,); None if the last evaluation was left out."""
 
 
-def train(config: TrainingConfig, images: ImageSet, run: Reporter) -> Trained:
+def train(config: TrainingConfig, images: ImageSet, run: Reporter, device: torch.device) -> Trained:
     """Train the network that `config` names until all epochs are done or the run is asked to stop."""
-    device = devices.choose(config.device, config.precision)
     torch.manual_seed(config.seed)
     model = models.build(config.model, len(images.classes))
     check_shape(model, len(images.classes))

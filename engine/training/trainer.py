@@ -5,8 +5,9 @@ from __future__ import annotations
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data.imageset import ImageSet
+from engine.hardware import device as devices
 from engine.hardware.memory import keep_freed_memory
-from engine.hardware.precision import matrix_products_in
+from engine.hardware.precision import multiplying_in
 from engine.record.events import Report
 from engine.storage.checkpoint import Checkpoint, Save
 from engine.training import loop
@@ -35,8 +36,9 @@ def train(
     Raises `ConstantError` before anything is reported if the device is not there. Raises `TrainingError`, after
     reporting `Failed`, if the training cannot go on.
     """
+    device = devices.choose(config.device, config.precision)
     keep_freed_memory()
     clock = Clock(seconds or stopwatch(), start.state if start else None)
     run = Reporter(config, images, report, control, clock, save=save, start=start)
-    with reported(run, config), matrix_products_in(config.precision):
-        return loop.train(config, images, run)
+    with devices.working_on(device), multiplying_in(config.precision), reported(run, config):
+        return loop.train(config, images, run, device)

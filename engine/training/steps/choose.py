@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from engine.errors import chain
 from engine.recipe.optimizers import Optimizer
 from engine.text import clean
 from engine.training.resident import ResidentImages
@@ -35,12 +37,17 @@ def steps_on(
 ) -> Steps:
     """Return recorded steps on a CUDA GPU, eager steps elsewhere or, after a `notice`, if recording fails.
 
-    `step` trains on a batch (inputs, labels) and returns its loss.
+    `step` trains on a batch (inputs, labels) and returns its loss. Raises `torch.OutOfMemoryError`, or an error that
+    has it as its cause, if the GPU has too little memory.
     """
     if images.device.type == "cuda":
         try:
             return GraphedSteps(step, images, batch_size, model, optimizer)
         except RuntimeError as error:
-            reason = clean(" ".join(str(error).split())[:200])
+            # What CUDA says at the end of a recording is only that something went wrong in it.
+            errors = chain(error)
+            if any(isinstance(each, torch.OutOfMemoryError) for each in errors):
+                raise
+            reason = clean(" ".join(str(errors[-1]).split())[:200])
             notice(f"This training cannot be recorded as a CUDA graph, so it is slower: {reason}")
     return EagerSteps(step, images, batch_size)
