@@ -24,6 +24,7 @@ from engine.control import Control
 from engine.data.imageset import ImageSet, Split, fingerprint
 from engine.data.progress import Progress
 from engine.hardware import device
+from engine.hardware.precision import multiplying_in
 from engine.kernels.convolutions import compiled_is_equal
 from engine.record.events import Event
 from engine.training.predict import predict
@@ -132,6 +133,12 @@ def main() -> None:
         "images": f"{images.name}: {len(images.train):,} training and {len(images.test):,} test images",
     }
     print(json.dumps(about), flush=True)
+    with multiplying_in(config.precision):
+        answer(name, config, images)
+
+
+def answer(name: str, config: TrainingConfig, images: ImageSet) -> None:
+    """Train as the contestant `name` whenever the contest asks for it, then evaluate."""
     questions = Questions()
     evaluate = CONTESTANTS[name](config, images, questions)
     while True:
