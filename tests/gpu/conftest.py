@@ -54,8 +54,10 @@ class _Figures:
         self._found: dict[str, object] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" and _HERE.name in report.nodeid:
+        if report.when == "call" and "tests/gpu/" in report.nodeid:
             self._found.update(report.user_properties)
+            if os.environ.get(FIGURES):
+                Path(os.environ[FIGURES]).write_text(json.dumps(self._found, indent=2) + "\n")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self._found:
@@ -64,5 +66,3 @@ class _Figures:
         width = max(map(len, self._found))
         for name, value in self._found.items():
             terminalreporter.write_line(f"{name:{width}}  {value}")
-        if os.environ.get(FIGURES):
-            Path(os.environ[FIGURES]).write_text(json.dumps(self._found, indent=2) + "\n")
