@@ -25,7 +25,8 @@ from engine.data.imageset import ImageSet, Split, fingerprint
 from engine.data.progress import Progress
 from engine.hardware import device
 from engine.hardware.precision import multiplying_in
-from engine.kernels.convolutions import compiled_is_equal
+from engine.kernels.compiled import instructions
+from engine.kernels.convolutions import agrees
 from engine.record.events import Event
 from engine.training.predict import predict
 from engine.training.resident import ResidentImages
@@ -124,10 +125,10 @@ def main() -> None:
         else data.load(config.data, config.data_dir, Progress(lambda *told: None, Control()))
     )
     threads = torch.get_num_threads()
-    compiled = device.choose(config.device).type == "cpu" and compiled_is_equal(threads, min(config.batch_size, 64))
+    compiled = device.choose(config.device).type == "cpu" and agrees(threads, min(config.batch_size, 64))
     about = {
         "threads": threads,
-        "layers": "compiled, equal to torch's bit for bit" if compiled else "torch's",
+        "layers": f"compiled for {instructions()}" if compiled else "torch's",
         "iterations": -(-len(images.train) // config.batch_size),
         "labels": images.test.labels.tolist(),
         "images": f"{images.name}: {len(images.train):,} training and {len(images.test):,} test images",

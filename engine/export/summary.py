@@ -38,7 +38,12 @@ def summary(record: RunRecord) -> dict[str, Any]:
             "test_images": started.dataset.test_images,
             "classes": list(started.dataset.classes),
         },
-        "device": {"kind": started.device.kind, "name": started.device.name, "threads": started.device.threads},
+        "device": {
+            "kind": started.device.kind,
+            "name": started.device.name,
+            "threads": started.device.threads,
+            **({"sums": started.device.sums} if started.device.sums else {}),
+        },
         "versions": started.versions,
         "parameters": started.parameters,
         "iterations": len(record.losses),

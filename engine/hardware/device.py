@@ -33,13 +33,13 @@ def choose(name: str, precision: str = "float32") -> torch.device:
     return torch.device(wanted)
 
 
-def describe(device: torch.device) -> DeviceInfo:
+def describe(device: torch.device, sums: str | None = None) -> DeviceInfo:
     """Return the record's entry for `device`. Its thread count is the one that torch uses now in this thread."""
     if device.type == "cuda":
         return DeviceInfo("cuda", clean(torch.cuda.get_device_name(device)))
     if device.type == "mps":
         return DeviceInfo("mps", clean(processor_name()))
-    return DeviceInfo("cpu", clean(processor_name()), torch.get_num_threads())
+    return DeviceInfo("cpu", clean(processor_name()), torch.get_num_threads(), sums)
 
 
 def free_memory(device: torch.device) -> tuple[str, ...]:

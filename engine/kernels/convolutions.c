@@ -19,8 +19,31 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
+#define UNROLLED _Pragma("GCC unroll 18") /* what is indexed by the loop stays in registers */
 
-enum { LANES = 8, PAIR = 2 * LANES, TAPS = 9, LAYERS = 3 };
+/* Channels that oneDNN's AVX2 kernels compute at once; the order of their sums follows from it. */
+enum { BLOCK = 8, TAPS = 9, LAYERS = 3 };
+
+/* 16 floats. Each lane is a sum of its own, so one register of AVX-512 computes the bits of two of AVX2. */
+enum { LANES = 16 };
+#ifdef __AVX512F__
+typedef __m512 Vector, Same; /* `Same` has one float in all lanes */
+INLINE Vector load(const float *from) { return _mm512_loadu_ps(from); }
+INLINE void store(float *to, Vector vector) { _mm512_storeu_ps(to, vector); }
+INLINE Same same(const float *from) { return _mm512_set1_ps(*from); }
+INLINE Vector add_product(Vector sum, Same factor, Vector by) { return _mm512_fmadd_ps(factor, by, sum); }
+#else
+typedef struct {
+    __m256 low, high;
+} Vector;
+typedef __m256 Same;
+INLINE Vector load(const float *from) { return (Vector){_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)}; }
+INLINE void store(float *to, Vector vector) { _mm256_storeu_ps(to, vector.low), _mm256_storeu_ps(to + 8, vector.high); }
+INLINE Same same(const float *from) { return _mm256_broadcast_ss(from); }
+INLINE Vector add_product(Vector sum, Same factor, Vector by) {
+    return (Vector){_mm256_fmadd_ps(factor, by.low, sum.low), _mm256_fmadd_ps(factor, by.high, sum.high)};
+}
+#endif
 
 /* For layers 1, 2 and 3: channels in and out, floats from one pixel to the next, pixels on each side. */
 enum { IN1 = 3, OUT1 = 16, PIXEL1 = 4, SIZE1 = 32 };
@@ -45,63 +68,97 @@ const int ACTIVATIONS_OF_AN_IMAGE = ACTIVATIONS, WINNERS_OF_AN_IMAGE = WINNERS;
 /* ------------------------------------------------------------------------------------------------ the forward pass */
 
 /* Copy the weights of 16 outputs into the order of their use: [block of 8 inputs][tap][input][16 outputs]. */
-static void pack(const float *weights, float *packed, int pair, int inputs) {
-    const int block = inputs < LANES ? inputs : LANES;
-    packed += pair * PAIR * inputs * TAPS;
+static void pack(const float *weights, float *packed, int group, int inputs) {
+    const int block = inputs < BLOCK ? inputs : BLOCK;
+    packed += group * LANES * inputs * TAPS;
     for (int first = 0; first < inputs; first += block)
         for (int tap = 0; tap < TAPS; tap++)
             for (int i = first; i < first + block; i++)
-                for (int o = 0; o < PAIR; o++) *packed++ = weights[((pair * PAIR + o) * inputs + i) * TAPS + tap];
+                for (int o = 0; o < LANES; o++) *packed++ = weights[((group * LANES + o) * inputs + i) * TAPS + tap];
 }
 
-/* As torch pools: of equal values the first wins, and NaN wins over all. */
+/* Pool the four values of a window as torch does: of equal values the first wins, and NaN wins over all. Then ReLU. */
+#ifdef __AVX512F__
+INLINE void pool(const Vector values[4], float *to, uint8_t *winners) {
+    Vector most = values[0];
+    __m512i winner = _mm512_setzero_si512();
+    for (int code = 1; code < 4; code++) {
+        const __mmask16 wins = _mm512_cmp_ps_mask(values[code], most, _CMP_GT_OQ) |
+                               _mm512_cmp_ps_mask(values[code], values[code], _CMP_UNORD_Q);
+        most = _mm512_mask_blend_ps(wins, most, values[code]);
+        winner = _mm512_mask_blend_epi32(wins, winner, _mm512_set1_epi32(code));
+    }
+    const Vector zero = _mm512_setzero_ps();
+    const __mmask16 cut_off = _mm512_cmp_ps_mask(most, zero, _CMP_LE_OQ);
+    winner = _mm512_mask_blend_epi32(cut_off, winner, _mm512_set1_epi32(NOBODY));
+    store(to, _mm512_max_ps(zero, most)); /* if one operand is NaN, this is the second one */
+    _mm_storeu_si128((__m128i *)winners, _mm512_cvtepi32_epi8(winner));
+}
+#else
 INLINE __m256 larger(__m256 most, __m256 value, __m256i *winner, int code) {
     const __m256 wins = _mm256_or_ps(_mm256_cmp_ps(value, most, _CMP_GT_OQ), _mm256_cmp_ps(value, value, _CMP_UNORD_Q));
     *winner = _mm256_blendv_epi8(*winner, _mm256_set1_epi32(code), _mm256_castps_si256(wins));
     return _mm256_blendv_ps(most, value, wins);
 }
 
-INLINE __m256 pooled(const __m256 values[4], __m256i *winner) {
-    __m256 most = values[0];
-    *winner = _mm256_setzero_si256();
-    for (int code = 1; code < 4; code++) most = larger(most, values[code], winner, code);
+INLINE __m256 rectified(__m256 most, __m256i *winner) {
     const __m256 zero = _mm256_setzero_ps(), cut_off = _mm256_cmp_ps(most, zero, _CMP_LE_OQ);
     *winner = _mm256_blendv_epi8(*winner, _mm256_set1_epi32(NOBODY), _mm256_castps_si256(cut_off));
     return _mm256_max_ps(zero, most); /* if one operand is NaN, this is the second one */
 }
 
+INLINE void pool(const Vector values[4], float *to, uint8_t *winners) {
+    Vector most = values[0];
+    __m256i low = _mm256_setzero_si256(), high = _mm256_setzero_si256();
+    for (int code = 1; code < 4; code++) {
+        most.low = larger(most.low, values[code].low, &low, code);
+        most.high = larger(most.high, values[code].high, &high, code);
+    }
+    most = (Vector){rectified(most.low, &low), rectified(most.high, &high)};
+    store(to, most);
+    const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
+    _mm_storeu_si128((__m128i *)winners,
+                     _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+}
+#endif
+
+/* What is summed up in registers at once: pooling windows side by side, vectors of outputs. */
+#ifdef __AVX512F__
+enum { AT_ONCE1 = 4, AT_ONCE2 = 2, AT_ONCE3 = 2, VECTORS1 = 1, VECTORS2 = 2, VECTORS3 = 2 };
+#else
+enum { AT_ONCE1 = 1, AT_ONCE2 = 1, AT_ONCE3 = 1, VECTORS1 = 1, VECTORS2 = 1, VECTORS3 = 1 };
+#endif
+
 /* Compute one layer of one image. The first pooled pixel is written to `next`. */
 INLINE void forward_layer(const float *image, const float *packed, const float *bias, float *next, uint8_t *winners,
-                          int inputs, int outputs, int pixel, int size, int next_row) {
-    const int block = inputs < LANES ? inputs : LANES, row = (size + 2) * pixel;
-    for (int pair = 0; pair < outputs / PAIR; pair++, packed += PAIR * inputs * TAPS)
+                          int inputs, int outputs, int pixel, int size, int next_row, int at_once, int vectors) {
+    const int block = inputs < BLOCK ? inputs : BLOCK, row = (size + 2) * pixel, group = LANES * inputs * TAPS;
+    for (int output = 0; output < outputs; output += vectors * LANES, packed += vectors * group)
         for (int y = 0; y < size / 2; y++)
-            for (int x = 0; x < size / 2; x++) {
+            for (int x = 0; x < size / 2; x += at_once) {
                 const float *corner = image + 2 * y * row + 2 * x * pixel, *weights = packed;
-                __m256 low[4], high[4]; /* the window's four values for the first and the last 8 outputs */
-                for (int code = 0; code < 4; code++) {
-                    low[code] = _mm256_loadu_ps(bias + pair * PAIR);
-                    high[code] = _mm256_loadu_ps(bias + pair * PAIR + LANES);
-                }
+                Vector values[2][4][4]; /* [vector][window][the window's four values] */
+                for (int v = 0; v < vectors; v++)
+                    for (int w = 0; w < at_once; w++)
+                        for (int code = 0; code < 4; code++) values[v][w][code] = load(bias + output + v * LANES);
                 for (int first = 0; first < inputs; first += block)
                     for (int tap = 0; tap < TAPS; tap++) {
                         const float *seen = corner + tap / 3 * row + tap % 3 * pixel + first;
-                        for (int i = 0; i < block; i++, seen++, weights += PAIR) {
-                            const __m256 w_low = _mm256_load_ps(weights), w_high = _mm256_load_ps(weights + LANES);
-                            for (int code = 0; code < 4; code++) {
-                                const __m256 value = _mm256_broadcast_ss(seen + code / 2 * row + code % 2 * pixel);
-                                low[code] = _mm256_fmadd_ps(value, w_low, low[code]);
-                                high[code] = _mm256_fmadd_ps(value, w_high, high[code]);
-                            }
+                        for (int i = 0; i < block; i++, seen++, weights += LANES) {
+                            Vector weight[2];
+                            for (int v = 0; v < vectors; v++) weight[v] = load(weights + v * group);
+                            for (int w = 0; w < at_once; w++)
+                                for (int code = 0; code < 4; code++) {
+                                    const Same value = same(seen + code / 2 * row + (2 * w + code % 2) * pixel);
+                                    for (int v = 0; v < vectors; v++)
+                                        values[v][w][code] = add_product(values[v][w][code], value, weight[v]);
+                                }
                         }
                     }
-                __m256i winner_low, winner_high;
-                float *to = next + y * next_row + x * outputs + pair * PAIR;
-                _mm256_storeu_ps(to, pooled(low, &winner_low));
-                _mm256_storeu_ps(to + LANES, pooled(high, &winner_high));
-                const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(winner_low, winner_high), 0xd8);
-                _mm_storeu_si128((__m128i *)(winners + (y * size / 2 + x) * outputs + pair * PAIR),
-                                 _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+                for (int v = 0; v < vectors; v++)
+                    for (int w = 0; w < at_once; w++)
+                        pool(values[v][w], next + y * next_row + (x + w) * outputs + output + v * LANES,
+                             winners + (y * size / 2 + x + w) * outputs + output + v * LANES);
             }
 }
 
@@ -126,11 +183,14 @@ static void forward_image(const float *pixels, const float *packed, const float 
             for (int channel = 0; channel < PIXEL1; channel++)
                 image1[(y + 1) * ROW1 + (x + 1) * PIXEL1 + channel] =
                     channel < IN1 ? pixels[(channel * SIZE1 + y) * SIZE1 + x] : 0;
-    forward_layer(image1, packed, biases[0], image2 + ROW2 + PIXEL2, winners, IN1, OUT1, PIXEL1, SIZE1, ROW2);
+    forward_layer(image1, packed, biases[0], image2 + ROW2 + PIXEL2, winners, IN1, OUT1, PIXEL1, SIZE1, ROW2,
+                  AT_ONCE1, VECTORS1);
     packed += WEIGHTS1, winners += WINDOWS1 * OUT1;
-    forward_layer(image2, packed, biases[1], image3 + ROW3 + PIXEL3, winners, IN2, OUT2, PIXEL2, SIZE2, ROW3);
+    forward_layer(image2, packed, biases[1], image3 + ROW3 + PIXEL3, winners, IN2, OUT2, PIXEL2, SIZE2, ROW3,
+                  AT_ONCE2, VECTORS2);
     packed += WEIGHTS2, winners += WINDOWS2 * OUT2;
-    forward_layer(image3, packed, biases[2], last, winners, IN3, OUT3, PIXEL3, SIZE3, SIZE3 / 2 * OUT3);
+    forward_layer(image3, packed, biases[2], last, winners, IN3, OUT3, PIXEL3, SIZE3, SIZE3 / 2 * OUT3,
+                  AT_ONCE3, VECTORS3);
     for (int output = 0; output < OUT3; output++)
         for (int window = 0; window < WINDOWS3; window++)
             features[output * WINDOWS3 + window] = last[window * OUT3 + output];
@@ -148,10 +208,10 @@ int forward(int64_t n, const float *images, const float *const weights[LAYERS], 
         float own_activations[ACTIVATIONS];
         uint8_t own_winners[WINNERS];
 #pragma omp for schedule(dynamic)
-        for (int pair = 0; pair < OUT3 / PAIR; pair++) {
-            pack(weights[2], packed3, pair, IN3);
-            if (pair < OUT2 / PAIR) pack(weights[1], packed2, pair, IN2);
-            if (pair < OUT1 / PAIR) pack(weights[0], packed, pair, IN1);
+        for (int group = 0; group < OUT3 / LANES; group++) {
+            pack(weights[2], packed3, group, IN3);
+            if (group < OUT2 / LANES) pack(weights[1], packed2, group, IN2);
+            if (group < OUT1 / LANES) pack(weights[0], packed, group, IN1);
         }
 #pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < n; i++)
@@ -171,11 +231,15 @@ typedef struct {
     float gradient;
 } Passed;
 
-/* For one layer and image: a list of gradients for each output, ordered by rows and columns. Gradients without a winner
- * are not used; the room of one more row of windows takes them. */
+/* For one layer and image: a list of gradients for each output, ordered by rows and columns. The rest of a list is filled
+ * with gradients of zero, which change no sum. Gradients without a winner are written behind it, where the room of one more
+ * row of windows takes them. */
 #define LISTED(windows, size) ((windows) + (size) / 2)
 enum { LIST1 = LISTED(WINDOWS1, SIZE1), LIST2 = LISTED(WINDOWS2, SIZE2), LIST3 = LISTED(WINDOWS3, SIZE3) };
 enum { PASSED = LIST1 * OUT1 + LIST2 * OUT2 + LIST3 * OUT3, OUTPUTS = OUT1 + OUT2 + OUT3 };
+
+/* Counts are rounded up to a multiple of this: loops that end after nearly the same number of turns are predicted well. */
+enum { STEP = 4 };
 
 /* For each output, list the gradients that reach its winners. `gradients` are those of the pooled pixels,
  * [window][output]. */
@@ -202,7 +266,11 @@ INLINE void list_passed(const float *gradients, const uint8_t *winners, Passed *
             }
         }
     }
-    for (int output = 0; output < outputs; output++) counts[output] = next[1][output] - output * room;
+    for (int output = 0; output < outputs; output++) {
+        const int count = next[1][output] - output * room;
+        memset(passed + next[1][output], 0, (side * side - count) * sizeof(Passed));
+        counts[output] = (count + STEP - 1) / STEP * STEP;
+    }
 }
 
 /* Transpose the weights of an output from [input][tap] to [tap][input]. */
@@ -218,23 +286,22 @@ INLINE void backward_layer(const Passed *passed, const int32_t *counts, const fl
                            float *gradients, int inputs, int outputs, int size) {
     const int row = (size + 2) * inputs, whole = (size + 2) * row, room = LISTED(size * size / 4, size);
     memset(sums, 0, 2 * whole * sizeof(float));
-    for (int first = 0; first < outputs; first += LANES) {
+    for (int first = 0; first < outputs; first += BLOCK) {
         float *sum = sums + first / (outputs / 2) * whole;
         for (int tap = 0; tap < TAPS; tap++)
-            for (int output = first; output < first + LANES; output++) {
-                __m256 weights[4];
+            for (int output = first; output < first + BLOCK; output++) {
+                Vector weights[2];
                 for (int v = 0; v < inputs / LANES; v++)
-                    weights[v] = _mm256_loadu_ps(turned + (output * TAPS + tap) * inputs + v * LANES);
+                    weights[v] = load(turned + (output * TAPS + tap) * inputs + v * LANES);
                 const Passed *one = passed + output * room, *end = one + counts[output];
                 float *here = sum + tap / 3 * row + tap % 3 * inputs;
-#pragma GCC unroll 4
-                for (; one < end; one++) {
-                    const __m256 gradient = _mm256_broadcast_ss(&one->gradient);
-                    float *to = here + one->offset;
-                    for (int v = 0; v < inputs / LANES; v++)
-                        _mm256_storeu_ps(to + v * LANES,
-                                         _mm256_fmadd_ps(gradient, weights[v], _mm256_loadu_ps(to + v * LANES)));
-                }
+                for (; one < end; one += STEP)
+                    for (int i = 0; i < STEP; i++) {
+                        const Same gradient = same(&one[i].gradient);
+                        float *to = here + one[i].offset;
+                        for (int v = 0; v < inputs / LANES; v++)
+                            store(to + v * LANES, add_product(load(to + v * LANES), gradient, weights[v]));
+                    }
             }
     }
     for (int y = 0; y < size; y++) {
@@ -245,7 +312,7 @@ INLINE void backward_layer(const Passed *passed, const int32_t *counts, const fl
 
 static void backward_image(const float *feature_gradients, const uint8_t *winners, const float *turned2,
                            const float *turned3, Passed *passed, int32_t *counts) {
-    float sums[2 * IMAGE2], gradients[SIZE2 * SIZE2 * IN2];
+    _Alignas(64) float sums[2 * IMAGE2], gradients[SIZE2 * SIZE2 * IN2];
     const uint8_t *winners2 = winners + WINDOWS1 * OUT1, *winners3 = winners2 + WINDOWS2 * OUT2;
     Passed *passed2 = passed + LIST1 * OUT1, *passed3 = passed2 + LIST2 * OUT2;
     int32_t *counts2 = counts + OUT1, *counts3 = counts2 + OUT2;
@@ -259,39 +326,56 @@ static void backward_image(const float *feature_gradients, const uint8_t *winner
     list_passed(gradients, winners, passed, counts, OUT1, PIXEL1, SIZE1);
 }
 
-/* Add the gradients of one output in one image, times the pixels under them, to the sums of `rows` of the three rows of
- * taps. A row of taps has `vectors` vectors of 8 floats. */
-INLINE void add_rows(const Passed *one, const Passed *end, const float *image, float *sums, int row, int rows,
-                     int vectors) {
-    __m256 sum[12];
-    for (int v = 0; v < rows * vectors; v++) sum[v] = _mm256_load_ps(sums + v * LANES);
-#pragma GCC unroll 2
-    for (; one < end; one++) {
-        const __m256 gradient = _mm256_broadcast_ss(&one->gradient);
-        const float *seen = image + one->offset;
-        for (int v = 0; v < rows * vectors; v++)
-            sum[v] = _mm256_fmadd_ps(gradient, _mm256_loadu_ps(seen + v / vectors * row + v % vectors * LANES), sum[v]);
+/* Vectors in a row of taps, for layers 1, 2 and 3. */
+enum { TAPS1 = 1, TAPS2 = 3 * PIXEL2 / LANES, TAPS3 = 3 * PIXEL3 / LANES };
+/* Floats in all three rows. */
+enum { SUMS1 = 3 * TAPS1 * LANES, SUMS2 = 3 * TAPS2 * LANES, SUMS3 = 3 * TAPS3 * LANES };
+/* Rows of taps and outputs that are summed up in registers at once. One sum alone would wait for each addition. */
+#ifdef __AVX512F__
+enum { ROWS1 = 3, ROWS2 = 3, ROWS3 = 3, SIDE_BY_SIDE1 = 4, SIDE_BY_SIDE2 = 2, SIDE_BY_SIDE3 = 1 };
+#else
+enum { ROWS1 = 3, ROWS2 = 2, ROWS3 = 1, SIDE_BY_SIDE1 = 2, SIDE_BY_SIDE2 = 1, SIDE_BY_SIDE3 = 1 };
+#endif
+
+/* Add the gradients of some outputs in one image, times the pixels under them, to the sums of `rows` of the three rows of
+ * taps; and the gradients themselves to the sums of the biases, if they are given. */
+INLINE void add_rows(const Passed *lists, int room, int count, const float *image, float *sums, float *biases, int row,
+                     int rows, int vectors, int outputs) {
+    const int of_output = 3 * vectors * LANES;
+    Vector sum[4][18];
+    float bias[4] = {0};
+    for (int o = 0; o < outputs; o++) {
+        UNROLLED for (int v = 0; v < rows * vectors; v++) sum[o][v] = load(sums + o * of_output + v * LANES);
+        if (biases) bias[o] = biases[o];
     }
-    for (int v = 0; v < rows * vectors; v++) _mm256_store_ps(sums + v * LANES, sum[v]);
+    for (int i = 0; i < count; i += 2)
+#pragma GCC unroll 2
+        for (int both = 0; both < 2; both++)
+            for (int o = 0; o < outputs; o++) {
+                const Passed *one = lists + o * room + i + both;
+                const Same gradient = same(&one->gradient);
+                const float *seen = image + one->offset;
+                UNROLLED for (int v = 0; v < rows * vectors; v++)
+                    sum[o][v] =
+                        add_product(sum[o][v], gradient, load(seen + v / vectors * row + v % vectors * LANES));
+                if (biases) bias[o] += one->gradient;
+            }
+    for (int o = 0; o < outputs; o++) {
+        UNROLLED for (int v = 0; v < rows * vectors; v++) store(sums + o * of_output + v * LANES, sum[o][v]);
+        if (biases) biases[o] = bias[o];
+    }
 }
 
-/* For layers 1, 2 and 3: vectors in a row of taps, floats in all three rows. */
-enum { VECTORS1 = 2, VECTORS2 = 3 * PIXEL2 / LANES, VECTORS3 = 3 * PIXEL3 / LANES };
-enum { SUMS1 = 3 * VECTORS1 * LANES, SUMS2 = 3 * VECTORS2 * LANES, SUMS3 = 3 * VECTORS3 * LANES };
-
-INLINE void add_output(const Passed *one, int count, const float *image, float *sums, float *bias, int layer) {
-    const Passed *end = one + count;
-    if (layer == 0) {
-        add_rows(one, end, image, sums, ROW1, 3, VECTORS1);
-    } else if (layer == 1) {
-        add_rows(one, end, image, sums, ROW2, 2, VECTORS2);
-        add_rows(one, end, image + 2 * ROW2, sums + 2 * VECTORS2 * LANES, ROW2, 1, VECTORS2);
-    } else
-        for (int y = 0; y < 3; y++)
-            add_rows(one, end, image + y * ROW3, sums + y * VECTORS3 * LANES, ROW3, 1, VECTORS3);
-    float sum = *bias;
-    for (; one < end; one++) sum += one->gradient;
-    *bias = sum;
+INLINE void add_outputs(const Passed *lists, const int32_t *counts, const float *image, float *sums, float *biases,
+                        int room, int row, int rows, int vectors, int outputs) {
+    int count = counts[0];
+    for (int o = 1; o < outputs; o++)
+        if (counts[o] > count) count = counts[o];
+    add_rows(lists, room, count, image, sums, biases, row, rows, vectors, outputs);
+    for (int y = rows; y < 3; y += rows) {
+        const int more = y + rows < 3 ? rows : 3 - y;
+        add_rows(lists, room, count, image + y * row, sums + y * vectors * LANES, NULL, row, more, vectors, outputs);
+    }
 }
 
 /* oneDNN's balance211: `n` images are split into `groups` consecutive parts, the larger ones first. Returns the part of
@@ -303,14 +387,14 @@ INLINE int group_of(int64_t i, int64_t n, int groups) {
 
 typedef struct {
     int inputs, outputs, pixel;
-    int sums, room;                                  /* floats in the sums of an output, length of its list */
+    int sums, room, side_by_side;                    /* floats in the sums of an output, length of its list */
     int first_activation, first_count, first_passed; /* offsets of this layer within an image's data */
 } Layer;
 
 static const Layer layers[LAYERS] = {
-    {IN1, OUT1, PIXEL1, SUMS1, LIST1, 0, 0, 0},
-    {IN2, OUT2, PIXEL2, SUMS2, LIST2, IMAGE1, OUT1, LIST1 * OUT1},
-    {IN3, OUT3, PIXEL3, SUMS3, LIST3, IMAGE1 + IMAGE2, OUT1 + OUT2, LIST1 * OUT1 + LIST2 * OUT2},
+    {IN1, OUT1, PIXEL1, SUMS1, LIST1, SIDE_BY_SIDE1, 0, 0, 0},
+    {IN2, OUT2, PIXEL2, SUMS2, LIST2, SIDE_BY_SIDE2, IMAGE1, OUT1, LIST1 * OUT1},
+    {IN3, OUT3, PIXEL3, SUMS3, LIST3, SIDE_BY_SIDE3, IMAGE1 + IMAGE2, OUT1 + OUT2, LIST1 * OUT1 + LIST2 * OUT2},
 };
 
 /* Compute the gradients of weights and biases. `weight_groups` and `bias_groups` have for each layer the number of
@@ -319,7 +403,7 @@ static const Layer layers[LAYERS] = {
 int backward(int64_t n, const float *feature_gradients, const float *const weights[LAYERS], const float *activations,
              const uint8_t *winners, float *const weight_gradients[LAYERS], float *const bias_gradients[LAYERS],
              const int32_t weight_groups[LAYERS], const int32_t bias_groups[LAYERS], int threads) {
-    enum { TOGETHER = 32, PARTS = 8 }; /* images whose lists are in memory at once; parts of a layer's outputs */
+    enum { TOGETHER = 8, PARTS = 4 }; /* images whose lists are in memory at once; parts of a layer's outputs */
     size_t floats = WEIGHTS2 + WEIGHTS3;
     for (int l = 0; l < LAYERS; l++)
         floats += (size_t)layers[l].outputs * (layers[l].sums * weight_groups[l] + bias_groups[l]);
@@ -338,7 +422,7 @@ int backward(int64_t n, const float *feature_gradients, const float *const weigh
 
 #pragma omp parallel num_threads(threads)
     {
-#pragma omp for schedule(dynamic, LANES)
+#pragma omp for schedule(dynamic, BLOCK)
         for (int output = 0; output < OUT3; output++) {
             turn(weights[2], turned3, output, IN3);
             if (output < OUT2) turn(weights[1], turned2, output, IN2);
@@ -360,9 +444,16 @@ int backward(int64_t n, const float *feature_gradients, const float *const weigh
                     const Passed *lists = passed + (i - start) * PASSED + layer.first_passed;
                     const int32_t *count = counts + (i - start) * OUTPUTS + layer.first_count;
                     const float *image = activations + i * ACTIVATIONS + layer.first_activation;
-                    for (int output = first; output < first + some; output++)
-                        add_output(lists + output * layer.room, count[output], image, into + output * layer.sums,
-                                   bias_into + output, l);
+                    for (int output = first; output < first + some; output += layer.side_by_side) {
+                        const Passed *list = lists + output * layer.room;
+                        float *to = into + output * layer.sums, *bias = bias_into + output;
+                        if (l == 0)
+                            add_outputs(list, count + output, image, to, bias, LIST1, ROW1, ROWS1, TAPS1, SIDE_BY_SIDE1);
+                        else if (l == 1)
+                            add_outputs(list, count + output, image, to, bias, LIST2, ROW2, ROWS2, TAPS2, SIDE_BY_SIDE2);
+                        else
+                            add_outputs(list, count + output, image, to, bias, LIST3, ROW3, ROWS3, TAPS3, SIDE_BY_SIDE3);
+                    }
                 }
             }
         }
@@ -386,4 +477,16 @@ int backward(int64_t n, const float *feature_gradients, const float *const weigh
     }
     free(memory), free(passed), free(counts);
     return 0;
+}
+
+/* ---------------------------------------------------------------------------------------------------- the processor */
+
+/* Whether this processor has the instructions that this file was compiled to. */
+int runs_here(void) {
+#ifdef __AVX512F__
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+#else
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
 }

@@ -7,6 +7,8 @@ the usual layout. The convolutions are the same, so the results are the same bit
 
 from __future__ import annotations
 
+import os
+
 import torch
 from torch import Tensor
 
@@ -29,3 +31,14 @@ def _blocks_are_faster(images: Tensor) -> bool:
         # On other processors, such as ARM, oneDNN computes in the usual layout.
         and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
     )
+
+
+def takes_avx2_kernels() -> bool:
+    """Return whether oneDNN takes its AVX2 kernels in this process, as far as the processor and the environment tell.
+
+    oneDNN reads `ONEDNN_MAX_CPU_ISA` once, at its first use (older releases: `DNNL_MAX_CPU_ISA`).
+    """
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "")).upper()
+    if allowed in ("SSE41", "AVX") or not torch.cpu._is_avx2_supported():  # an old processor, or ARM
+        return False
+    return allowed.startswith("AVX2") or not torch.cpu._is_avx512_supported()

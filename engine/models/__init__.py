@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+NOTEBOOKS = "cnn"
+"""The notebook's own network."""
+
+
 def names() -> tuple[str, ...]:
     """Return the names of all networks: the notebook's first, then the others sorted."""
-    return registry.names("models", first="cnn")
+    return registry.names("models", first=NOTEBOOKS)
 
 
 def build(name: str, classes: int) -> nn.Module:

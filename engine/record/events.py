@@ -63,6 +63,8 @@ class DeviceInfo:
     name: str
     threads: int | None = None
     """Threads that compute, as measured or chosen; only for a `cpu`."""
+    sums: str | None = None
+    """The order of the sums, where the bits depend on it and are promised: for the notebook's network on a `cpu`."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)

@@ -25,6 +25,7 @@ from engine.training.predict import predict
 from engine.training.reporter import Reporter
 from engine.training.resident import ResidentImages
 from engine.training.shape import check_shape
+from engine.training.steps.by_hand import by_hand
 from engine.training.steps.choose import steps_on
 from engine.training.threads import set_threads
 
@@ -44,7 +45,7 @@ def train(config: TrainingConfig, images: ImageSet, run: Reporter, device: torch
     model = models.build(config.model, len(images.classes))
     check_shape(model, len(images.classes))
     recipe = Recipe(model.to(device), config.learning_rate, fused=device.type == "cuda")
-    step = partial(train_on_batch, model, recipe, config.precision)
+    step = by_hand(partial(train_on_batch, model, recipe, config.precision), model, recipe, config)
     if device.type == "cpu":
         set_threads(config.threads, step, model, recipe.optimizer, config.batch_size)
     run.begin(model, recipe.optimizer, device)

@@ -33,10 +33,12 @@ from engine.record.events import (
     RunStarted,
 )
 from engine.storage.checkpoint import Checkpoint, Position, Save
+from engine.text import clean
 from engine.training.clock import Clock
 from engine.training.gate import Gate
 from engine.training.restore import Checkpoints, restore
 from engine.training.shape import count_parameters
+from engine.training.steps.by_hand import order_of_sums
 
 LINE_EVERY = 500
 """Batches between two lines of the notebook's log."""
@@ -69,7 +71,8 @@ class Reporter:
 
     def begin(self, model: nn.Module, optimizer: Optimizer, device: torch.device) -> None:
         """Report the start of the run. A resumed run is put back to its checkpoint first."""
-        self._checkpoints = Checkpoints(self._save, self._clock, model, optimizer, device)
+        described = devices.describe(device, order_of_sums(self._config, device))
+        self._checkpoints = Checkpoints(self._save, self._clock, model, optimizer, described)
         if self._start is not None:
             restore(self._start, model, optimizer)
             self._report.event(
@@ -78,10 +81,16 @@ class Reporter:
                     at=_now(),
                     epoch=self._epoch,
                     iteration=self._iteration,
-                    device=devices.describe(device),
+                    device=described,
                     versions=versions(),
                 )
             )
+            before = self._start.state.origin.device.sums
+            if before and described.sums and before != described.sums:
+                self.notice(
+                    "The run began with sums in another order, so from here on its last digits may differ."
+                    f" There: {clean(before)}. Here: {described.sums}."
+                )
             return
         self._report.event(
             RunStarted(
@@ -90,7 +99,7 @@ class Reporter:
                 name=self._config.name,
                 config=self._config.as_json(),
                 dataset=self._images.info,
-                device=devices.describe(device),
+                device=described,
                 versions=versions(),
                 parameters=count_parameters(model),
                 batches=self._batches,

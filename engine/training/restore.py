@@ -7,8 +7,8 @@ import math
 import torch
 from torch import nn
 
-from engine.hardware import device as devices
 from engine.recipe.optimizers import Optimizer
+from engine.record.events import DeviceInfo
 from engine.storage.checkpoint import Checkpoint, Position, Save, Snapshot
 from engine.training.clock import Clock
 
@@ -20,10 +20,10 @@ class Checkpoints:
     """Takes the state of a run and hands it to `save`. Without `save` nothing is kept."""
 
     def __init__(
-        self, save: Save | None, clock: Clock, model: nn.Module, optimizer: Optimizer, device: torch.device
+        self, save: Save | None, clock: Clock, model: nn.Module, optimizer: Optimizer, device: DeviceInfo
     ) -> None:
         self._save, self._clock = save, clock
-        self._model, self._optimizer, self._device = model, optimizer, devices.describe(device)
+        self._model, self._optimizer, self._device = model, optimizer, device
         self._kept_at = -math.inf
         self._random = torch.get_rng_state()
 

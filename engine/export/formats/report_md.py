@@ -65,6 +65,7 @@ def _facts(record: RunRecord, content: dict[str, Any]) -> list[tuple[str, str]]:
         ("images", f"{dataset['train_images']:,} training, {dataset['test_images']:,} test"),
         ("fingerprint", dataset["fingerprint"]),
         ("device", f"{device['kind']}, {device['name']}{threads}"),
+        *([("order of sums", device["sums"])] if "sums" in device else []),
         ("parameters", f"{content['parameters']:,}"),
         ("iterations", f"{content['iterations']:,} of {started.iterations:,}"),
         ("final loss", final),

@@ -24,6 +24,10 @@ class Optimizer(Protocol):
     @learning_rate.setter
     def learning_rate(self, value: float) -> None: ...
 
+    @property
+    def room(self) -> list[Tensor]:
+        """Tensors for the gradients, which `step` then need not copy. Empty if it copies none."""
+
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Move every parameter. `gradients` are theirs, in the order of the groups and of the parameters in them."""
 

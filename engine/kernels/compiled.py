@@ -1,0 +1,55 @@
+"""The compiled code of this package: `convolutions.c` and `adam.c`, compiled twice, for AVX2 and for AVX-512.
+
+Both compute the same bits: a lane of a register is a sum of its own, however many lanes there are.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.machinery
+from pathlib import Path
+
+VARIANTS = {"avx512": "AVX-512", "avx2": "AVX2"}
+"""The compiled files and the instructions they need, the fastest first."""
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """Return the fastest compiled code that this processor runs; None if there is none, or if it was not compiled."""
+    for variant in VARIANTS:
+        code = _loaded(variant)
+        if code is not None and code.runs_here():
+            return code
+    return None
+
+
+def instructions() -> str:
+    """Return the instructions that the compiled code uses here, such as `AVX-512`; nothing if it is not used."""
+    code = library()
+    return next((name for variant, name in VARIANTS.items() if code is not None and code is _loaded(variant)), "")
+
+
+@functools.cache
+def _loaded(variant: str) -> ctypes.CDLL | None:
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        file = Path(__file__).with_name(f"_{variant}{suffix}")
+        if file.exists():
+            try:
+                code = ctypes.CDLL(str(file))
+            except OSError:  # it needs the OpenMP library that torch has loaded, and some builds of torch have none
+                return None
+            number, size, address, three = ctypes.c_float, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p * 3
+            # n, images, weights, biases; activations, winners, features; threads
+            code.forward.argtypes = [size, address, three, three, *[address] * 3, ctypes.c_int]
+            # n, gradients, weights, activations, winners; the weights' and the biases' gradients and groups; threads
+            groups = ctypes.c_int32 * 3
+            code.backward.argtypes = [
+                *(size, address, three, address, address),
+                *(three, three, groups, groups, ctypes.c_int),
+            ]
+            code.adam_moments.argtypes = [size, *[address] * 3, *[number] * 3, ctypes.c_int]
+            code.adam_step.argtypes = [size, *[address] * 3, *[number] * 3, ctypes.c_int]
+            code.adam_moments.restype = code.adam_step.restype = None
+            return code
+    return None
