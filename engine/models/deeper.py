@@ -7,9 +7,11 @@ from torch import Tensor, nn
 
 def _pair(inputs: int, outputs: int) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for channels in (inputs, outputs):
-        layers += [nn.Conv2d(channels, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
-    return [*layers, nn.MaxPool2d(2)]
+    # The second ReLU comes after pooling: both only compare values, so this gives the same with a quarter of the work.
+    for channels, pooling in ((inputs, []), (outputs, [nn.MaxPool2d(2)])):
+        convolution = nn.Conv2d(channels, outputs, 3, padding=1, bias=False)
+        layers += [convolution, nn.BatchNorm2d(outputs), *pooling, nn.ReLU()]
+    return layers
 
 
 class Model(nn.Module):

@@ -30,6 +30,16 @@ class Flat:
             start += parameter.numel()
         return parts
 
+    def in_order(self, flat: Tensor) -> Tensor:
+        """Return a copy of `flat` (p,) in the order of the parameters' indices, whatever their layout in memory."""
+        return torch.cat([view.reshape(-1) for view in self.views(flat)])
+
+    def put(self, flat: Tensor, in_order: Tensor) -> None:
+        """Copy what `in_order` returned into `flat`, whatever the layout was then."""
+        views = self.views(flat)
+        for view, values in zip(views, torch.split(in_order, [view.numel() for view in views]), strict=True):
+            view.copy_(values.view(view.shape))
+
 
 def flatten(parameters: Iterable[nn.Parameter]) -> list[Flat]:
     """Move `parameters` into one flat tensor for each dtype. Frozen ones are left out.

@@ -20,6 +20,7 @@ from engine.config import TrainingConfig
 from engine.data.imageset import ImageSet
 from engine.hardware.precision import autocast
 from engine.recipe.recipe import Recipe
+from engine.training.layout import has_the_notebooks_bits, layout
 from engine.training.order import shuffled
 from engine.training.predict import predict
 from engine.training.reporter import Reporter
@@ -44,12 +45,14 @@ def train(config: TrainingConfig, images: ImageSet, run: Reporter, device: torch
     torch.manual_seed(config.seed)
     model = models.build(config.model, len(images.classes))
     check_shape(model, len(images.classes))
-    recipe = Recipe(model.to(device), config.learning_rate, fused=device.type == "cuda")
+    laid_out = layout(config, device)
+    fused = device.type in ("cpu", "cuda") and not has_the_notebooks_bits(config, device)
+    recipe = Recipe(model.to(device).to(memory_format=laid_out), config.learning_rate, fused=fused)
     step = by_hand(partial(train_on_batch, model, recipe, config.precision), model, recipe, config)
     if device.type == "cpu":
-        set_threads(config.threads, step, model, recipe.optimizer, config.batch_size)
+        set_threads(config.threads, step, model, recipe.optimizer, config.batch_size, laid_out)
     run.begin(model, recipe.optimizer, device)
-    train_images, test_images = ResidentImages(images.train, device), ResidentImages(images.test, device)
+    train_images, test_images = (ResidentImages(split, device, laid_out) for split in (images.train, images.test))
     steps = steps_on(train_images, step, model, recipe.optimizer, config.batch_size, run.notice)
 
     def evaluate() -> NDArray[np.int64] | None:

@@ -15,9 +15,16 @@ class ResidentImages:
     A GPU with enough free memory keeps them as float32.
     """
 
-    def __init__(self, split: Split, device: torch.device) -> None:
+    def __init__(
+        self, split: Split, device: torch.device, layout: torch.memory_format = torch.contiguous_format
+    ) -> None:
         self.device = device
-        images = torch.from_numpy(split.images).permute(0, 3, 1, 2).contiguous().to(device)
+        images = torch.from_numpy(split.images)
+        # Rows are picked fastest where each image's bytes lie side by side, so a batch is turned around afterwards.
+        self._channels_last = layout == torch.channels_last
+        if not self._channels_last:
+            images = _channels_first(images).contiguous()
+        images = images.to(device)
         self._ready = device.type == "cuda" and 4 * 4 * images.numel() < torch.cuda.mem_get_info(device)[0]
         self._images = torch.cat([normalized(some) for some in torch.split(images, 1000)]) if self._ready else images
         self._labels = torch.from_numpy(split.labels).to(device)
@@ -28,7 +35,13 @@ class ResidentImages:
     def batch(self, indices: Tensor | slice) -> tuple[Tensor, Tensor]:
         """Images (n, 3, 32, 32) float32 from -1 to 1, and labels (n,) int64."""
         images = self._images[indices]
-        return images if self._ready else normalized(images), self._labels[indices]
+        images = images if self._ready else normalized(images)
+        return _channels_first(images) if self._channels_last else images, self._labels[indices]
+
+
+def _channels_first(images: Tensor) -> Tensor:
+    """Return images (n, h, w, c) as (n, c, h, w), where they lie."""
+    return images.permute(0, 3, 1, 2)
 
 
 def normalized(images: Tensor) -> Tensor:

@@ -19,19 +19,25 @@ _FEWEST_STEPS, _MOST_STEPS = 2, 15
 
 
 def set_threads(
-    wanted: int, step: Callable[[Tensor, Tensor], object], model: nn.Module, optimizer: Optimizer, batch_size: int
+    wanted: int,
+    step: Callable[[Tensor, Tensor], object],
+    model: nn.Module,
+    optimizer: Optimizer,
+    batch_size: int,
+    layout: torch.memory_format = torch.contiguous_format,
 ) -> None:
     """Let torch use `wanted` threads in this thread, at most `most_threads()`; 0 takes the fastest count.
 
-    To measure, `step` trains `model` on made-up images. Then the model, the optimizer and the random generator are put
-    back.
+    To measure, `step` trains `model` on made-up images in `layout`. Then the model, the optimizer and the random
+    generator are put back.
     """
     if wanted:
         torch.set_num_threads(min(wanted, most_threads()))
         return
     with undone(model, optimizer):
         size = min(batch_size, 256)  # enough to tell the counts apart, and quick for very large batches
-        inputs, labels = torch.rand(size, 3, IMAGE_SIZE, IMAGE_SIZE), torch.zeros(size, dtype=torch.int64)
+        inputs = torch.rand(size, 3, IMAGE_SIZE, IMAGE_SIZE).contiguous(memory_format=layout)
+        labels = torch.zeros(size, dtype=torch.int64)
         model.train()
         torch.set_num_threads(fastest(_candidates(most_threads()), partial(step, inputs, labels)))
 

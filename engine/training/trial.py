@@ -14,8 +14,9 @@ from engine.recipe.optimizers import Optimizer
 @contextmanager
 def undone(model: nn.Module, optimizer: Optimizer) -> Iterator[None]:
     """Put back weights, buffers, optimizer and the processor's random generator at the end, in place."""
-    tensors = [*model.parameters(), *model.buffers(), *optimizer.state().values()]
+    tensors = [*model.parameters(), *model.buffers()]
     before = [tensor.detach().clone() for tensor in tensors]
+    state = {name: tensor.clone() for name, tensor in optimizer.state().items()}
     with torch.random.fork_rng(devices=[]):
         try:
             yield
@@ -23,3 +24,4 @@ def undone(model: nn.Module, optimizer: Optimizer) -> Iterator[None]:
             with torch.no_grad():
                 for tensor, value in zip(tensors, before, strict=True):
                     tensor.copy_(value)
+            optimizer.restore(state)

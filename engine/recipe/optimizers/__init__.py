@@ -32,7 +32,10 @@ class Optimizer(Protocol):
         """Move every parameter. `gradients` are theirs, in the order of the groups and of the parameters in them."""
 
     def state(self) -> dict[str, Tensor]:
-        """What the next step depends on apart from the learning rate: the tensors themselves, not copies."""
+        """Return copies of what the next step depends on apart from the learning rate.
+
+        They do not depend on how the parameters lie in memory, so that another layout can go on from them.
+        """
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Copy what `state()` returned earlier into this optimizer's tensors."""
