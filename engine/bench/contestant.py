@@ -27,7 +27,9 @@ from engine.hardware import device
 from engine.hardware.precision import multiplying_in
 from engine.kernels.compiled import instructions
 from engine.kernels.convolutions import agrees
+from engine.kernels.onednn import takes_avx2_kernels
 from engine.record.events import Event
+from engine.training.layout import has_the_notebooks_bits, layout
 from engine.training.predict import predict
 from engine.training.resident import ResidentImages
 from engine.training.trainer import train
@@ -73,10 +75,11 @@ class Questions:
 
 
 def notebook(config: TrainingConfig, images: ImageSet, questions: Questions) -> Evaluate:
-    """Train the baseline for an epoch."""
+    """Train as the notebook does, for an epoch."""
     loop = Notebook(
         images,
         device.choose(config.device),
+        model=config.model,
         seed=config.seed,
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,
@@ -91,7 +94,8 @@ def engine(config: TrainingConfig, images: ImageSet, questions: Questions) -> Ev
     """Train as `cifar-tui train` does, without a record, for an epoch."""
     config = config.replaced(epochs=1, threads=torch.get_num_threads())
     trained = train(config, images, questions, Control())
-    test_images = ResidentImages(images.test, device.choose(config.device))
+    chosen = device.choose(config.device)
+    test_images = ResidentImages(images.test, chosen, layout(config, chosen))
     return partial(predict, trained.model, test_images, config.precision)
 
 
@@ -124,11 +128,9 @@ def main() -> None:
         if wanted == "stand-in"
         else data.load(config.data, config.data_dir, Progress(lambda *told: None, Control()))
     )
-    threads = torch.get_num_threads()
-    compiled = device.choose(config.device).type == "cpu" and agrees(threads, min(config.batch_size, 64))
     about = {
-        "threads": threads,
-        "layers": f"compiled for {instructions()}" if compiled else "torch's",
+        "threads": torch.get_num_threads(),
+        **sums(config),
         "iterations": -(-len(images.train) // config.batch_size),
         "labels": images.test.labels.tolist(),
         "images": f"{images.name}: {len(images.train):,} training and {len(images.test):,} test images",
@@ -136,6 +138,20 @@ def main() -> None:
     print(json.dumps(about), flush=True)
     with multiplying_in(config.precision):
         answer(name, config, images)
+
+
+def sums(config: TrainingConfig) -> dict[str, str | bool]:
+    """What computes the convolutions, in the order of which kernels, and whether the bits are to be the notebook's."""
+    chosen = device.choose(config.device)
+    same_bits = has_the_notebooks_bits(config, chosen)
+    compiled = same_bits and agrees(torch.get_num_threads(), min(config.batch_size, 64))
+    torchs = "torch's, channels last" if layout(config, chosen) == torch.channels_last else "torch's"
+    return {
+        "same_bits": same_bits,
+        "avx2_order": compiled,
+        "avx2_kernels": takes_avx2_kernels(),
+        "layers": f"compiled for {instructions()}" if compiled else torchs,
+    }
 
 
 def answer(name: str, config: TrainingConfig, images: ImageSet) -> None:

@@ -1,7 +1,7 @@
 """The notebook's loop as the notebook has it: the baseline of every comparison.
 
 It has its own `DataLoader`, transforms of one image at a time, ReLU before pooling, torch's default Adam and `.item()`
-in every iteration. It shares only the images with the engine.
+in every iteration. It shares only the images with the engine, and networks other than the notebook's.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from engine import models
 from engine.data.imageset import ImageSet, Split
 
 
@@ -66,6 +67,7 @@ class Notebook:
         images: ImageSet,
         device: torch.device,
         *,
+        model: str = models.NOTEBOOKS,
         seed: int = 0,
         batch_size: int = 32,
         learning_rate: float = 0.001,
@@ -75,7 +77,8 @@ class Notebook:
         self.device, self.epochs = device, epochs
         self.train_loader = DataLoader(Images(images.train), batch_size=batch_size, shuffle=True)
         self.test_loader = DataLoader(Images(images.test), batch_size=batch_size, shuffle=False)
-        self.model = CNN(len(images.classes)).to(device)
+        classes = len(images.classes)
+        self.model = (CNN(classes) if model == models.NOTEBOOKS else models.build(model, classes)).to(device)
         self.criterion = nn.CrossEntropyLoss()
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=learning_rate)
 

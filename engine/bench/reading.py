@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from engine import data
-from engine.bench.contest import Claim
+from engine.bench.claims import Claim
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data.progress import Progress

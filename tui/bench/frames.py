@@ -10,7 +10,7 @@ from statistics import mean, median
 import numpy as np
 from textual.app import App, ComposeResult
 
-from engine.bench.contest import Claim
+from engine.bench.claims import Claim
 from engine.charts.windows import Window
 from tui.charts.kinds.loss import LossChart
 

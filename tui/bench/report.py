@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -13,15 +14,20 @@ from rich.console import Console
 from rich.table import Table
 
 from engine import data
-from engine.bench.contest import Claim, contest
-from engine.bench.reading import reading
+from engine.bench.claims import Claim
+from engine.bench.contest import contest
+from engine.bench.reading import reading as read
 from engine.config import DATA_SOURCES, TrainingConfig
 from engine.errors import DataError
+from engine.text import clean
 from tui.bench import frames, terminal
 
 
-def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> bool:
-    """Measure, print the table, and write JSON to `to`. Return whether every promise held."""
+def bench(config: TrainingConfig, to: Path | None, *, reading: bool, screen: bool) -> bool:
+    """Measure, print the table, and write JSON to `to`. Return whether every promise held.
+
+    Reading the images' files and what the screen costs are measured if `reading` and `screen` are True.
+    """
     import torch
 
     from engine.hardware import device
@@ -42,8 +48,8 @@ def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> bool:
 
         result = contest(config, stand_in=stand_in, say=say)
         claims = result.claims
-        if not stand_in and config.data not in DATA_SOURCES:
-            claims += reading(config, say)
+        if reading and not stand_in and config.data not in DATA_SOURCES:
+            claims += read(config, say)
         if screen:
             claims += frames.frames((terminal.COLUMNS, terminal.ROWS), say)
             with tempfile.TemporaryDirectory(prefix="cifar-tui-bench-") as folder:
@@ -52,11 +58,14 @@ def bench(config: TrainingConfig, to: Path | None, *, screen: bool) -> bool:
                 epochs = 1 + math.ceil(result.iterations_per_second * terminal.SECONDS / batches)
                 claims += terminal.measure(shown, epochs, Path(folder), say)
     described = device.describe(chosen)
+    held = os.environ.get("ONEDNN_MAX_CPU_ISA")
     conditions = {
         "device": f"{described.kind}: {described.name}",
         "threads": str(result.threads),
+        "network": result.network,
         "layers": result.layers,
         "images": result.images + (" (no CIFAR-10 at hand)" if stand_in else ""),
+        **({"oneDNN": f"held to {clean(held)} by ONEDNN_MAX_CPU_ISA"} if held else {}),
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
     }
     _print(conditions, claims)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 
-from engine.bench.contest import Claim
+from engine.bench.claims import Claim
 from engine.config import CONSTANTS, TrainingConfig
 from engine.errors import EngineError
 from engine.process import python_running

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,10 +15,15 @@ def bench(
     *,
     json: Annotated[Path | None, Parameter(help="Also write every single measurement to this file.")] = None,
     screen: Annotated[bool, Parameter(help="Also measure what the screen costs, on the real app.")] = True,
+    only: Annotated[
+        Literal["training"] | None,
+        Parameter(help="training: only compare with the notebook's loop, not reading images and the screen as well."),
+    ] = None,
     config: Constants = Flags(),  # noqa: B008 - never changed
 ) -> int:
-    """Measure the speed here and now against the notebook's own loop. Takes some minutes."""
+    """Measure the speed here and now against the notebook's own loop, with any network. Takes some minutes."""
     from tui.bench import report
 
-    holds = report.bench(as_config(config), json, screen=screen)
+    parts = only is None
+    holds = report.bench(as_config(config), json, reading=parts, screen=parts and screen)
     return ExitCode.DONE if holds else ExitCode.FAILED
