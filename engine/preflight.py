@@ -89,11 +89,13 @@ def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
     chosen = device.choose(config.device, config.precision)
     described = device.describe(chosen)
     if described.kind == "cpu":
-        most = processors.most_threads()
-        if config.threads or most == 1:
-            threads = counted(min(config.threads or 1, most), "thread")
+        limit = processors.thread_limit()
+        if config.threads or limit.threads == 1:
+            threads = counted(min(config.threads or 1, limit.threads), "thread")
         else:
-            threads = f"1 to {most} threads, whichever is fastest"
+            threads = f"1 to {limit.threads} threads, whichever is fastest"
+        if limit.reason and not 0 < config.threads <= limit.threads:
+            threads = f"{threads}: {limit.reason}"
         return (f"cpu  {described.name}", threads)
     return (f"{chosen}  {described.name}", *device.free_memory(chosen))
 

@@ -1,25 +1,121 @@
-"""The processors of this machine."""
+"""The processors of this machine, and how many of them this process may use."""
 
 from __future__ import annotations
 
+import ctypes
+import math
 import os
 import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+from engine.text import counted
+
+_CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def processor_name() -> str:
     """Return the processor's name as the system has it, such as `AMD EPYC 7763`."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def has_native_bfloat16() -> bool:
+    """Return whether this is an x86-64 processor that multiplies bfloat16 numbers by instructions of its own."""
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_cpuinfo("flags").split())
+
+
+def _cpuinfo(field: str) -> str:
+    """Return what the first processor has for `field` in Linux's list of processors; nothing elsewhere."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+            name, _, value = line.partition(":")
+            if name.strip() == field:
+                return value.strip()
+    return ""
+
+
+@dataclass(frozen=True)
+class ThreadLimit:
+    """The largest thread count, and what sets it."""
+
+    threads: int
+    reason: str = ""
+    """For a person, such as `this container has 0.25 of a processor`. Empty if it is the number of processors."""
+
+
+def thread_limit() -> ThreadLimit:
+    """Return the smallest of the limits there are: processors, affinity, a container's quota, `OMP_NUM_THREADS`."""
+    processors = os.cpu_count() or 1
+    # macOS has no processor affinity.
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else processors
+    fewer = f"this process may use {allowed} of {counted(processors, 'processor')}" if allowed < processors else ""
+    limits = [ThreadLimit(allowed, fewer)]
+    if quota := processor_quota():
+        share = f"{quota:.2g} of a processor" if quota < 1 else f"the time of {quota:.3g} processors"
+        limits.append(ThreadLimit(max(1, math.ceil(quota)), f"this container has {share}"))
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if wanted.isdecimal() and int(wanted) > 0:
+        limits.append(ThreadLimit(int(wanted), f"OMP_NUM_THREADS is {int(wanted)}"))
+    return min(limits, key=lambda limit: limit.threads)
 
 
 def most_threads() -> int:
-    """Return the largest thread count: the processors this process may use, limited by `OMP_NUM_THREADS` if set."""
-    # macOS has no processor affinity.
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return min(processors, int(limit)) if limit.isdecimal() and int(limit) > 0 else processors
+    """Return the largest thread count, see `thread_limit`."""
+    return thread_limit().threads
+
+
+def processor_quota(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> float | None:
+    """Return the processor time that a container may use, in processors, such as 0.25; None if it is not limited.
+
+    `cgroups` is where Linux shows control groups, `own` names those of this process. Each group limits those below it.
+    """
+    quotas = [quota for folder in _groups(cgroups, own) if (quota := _quota(folder)) is not None]
+    return min(quotas, default=None)
+
+
+def _groups(cgroups: Path, own: Path) -> Iterator[Path]:
+    """Yield the folders of this process's groups and of all above them. Not all need be there.
+
+    Inside a container `own` may name groups as the machine sees them, while only the container's are shown.
+    """
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, group = line.split(":", 2)  # such as 3:cpu,cpuacct:/docker/123
+        if controllers == "":  # version 2, which may stand beside version 1
+            roots = [cgroups, cgroups / "unified"]
+        elif "cpu" in controllers.split(","):
+            roots = [cgroups / "cpu", cgroups / controllers]
+        else:
+            continue
+        path = Path(group.lstrip("/"))
+        for root in roots:
+            yield from (root / each for each in (path, *path.parents))
+
+
+def _quota(folder: Path) -> float | None:
+    """Return the quota of one group: `cpu.max` has quota and period (version 2), two files have them in version 1."""
+    for names in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):
+        try:
+            quota, period = (int(number) for name in names for number in (folder / name).read_text().split())
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+        if quota > 0 and period > 0:
+            return quota / period
+    return None
+
+
+def fast_processors() -> int | None:
+    """Return how many of the processors are fast ones, on a Mac that has slower ones beside them; None elsewhere."""
+    if sys.platform != "darwin":
+        return None
+    count, size = ctypes.c_int32(), ctypes.c_size_t(4)
+    found = ctypes.CDLL(None).sysctlbyname(
+        b"hw.perflevel0.physicalcpu", ctypes.byref(count), ctypes.byref(size), None, ctypes.c_size_t(0)
+    )
+    return count.value if found == 0 and count.value > 0 else None

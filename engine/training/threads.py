@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.data.imageset import IMAGE_SIZE
-from engine.hardware.processors import most_threads
+from engine.hardware.processors import fast_processors, most_threads
 from engine.recipe.optimizers import Optimizer
 from engine.training.trial import undone
 
@@ -39,7 +39,7 @@ def set_threads(
         inputs = torch.rand(size, 3, IMAGE_SIZE, IMAGE_SIZE).contiguous(memory_format=layout)
         labels = torch.zeros(size, dtype=torch.int64)
         model.train()
-        torch.set_num_threads(fastest(_candidates(most_threads()), partial(step, inputs, labels)))
+        torch.set_num_threads(fastest(_candidates(most_threads(), fast_processors()), partial(step, inputs, labels)))
 
 
 def fastest(counts: tuple[int, ...], step: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> int:
@@ -63,7 +63,10 @@ def fastest(counts: tuple[int, ...], step: Callable[[], object], clock: Callable
     return best
 
 
-def _candidates(most: int) -> tuple[int, ...]:
-    """1, 2, 4 … and `most` itself, up to 32: with more, threads of such a small network only wait for each other."""
-    doubled = [2**i for i in range(6) if 2**i < most]
-    return tuple(doubled) if most > 32 else (*doubled, most)
+def _candidates(most: int, fast: int | None = None) -> tuple[int, ...]:
+    """1, 2, 4 … and `most` itself, up to 32: with more, threads of such a small network only wait for each other.
+
+    All `fast` processors are tried, too: threads on fast ones wait for those on slow ones.
+    """
+    counts = {2**i for i in range(6) if 2**i < most} | ({most} if most <= 32 else set())
+    return tuple(sorted(counts | ({fast} if fast and fast < most else set())))
