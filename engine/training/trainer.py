@@ -13,6 +13,7 @@ from engine.storage.checkpoint import Checkpoint, Save
 from engine.training import loop
 from engine.training.clock import Clock, Seconds, stopwatch
 from engine.training.failures import reported
+from engine.training.layout import convolving
 from engine.training.loop import Trained
 from engine.training.reporter import Reporter
 
@@ -40,5 +41,10 @@ def train(
     keep_freed_memory()
     clock = Clock(seconds or stopwatch(), start.state if start else None)
     run = Reporter(config, images, report, control, clock, save=save, start=start)
-    with devices.working_on(device), multiplying_in(config.precision), reported(run, config):
+    with (
+        devices.working_on(device),
+        multiplying_in(config.precision),
+        convolving(config, device),
+        reported(run, config),
+    ):
         return loop.train(config, images, run, device)

@@ -81,6 +81,23 @@ def test_layout_is_really_used(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert seen[1:] == [(True, expected, expected)] * 2 + [(False, expected, expected)]
 
 
+def test_other_processors_keep_the_usual_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a processor for which it was not measured, such as ARM, the layout is torch's usual one."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "SVE256")
+    assert layout(TrainingConfig(model="deeper"), CPU) == torch.contiguous_format
+
+
+@pytest.mark.parametrize(("model", "nnpack"), [("cnn", True), ("batchnorm", False)])
+def test_nnpack_is_left_out_where_bits_may_differ(model: str, nnpack: bool) -> None:
+    """NNPACK, which is slow on Macs, is only used where the bits must be those of the notebook there."""
+    seen = []
+    log = RunLog()
+    log.losses = lambda values: seen.append(torch._C._get_nnpack_enabled())  # type: ignore[method-assign]
+    train(QUICK.replaced(model=model, epochs=1), made_up_images(32, 20), log, Control())
+    assert seen == [nnpack]
+    assert torch._C._get_nnpack_enabled()
+
+
 def test_batches_are_the_same_images_in_either_layout() -> None:
     """The layout changes where the numbers of a batch lie in memory, and none of them."""
     split = made_up_images(50, 10).train
