@@ -12,10 +12,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from engine import models
 from engine.config import TrainingConfig
 from engine.kernels import convolutions
 from engine.recipe.recipe import Recipe
+from engine.training.layout import has_the_notebooks_bits
 
 _MEAN = 1
 """The reduction of a loss over the batch, as torch numbers it."""
@@ -30,7 +30,7 @@ def order_of_sums(config: TrainingConfig, device: torch.device) -> str | None:
 
     Two runs with the same seed and threads have the same bits if this is the same.
     """
-    if not _is_made_for(config, device):
+    if not has_the_notebooks_bits(config, device):
         return None
     layers = convolutions.order_of_sums(torch.get_num_threads(), config.batch_size)
     return f"convolutions {layers}, the rest torch's for {torch.backends.cpu.get_cpu_capability()}"
@@ -41,7 +41,7 @@ def by_hand(step: Step, model: nn.Module, recipe: Recipe, config: TrainingConfig
 
     It is `step` itself for another network or precision, and for batches that the compiled code does not compute.
     """
-    if not _is_made_for(config, recipe.parameters[0].device) or _has_hooks(model):
+    if not has_the_notebooks_bits(config, recipe.parameters[0].device) or _has_hooks(model):
         return step
     room = recipe.optimizer.room
     gradients = dict(zip(map(id, recipe.parameters), room, strict=True))
@@ -81,7 +81,3 @@ def by_hand(step: Step, model: nn.Module, recipe: Recipe, config: TrainingConfig
 def _has_hooks(model: nn.Module) -> bool:
     """Return whether something watches or changes what the layers compute, which happens only if they are called."""
     return any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
-
-
-def _is_made_for(config: TrainingConfig, device: torch.device) -> bool:
-    return config.model == models.NOTEBOOKS and config.precision == "float32" and device.type == "cpu"
