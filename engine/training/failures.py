@@ -10,6 +10,7 @@ import torch
 
 from engine.config import TrainingConfig
 from engine.errors import TrainingError, chain
+from engine.hardware.torch_errors import message
 from engine.training.reporter import Reporter
 
 
@@ -31,7 +32,7 @@ def reported(run: Reporter, config: TrainingConfig) -> Iterator[None]:
 
 def explained(error: RuntimeError | MemoryError, config: TrainingConfig) -> str:
     """Return what an error of torch means and what to do. torch has few classes of errors, so the text decides."""
-    text = " ".join(str(error).split("\n\n")[0].split())
+    text = message(error)
     out_of_memory = any(isinstance(each, MemoryError | torch.OutOfMemoryError) for each in chain(error))
     if out_of_memory or "allocate memory" in text or "out of memory" in text:
         return (
@@ -39,5 +40,5 @@ def explained(error: RuntimeError | MemoryError, config: TrainingConfig) -> str:
             " Try a smaller batch size, or close other programs that use memory."
         )
     if "CUDA" in text or "device" in text:
-        return f"The device stopped working: {text[:200]}. What was recorded is kept."
-    return f"Training failed: {text[:200]}"
+        return f"The device stopped working: {text}. What was recorded is kept."
+    return f"Training failed: {text}"

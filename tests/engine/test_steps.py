@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
@@ -344,7 +346,11 @@ def test_recording_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """If a GPU cannot record the steps, training goes on without, and the record says so."""
 
     def refuse(*constants: object) -> Steps:
-        raise RuntimeError("CUDA error: operation not permitted\n when stream is capturing")
+        raise RuntimeError(
+            "CUDA error: operation not permitted when stream is capturing\n"
+            "Search for `cudaErrorStreamCaptureUnsupported' in https://docs.nvidia.com for more information.\n"
+            "CUDA kernel errors might be asynchronously reported."
+        )
 
     monkeypatch.setattr(choose, "GraphedSteps", refuse)
     held, model, notices = resident(50), built(), list[str]()
@@ -353,4 +359,30 @@ def test_recording_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     step = partial(train_on_batch, model, recipe, "float32")
     assert isinstance(steps_on(held, step, model, recipe.optimizer, 32, notices.append), EagerSteps)
     (notice,) = notices
-    assert "slower: CUDA error: operation not permitted when stream is capturing" in notice
+    assert notice.endswith("slower: CUDA error: operation not permitted when stream is capturing")
+
+
+def test_memory_of_a_recording_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a failed recording used is free when training begins without it: nothing holds the error."""
+    used = []
+
+    def refuse(*constants: object) -> Steps:
+        batch = torch.zeros(1000)
+        used.append(weakref.ref(batch))
+        try:
+            raise RuntimeError("not permitted")
+        finally:
+            raise RuntimeError("previous error")
+
+    monkeypatch.setattr(choose, "GraphedSteps", refuse)
+    held, model = resident(50), built()
+    held.device = torch.device("cuda")  # as far as the choice can see
+    recipe = Recipe(model, LEARNING_RATE)
+    gc.disable()
+    try:
+        steps_on(
+            held, partial(train_on_batch, model, recipe, "float32"), model, recipe.optimizer, 32, lambda text: None
+        )
+        assert used[0]() is None
+    finally:
+        gc.enable()

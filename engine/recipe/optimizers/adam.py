@@ -15,8 +15,11 @@ from torch import Tensor
 from engine.kernels.adam import BETA1, BETA2, EPSILON, Moved, move
 from engine.recipe.flat import Flat
 
-_SLICE = 2048
-"""Numbers that a CUDA block moves. One large tensor would keep only two blocks busy."""
+_SLICE = 4096
+"""Numbers that a CUDA block moves. One large tensor would keep only two blocks busy.
+
+A step on the notebook's network, H100: 28 µs as one tensor, 10 in slices of 16,384, 5.5 of 4,096, 8.6 of 2,048.
+"""
 
 
 class Optimizer:

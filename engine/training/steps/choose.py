@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine.errors import chain
+from engine.hardware.torch_errors import message
 from engine.recipe.optimizers import Optimizer
-from engine.text import clean
 from engine.training.resident import ResidentImages
 from engine.training.steps.eager import EagerSteps
 from engine.training.steps.graphed import GraphedSteps
@@ -44,10 +44,18 @@ def steps_on(
         try:
             return GraphedSteps(step, images, batch_size, model, optimizer)
         except RuntimeError as error:
-            # What CUDA says at the end of a recording is only that something went wrong in it.
-            errors = chain(error)
-            if any(isinstance(each, torch.OutOfMemoryError) for each in errors):
-                raise
-            reason = clean(" ".join(str(errors[-1]).split())[:200])
-            notice(f"This training cannot be recorded as a CUDA graph, so it is slower: {reason}")
+            reason = _reason(error)
+        notice(f"This training cannot be recorded as a CUDA graph, so it is slower: {reason}")
     return EagerSteps(step, images, batch_size)
+
+
+def _reason(error: RuntimeError) -> str:
+    """Return why recording failed. Raises `error` if it is too little memory.
+
+    Nothing may keep the error: the functions in its traceback hold the memory of a batch.
+    """
+    errors = chain(error)
+    if any(isinstance(each, torch.OutOfMemoryError) for each in errors):
+        raise error
+    # What CUDA says at the end of a recording is only that something went wrong in it. The cause came first.
+    return message(errors[-1])

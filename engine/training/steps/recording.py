@@ -30,34 +30,31 @@ class Recorder:
         Raises what `run` raises, or `RuntimeError` if CUDA cannot record it.
         """
         graph = torch.cuda.CUDAGraph()
+        stream = torch.cuda.current_stream()
         try:
-            self._capture(graph, run)
+            # Only CUDA calls of this thread that cannot be recorded are errors. Other threads may use CUDA meanwhile.
+            with torch.cuda.graph(graph, self._memory, stream, capture_error_mode="thread_local"):
+                run()
         except BaseException:
             self._end(graph)
             raise
         return graph.replay
-
-    def _capture(self, graph: torch.cuda.CUDAGraph, run: Callable[[], object]) -> None:
-        # Only CUDA calls of this thread that cannot be recorded are errors. Other threads may use CUDA meanwhile.
-        stream = torch.cuda.current_stream()
-        with torch.cuda.graph(graph, self._memory, stream, capture_error_mode="thread_local"):
-            run()
 
     def _end(self, failed: torch.cuda.CUDAGraph) -> None:
         """Do what torch 2.11 and 2.12 leave out after a recording that failed; later releases do it themselves.
 
         torch/cuda/CUDAGraph.cpp, capture_end: an error of CUDA leaves the function before the allocator and the random
         generator are told that the recording is over. The allocator would hold back memory that is freed, and still
-        ask the graph whose memory it is. The generator would refuse to draw.
+        ask the graph whose memory it is. The generator would refuse to draw, so it gets a new state with its numbers.
         """
         _FAILED.append(failed)
         device = torch.cuda.current_device()
         with suppress(RuntimeError):
             torch._C._cuda_endAllocateToPool(device, self._memory)
             torch._C._cuda_releasePool(device, self._memory)
-        with suppress(RuntimeError):
-            one = torch.zeros(1, device=device)
-            self._capture(torch.cuda.CUDAGraph(), lambda: one.add_(1))  # ends well, and tells the generator so
+        generator, fresh = torch.cuda.default_generators[device], torch.Generator("cuda")
+        fresh.set_state(generator.get_state())
+        generator.graphsafe_set_state(fresh.graphsafe_get_state())
 
 
 _FAILED: list[torch.cuda.CUDAGraph] = []
