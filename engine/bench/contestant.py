@@ -136,7 +136,7 @@ def main() -> None:
         "images": f"{images.name}: {len(images.train):,} training and {len(images.test):,} test images",
     }
     print(json.dumps(about), flush=True)
-    with multiplying_in(config.precision):
+    with multiplying_in(config.precision, config.deterministic):
         answer(name, config, images)
 
 

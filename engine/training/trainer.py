@@ -32,7 +32,7 @@ def train(
 
     `save` is called with the state of the run at the start, every 30 seconds, before a pause and after each epoch.
     `seconds` returns the time since the run began. With `start` an interrupted run goes on from that checkpoint, and
-    its numbers are those of a run that was never interrupted.
+    its numbers are those of a run that was never interrupted; on a GPU only if `deterministic`, else nearly.
 
     Raises `ConstantError` before anything is reported if the device is not there. Raises `TrainingError`, after
     reporting `Failed`, if the training cannot go on.
@@ -43,7 +43,7 @@ def train(
     run = Reporter(config, images, report, control, clock, save=save, start=start)
     with (
         devices.working_on(device),
-        multiplying_in(config.precision),
+        multiplying_in(config.precision, config.deterministic),
         convolving(config, device),
         reported(run, config),
     ):

@@ -47,6 +47,8 @@ def is_channels_last(tensor: Tensor) -> bool:
         ("cnn", "bfloat16", "cpu", False, True),
         ("residual", "float32", "cpu", False, True),
         ("cnn", "float32", "cuda", False, False),
+        ("cnn", "bfloat16", "cuda", False, True),
+        ("residual", "tf32", "cuda", False, True),
         ("residual", "float32", "mps", False, False),
     ],
 )

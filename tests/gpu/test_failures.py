@@ -44,20 +44,20 @@ def asks_for_a_number(module: nn.Module, _: Any, logits: Tensor) -> None:
 @on_a_gpu
 def test_a_recording_that_fails(monkeypatch: pytest.MonkeyPatch, record_property: Say) -> None:
     """Training goes on without a graph, with the same losses, and says what could not be recorded."""
-    good = trained(images(ITERATIONS))
+    good = trained(images(ITERATIONS), deterministic=True)
     with monkeypatch.context() as patch:
         patch.setattr(choose, "GraphedSteps", not_recorded)
-        eager = trained(images(ITERATIONS))
+        eager = trained(images(ITERATIONS), deterministic=True)
     for _ in range(2):
         with monkeypatch.context() as patch:
             built_with(asks_for_a_number, patch)
-            fallen_back = trained(images(ITERATIONS))
+            fallen_back = trained(images(ITERATIONS), deterministic=True)
         (notice,) = fallen_back.notices
         record_property("what a failed recording says", notice)
         assert "slower" in notice
-        assert "previous error" not in notice
+        assert notice.endswith(": CUDA error: operation not permitted when stream is capturing")
         np.testing.assert_array_equal(fallen_back.losses, eager.losses)
-    again = trained(images(ITERATIONS))
+    again = trained(images(ITERATIONS), deterministic=True)
     assert again.notices == ()
     np.testing.assert_array_equal(again.losses, good.losses)
 
@@ -77,16 +77,18 @@ def test_random_numbers_after_a_recording_that_failed(monkeypatch: pytest.Monkey
 
 
 @on_a_gpu
-def test_memory_after_a_recording_that_failed(monkeypatch: pytest.MonkeyPatch, record_property: Say) -> None:
-    """What a failed recording and its training used is free afterwards."""
-    trained(images(ITERATIONS), batch_size=300)
+@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "not recorded"])
+def test_memory_after_runs(recorded: bool, monkeypatch: pytest.MonkeyPatch, record_property: Say) -> None:
+    """What a run used is free afterwards, also if it could not be recorded."""
+    if not recorded:
+        built_with(asks_for_a_number, monkeypatch)
+    trained(images(ITERATIONS), batch_size=300, model="deeper")  # loads the kernels
     before = free_bytes()
-    built_with(asks_for_a_number, monkeypatch)
     for _ in range(3):
         trained(images(ITERATIONS), batch_size=300, model="deeper")
     lost = before - free_bytes()
-    record_property("MB that three failed recordings kept", round(lost / 1e6, 1))
-    assert lost < 64e6
+    record_property(f"MB that three runs kept, {'' if recorded else 'not '}recorded", round(lost / 1e6, 1))
+    assert lost < 16e6
 
 
 @on_a_gpu

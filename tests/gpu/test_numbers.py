@@ -13,7 +13,11 @@ from engine.training.steps import choose
 from tests.gpu.training import IS_GPU, Say, apart, images, networks, not_recorded, trained
 
 CLOSE = {"float32": 5e-3, "tf32": 0.05, "bfloat16": 0.2}
-"""How far the losses of the first `ITERATIONS` may be from those of the processor in float32."""
+"""How far the losses of the first `COMPARED` iterations may be from those of the processor in float32."""
+
+COMPARED = 5
+"""Adam and batch normalization turn a last digit into a step. A processor with one thread and with two are 5e-7 apart
+after 2 iterations of deeper, 2e-4 after 4 and 0.02 after 20."""
 
 ITERATIONS = 20
 
@@ -30,23 +34,27 @@ def on_the_processor(name: str) -> NDArray[np.float32]:
 def test_same_losses_as_the_processor(
     name: str, precision: str, monkeypatch: pytest.MonkeyPatch, record_property: Say
 ) -> None:
-    """Each network has the processor's losses in each precision, recorded as a graph or not, and the same each time."""
-    graph, again = (trained(images(ITERATIONS), model=name, precision=precision) for _ in range(2))
+    """Each network begins with the processor's losses in each precision, and if asked to has the same bits each time,
+    recorded as a graph or not."""
+    expected = on_the_processor(name)
+    fast = trained(images(ITERATIONS), model=name, precision=precision)
+    graph, again = (trained(images(ITERATIONS), model=name, precision=precision, deterministic=True) for _ in range(2))
     with monkeypatch.context() as patched:
         patched.setattr(choose, "GraphedSteps", not_recorded)
-        eager = trained(images(ITERATIONS), model=name, precision=precision)
-    expected = on_the_processor(name)
-    of = f"{name} {precision}: largest difference of a loss in {ITERATIONS} iterations, graph to"
-    record_property(f"{of} processor", apart(graph.losses, expected))
-    record_property(f"{of} eager", apart(graph.losses, eager.losses))
-    record_property(f"{of} graph", apart(graph.losses, again.losses))
-    assert graph.notices == ()
+        eager = trained(images(ITERATIONS), model=name, precision=precision, deterministic=True)
+    for kind, result in (("deterministic", graph), ("fast", fast)):
+        of = f"{name} {precision} {kind}: difference to the processor's loss in"
+        record_property(f"{of} iteration 1", float(abs(result.losses[0] - expected[0])))
+        record_property(f"{of} {COMPARED} iterations", apart(result.losses[:COMPARED], expected[:COMPARED]))
+        record_property(f"{of} {ITERATIONS} iterations", apart(result.losses, expected))
+        assert result.notices == ()
+        assert np.isfinite(result.losses).all()
+        assert apart(result.losses[:COMPARED], expected[:COMPARED]) <= CLOSE[precision]
+        if precision == "float32":
+            assert abs(result.losses[0] - expected[0]) < 1e-5
     assert bool(eager.notices) == IS_GPU
-    assert apart(graph.losses, expected) <= CLOSE[precision]
-    assert apart(graph.losses, eager.losses) <= CLOSE[precision]
-    if precision == "float32":
-        assert abs(graph.losses[0] - expected[0]) < 1e-5
     np.testing.assert_array_equal(graph.losses, again.losses)
+    np.testing.assert_array_equal(graph.losses, eager.losses)
 
 
 @pytest.mark.skipif(not IS_GPU, reason="the processor has no tf32")

@@ -35,11 +35,10 @@ def ended(run: Run) -> Run:
 @networks
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_resumed_run(name: str, precision: str, tmp_path: Path, record_property: Say) -> None:
-    """A run that was left within an epoch goes on to the losses, to the last bit, of a run that was never left."""
+    """A deterministic run left within an epoch goes on to the losses, to the last bit, of a run that was never left."""
     constants = {"data": "demo", "epochs": 2, "device": DEVICE, "threads": 1, "runs_dir": tmp_path, "model": name}
-    straight, left = (
-        TrainingConfig.checked({**constants, "precision": precision, "name": each}) for each in ("straight", "left")
-    )
+    constants |= {"precision": precision, "deterministic": True}
+    straight, left = (TrainingConfig.checked({**constants, "name": each}) for each in ("straight", "left"))
     whole = ended(Run(straight))
     run = Run(left)
     take = run.log.losses

@@ -30,6 +30,7 @@ EVERY_OTHER: dict[str, object] = {
     "model": "deeper",
     "evaluate_each_epoch": False,
     "precision": "bfloat16",
+    "deterministic": True,
     "device": "cuda:1",
     "threads": 3,
     "runs_dir": Path("elsewhere"),
