@@ -40,8 +40,8 @@ def _loaded(variant: str) -> ctypes.CDLL | None:
             except OSError:  # it needs the OpenMP library that torch has loaded, and some builds of torch have none
                 return None
             number, size, address, three = ctypes.c_float, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p * 3
-            # n, images, weights, biases; activations, winners, features; threads
-            code.forward.argtypes = [size, address, three, three, *[address] * 3, ctypes.c_int]
+            # n, images as floats or bytes, shades, weights, biases; activations, winners, features; threads
+            code.forward.argtypes = [size, *[address] * 3, three, three, *[address] * 3, ctypes.c_int]
             # n, gradients, weights, activations, winners; the weights' and the biases' gradients and groups; threads
             groups = ctypes.c_int32 * 3
             code.backward.argtypes = [

@@ -172,17 +172,28 @@ INLINE void clear_border(float *image, int pixel, int size) {
     memset(image + (size + 1) * row, 0, row * sizeof(float));
 }
 
-static void forward_image(const float *pixels, const float *packed, const float *const biases[LAYERS],
-                          float *activations, uint8_t *winners, float *features) {
+/* Pixels of an image, [channel][y][x]: floats, or bytes with the float of each byte in `shades`. */
+typedef struct {
+    const float *floats;
+    const uint8_t *bytes;
+    const float *shades;
+} Pixels;
+
+static void forward_image(Pixels pixels, const float *packed, const float *const biases[LAYERS], float *activations,
+                          uint8_t *winners, float *features) {
     float *image1 = activations, *image2 = image1 + IMAGE1, *image3 = image2 + IMAGE2, last[FEATURES];
     clear_border(image1, PIXEL1, SIZE1);
     clear_border(image2, PIXEL2, SIZE2);
     clear_border(image3, PIXEL3, SIZE3);
     for (int y = 0; y < SIZE1; y++)
-        for (int x = 0; x < SIZE1; x++)
-            for (int channel = 0; channel < PIXEL1; channel++)
-                image1[(y + 1) * ROW1 + (x + 1) * PIXEL1 + channel] =
-                    channel < IN1 ? pixels[(channel * SIZE1 + y) * SIZE1 + x] : 0;
+        for (int x = 0; x < SIZE1; x++) {
+            float *pixel = image1 + (y + 1) * ROW1 + (x + 1) * PIXEL1;
+            for (int channel = 0; channel < IN1; channel++) {
+                const int from = (channel * SIZE1 + y) * SIZE1 + x;
+                pixel[channel] = pixels.bytes ? pixels.shades[pixels.bytes[from]] : pixels.floats[from];
+            }
+            pixel[IN1] = 0;
+        }
     forward_layer(image1, packed, biases[0], image2 + ROW2 + PIXEL2, winners, IN1, OUT1, PIXEL1, SIZE1, ROW2,
                   AT_ONCE1, VECTORS1);
     packed += WEIGHTS1, winners += WINDOWS1 * OUT1;
@@ -196,9 +207,10 @@ static void forward_image(const float *pixels, const float *packed, const float 
             features[output * WINDOWS3 + window] = last[window * OUT3 + output];
 }
 
-/* Compute features (n, 64, 4, 4) from images (n, 3, 32, 32). `activations` and `winners` receive what the backward pass
- * needs; they are null if there is none. Returns 0, or -1 if memory runs out. */
-int forward(int64_t n, const float *images, const float *const weights[LAYERS], const float *const biases[LAYERS],
+/* Compute features (n, 64, 4, 4) from images (n, 3, 32, 32), given as floats or, if `floats` is null, as bytes.
+ * `activations` and `winners` receive what the backward pass needs; they are null if there is none. Returns 0, or -1 if
+ * memory runs out. */
+int forward(int64_t n, const float *floats, const uint8_t *bytes, const float *shades, const float *const weights[LAYERS], const float *const biases[LAYERS],
             float *activations, uint8_t *winners, float *features, int threads) {
     float *packed = aligned_alloc(64, (WEIGHTS1 + WEIGHTS2 + WEIGHTS3) * sizeof(float));
     if (!packed) return -1;
@@ -215,7 +227,8 @@ int forward(int64_t n, const float *images, const float *const weights[LAYERS], 
         }
 #pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < n; i++)
-            forward_image(images + i * PIXELS, packed, biases,
+            forward_image(floats ? (Pixels){floats + i * PIXELS, NULL, NULL} : (Pixels){NULL, bytes + i * PIXELS, shades},
+                          packed, biases,
                           activations ? activations + i * ACTIVATIONS : own_activations,
                           winners ? winners + i * WINNERS : own_winners, features + i * FEATURES);
     }

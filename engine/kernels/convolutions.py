@@ -72,7 +72,7 @@ def _convolved_by_torch(images: Tensor, weights: Sequence[Tensor], biases: Seque
 def _is_made_for(images: Tensor) -> bool:
     return (
         images.device.type == "cpu"
-        and images.dtype == torch.float32
+        and images.dtype in (torch.float32, torch.uint8)
         and 1 < len(images) <= _MOST_IMAGES  # torch convolves a single image in another order
         and not images.requires_grad
         and not torch.is_autocast_enabled("cpu")
@@ -141,11 +141,14 @@ class _Compiled(torch.autograd.Function):
         return None, *gradients
 
 
-def forward(images: Tensor, parameters: Sequence[Tensor], *, keep: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+def forward(
+    images: Tensor, parameters: Sequence[Tensor], *, shades: Tensor | None = None, keep: bool = True
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return the features (n, 64, 4, 4), the activations (float32) and the winners (uint8), a row for each image.
 
-    `parameters` are the three weights and then the three biases. `backward` needs the last two results, which are empty
-    if `keep` is False. Raises `MemoryError`.
+    `images` (n, 3, 32, 32) are float32, or bytes with the float32 for each byte in `shades` (256,). `parameters` are
+    the three weights and then the three biases. `backward` needs the last two results, which are empty if `keep` is
+    False. Raises `MemoryError`.
     """
     code = library()
     assert code is not None
@@ -157,7 +160,7 @@ def forward(images: Tensor, parameters: Sequence[Tensor], *, keep: bool = True) 
     winners = torch.empty(kept, ctypes.c_int.in_dll(code, "WINNERS_OF_AN_IMAGE").value, dtype=torch.uint8)
     failed = code.forward(
         n,
-        images.data_ptr(),
+        *((images.data_ptr(), None, None) if shades is None else (None, images.data_ptr(), shades.data_ptr())),
         _pointers(parameters[:3]),
         _pointers(parameters[3:]),
         activations.data_ptr() if kept else None,

@@ -48,11 +48,13 @@ def train(config: TrainingConfig, images: ImageSet, run: Reporter, device: torch
     laid_out = layout(config, device)
     fused = device.type in ("cpu", "cuda") and not has_the_notebooks_bits(config, device)
     recipe = Recipe(model.to(device).to(memory_format=laid_out), config.learning_rate, fused=fused)
-    step = by_hand(partial(train_on_batch, model, recipe, config.precision), model, recipe, config)
+    plain = partial(train_on_batch, model, recipe, config.precision)
+    step = by_hand(plain, model, recipe, config)
     if device.type == "cpu":
         set_threads(config.threads, step, model, recipe.optimizer, config.batch_size, laid_out)
     run.begin(model, recipe.optimizer, device)
-    train_images, test_images = (ResidentImages(split, device, laid_out) for split in (images.train, images.test))
+    train_images = ResidentImages(images.train, device, laid_out, as_bytes=step is not plain)
+    test_images = ResidentImages(images.test, device, laid_out)
     steps = steps_on(train_images, step, model, recipe.optimizer, config.batch_size, run.notice)
 
     def evaluate() -> NDArray[np.int64] | None:

@@ -12,13 +12,19 @@ class ResidentImages:
     """The training or the test images on the device. A batch is float32, as the notebook's transforms make it.
 
     On a processor the images stay bytes: fetching four times as much from memory would cost more than converting them.
-    A GPU with enough free memory keeps them as float32.
+    With `as_bytes` they are not even converted; `normalized` says how. A GPU with enough free memory keeps them as
+    float32.
     """
 
     def __init__(
-        self, split: Split, device: torch.device, layout: torch.memory_format = torch.contiguous_format
+        self,
+        split: Split,
+        device: torch.device,
+        layout: torch.memory_format = torch.contiguous_format,
+        *,
+        as_bytes: bool = False,
     ) -> None:
-        self.device = device
+        self.device, self._as_bytes = device, as_bytes
         images = torch.from_numpy(split.images)
         # Rows are picked fastest where each image's bytes lie side by side, so a batch is turned around afterwards.
         self._channels_last = layout == torch.channels_last
@@ -33,9 +39,9 @@ class ResidentImages:
         return len(self._labels)
 
     def batch(self, indices: Tensor | slice) -> tuple[Tensor, Tensor]:
-        """Images (n, 3, 32, 32) float32 from -1 to 1, and labels (n,) int64."""
+        """Images (n, 3, 32, 32), float32 from -1 to 1 or bytes, and labels (n,) int64."""
         images = self._images[indices]
-        images = images if self._ready else normalized(images)
+        images = images if self._ready or self._as_bytes else normalized(images)
         return _channels_first(images) if self._channels_last else images, self._labels[indices]
 
 

@@ -48,23 +48,24 @@ def made(classes: int = 10, config: TrainingConfig = CONFIG) -> tuple[nn.Module,
     return model, step, by_hand(step, model, recipe, config)
 
 
-def trained(step: Step, count: int, batch_size: int, classes: int) -> NDArray[np.float32]:
-    images = ResidentImages(made_up_images(count, classes, classes).train, CPU)
+def trained(step: Step, count: int, batch_size: int, classes: int, *, as_bytes: bool = False) -> NDArray[np.float32]:
+    images = ResidentImages(made_up_images(count, classes, classes).train, CPU, as_bytes=as_bytes)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(1))
     steps = EagerSteps(step, images, batch_size)
     return np.concatenate([losses for _ in range(2) for losses in steps.epoch(order)])
 
 
+@pytest.mark.parametrize("as_bytes", [False, True])
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize(("images", "batch_size", "classes"), [(200, 32, 10), (67, 33, 3), (65, 64, 10), (5, 1, 2)])
-def test_the_bits_of_autograd(images: int, batch_size: int, classes: int, threads: int) -> None:
+def test_the_bits_of_autograd(images: int, batch_size: int, classes: int, threads: int, as_bytes: bool) -> None:
     """Losses and weights are those of a training with autograd, bit for bit, whatever the sizes of batches."""
     needs_the_compiled_code()
     torch.set_num_threads(threads)
     model, _, step = made(classes)
     reference, autograd, _ = made(classes)
     np.testing.assert_array_equal(
-        trained(step, images, batch_size, classes), trained(autograd, images, batch_size, classes)
+        trained(step, images, batch_size, classes, as_bytes=as_bytes), trained(autograd, images, batch_size, classes)
     )
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), reference.parameters(), strict=True))
 

@@ -16,6 +16,7 @@ from engine.config import TrainingConfig
 from engine.kernels import convolutions
 from engine.recipe.recipe import Recipe
 from engine.training.layout import has_the_notebooks_bits
+from engine.training.resident import normalized
 
 _MEAN = 1
 """The reduction of a loss over the batch, as torch numbers it."""
@@ -39,7 +40,8 @@ def order_of_sums(config: TrainingConfig, device: torch.device) -> str | None:
 def by_hand(step: Step, model: nn.Module, recipe: Recipe, config: TrainingConfig) -> Step:
     """Return a step with the bits of `step`, which trains `model` on a batch and returns its loss.
 
-    It is `step` itself for another network or precision, and for batches that the compiled code does not compute.
+    It takes images as floats or, which is faster, as bytes. It is `step` itself for another network or precision, and
+    calls it for batches that the compiled code does not compute.
     """
     if not has_the_notebooks_bits(config, recipe.parameters[0].device) or _has_hooks(model):
         return step
@@ -51,12 +53,13 @@ def by_hand(step: Step, model: nn.Module, recipe: Recipe, config: TrainingConfig
     of_convolution = [gradients[id(parameter)] for parameter in convolution]
     of_weight1, of_bias1, of_weight2, of_bias2 = (gradients[id(parameter)] for parameter in linear)
     weight1, bias1, weight2, bias2 = (parameter.data for parameter in linear)
-    aten, one = torch.ops.aten, torch.ones(())
+    aten, one, shades = torch.ops.aten, torch.ones(()), normalized(torch.arange(256, dtype=torch.uint8))
 
     def train(inputs: Tensor, labels: Tensor) -> Tensor:
         if not convolutions.computes(inputs):
-            return step(inputs, labels)
-        maps, activations, winners = convolutions.forward(inputs, convolution)
+            return step(normalized(inputs) if inputs.dtype == torch.uint8 else inputs, labels)
+        of_bytes = shades if inputs.dtype == torch.uint8 else None
+        maps, activations, winners = convolutions.forward(inputs, convolution, shades=of_bytes)
         features = maps.view(len(inputs), -1)
         hidden = torch.addmm(bias1, features, weight1.t()).relu_()
         logits = torch.addmm(bias2, hidden, weight2.t())
