@@ -96,8 +96,23 @@ def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
             threads = f"1 to {limit.threads} threads, whichever is fastest"
         if limit.reason and not 0 < config.threads <= limit.threads:
             threads = f"{threads}: {limit.reason}"
-        return (f"cpu  {described.name}", threads)
+        return (f"cpu  {described.name}", threads, *_precision_lines(config))
     return (f"{chosen}  {described.name}", *device.free_memory(chosen))
+
+
+def _precision_lines(config: TrainingConfig) -> tuple[str, ...]:
+    """What another precision would gain on a processor, if anything."""
+    from engine.hardware.processors import has_native_bfloat16
+    from engine.training.gain import WORTH_IT, bfloat16_gain
+
+    if config.precision == "bfloat16" and has_native_bfloat16() is False:
+        return ("float32 is faster: this processor has no instructions for bfloat16",)
+    gain = bfloat16_gain(config)
+    if gain is None:
+        return ()
+    if config.precision == "bfloat16":
+        return (f"float32 is {1 / gain:.1f} × as fast here",) if 1 / gain >= WORTH_IT else ()
+    return (f"bfloat16 is {gain:.1f} × as fast here, with fewer digits",) if gain >= WORTH_IT else ()
 
 
 def _model_lines(config: TrainingConfig, classes: int) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from engine.text import counted
 
+_KERNELS_WITH_BFLOAT16 = ("AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10", "ALL", "DEFAULT")
+"""What `ONEDNN_MAX_CPU_ISA` begins with if it lets oneDNN use such instructions."""
+
 _CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
@@ -21,9 +24,16 @@ def processor_name() -> str:
     return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
-def has_native_bfloat16() -> bool:
-    """Return whether this is an x86-64 processor that multiplies bfloat16 numbers by instructions of its own."""
-    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_cpuinfo("flags").split())
+def has_native_bfloat16() -> bool | None:
+    """Return whether oneDNN multiplies bfloat16 numbers by instructions of this processor; None if it is not known.
+
+    Linux lists them for x86-64 processors. Without them oneDNN takes many times as long as with float32.
+    """
+    flags = set(_cpuinfo("flags").split())
+    if not flags:
+        return None
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "")).upper() or "ALL"
+    return allowed.startswith(_KERNELS_WITH_BFLOAT16) and not flags.isdisjoint({"avx512_bf16", "amx_bf16"})
 
 
 def _cpuinfo(field: str) -> str:

@@ -26,7 +26,7 @@ from engine.training.predict import predict
 from engine.training.reporter import Reporter
 from engine.training.resident import ResidentImages
 from engine.training.shape import check_shape
-from engine.training.steps.by_hand import by_hand
+from engine.training.steps.by_hand import Step, by_hand
 from engine.training.steps.choose import steps_on
 from engine.training.threads import set_threads
 
@@ -45,11 +45,8 @@ def train(config: TrainingConfig, images: ImageSet, run: Reporter, device: torch
     torch.manual_seed(config.seed)
     model = models.build(config.model, len(images.classes))
     check_shape(model, len(images.classes))
+    recipe, plain, step = learner(config, model, device)
     laid_out = layout(config, device)
-    fused = device.type in ("cpu", "cuda") and not has_the_notebooks_bits(config, device)
-    recipe = Recipe(model.to(device).to(memory_format=laid_out), config.learning_rate, fused=fused)
-    plain = partial(train_on_batch, model, recipe, config.precision)
-    step = by_hand(plain, model, recipe, config)
     if device.type == "cpu":
         set_threads(config.threads, step, model, recipe.optimizer, config.batch_size, laid_out)
     run.begin(model, recipe.optimizer, device)
@@ -77,6 +74,15 @@ def train(config: TrainingConfig, images: ImageSet, run: Reporter, device: torch
         predictions = evaluate()
     run.finished()
     return Trained(model, predictions)
+
+
+def learner(config: TrainingConfig, model: nn.Module, device: torch.device) -> tuple[Recipe, Step, Step]:
+    """Move `model` to `device`. Return its recipe, the step that trains it on a batch, and the fastest such step."""
+    fused = device.type in ("cpu", "cuda") and not has_the_notebooks_bits(config, device)
+    model.to(device).to(memory_format=layout(config, device))
+    recipe = Recipe(model, config.learning_rate, fused=fused)
+    plain = partial(train_on_batch, model, recipe, config.precision)
+    return recipe, plain, by_hand(plain, model, recipe, config)
 
 
 def train_on_batch(model: nn.Module, recipe: Recipe, precision: str, inputs: Tensor, labels: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from engine.hardware.memory import keep_freed_memory
 from engine.hardware.precision import multiplying_in
 from engine.record.events import Report
 from engine.storage.checkpoint import Checkpoint, Save
-from engine.training import loop
+from engine.training import alone, loop
 from engine.training.clock import Clock, Seconds, stopwatch
 from engine.training.failures import reported
 from engine.training.layout import convolving
@@ -42,6 +42,7 @@ def train(
     clock = Clock(seconds or stopwatch(), start.state if start else None)
     run = Reporter(config, images, report, control, clock, save=save, start=start)
     with (
+        alone.training(),
         devices.working_on(device),
         multiplying_in(config.precision, config.deterministic),
         convolving(config, device),

@@ -117,13 +117,22 @@ def test_fast_processors_are_tried() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "native"),
-    [("fpu avx2 avx512f avx512_bf16", True), ("fpu amx_bf16", True), ("fpu avx2 avx512f", False), ("", False)],
+    ("flags", "kernels", "native"),
+    [
+        ("fpu avx2 avx512f avx512_bf16", "", True),
+        ("fpu amx_bf16", "all", True),
+        ("fpu avx512_bf16", "avx512_core_amx", True),
+        ("fpu avx512_bf16", "AVX512_CORE", False),
+        ("fpu avx512_bf16", "AVX2", False),
+        ("fpu avx2 avx512f", "", False),
+        ("", "", None),
+    ],
 )
-def test_native_bfloat16(flags: str, native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A processor has bfloat16 if Linux lists one of the two instruction sets."""
+def test_native_bfloat16(flags: str, kernels: str, native: bool | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """bfloat16 is native if Linux lists an instruction set for it and oneDNN may use it. Elsewhere it is not known."""
     monkeypatch.setattr(processors, "_cpuinfo", lambda field: {"flags": flags}[field])
-    assert has_native_bfloat16() == native
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", kernels)
+    assert has_native_bfloat16() is native
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="macOS has no processor affinity")
