@@ -96,8 +96,8 @@ def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
             threads = f"1 to {limit.threads} threads, whichever is fastest"
         if limit.reason and not 0 < config.threads <= limit.threads:
             threads = f"{threads}: {limit.reason}"
-        return (f"cpu  {described.name}", threads, *_precision_lines(config))
-    return (f"{chosen}  {described.name}", *device.free_memory(chosen))
+        return (f"cpu  {described.name}", threads, *device.remarks(chosen), *_precision_lines(config))
+    return (f"{chosen}  {described.name}", *device.remarks(chosen))
 
 
 def _precision_lines(config: TrainingConfig) -> tuple[str, ...]:

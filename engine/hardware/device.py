@@ -2,35 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 
 from engine.errors import ConstantError
+from engine.hardware import cuda
 from engine.hardware.processors import processor_name
+from engine.hardware.torch_errors import message
 from engine.record.events import DeviceInfo
 from engine.text import clean
 
 
 def available() -> tuple[str, ...]:
     """The devices of this machine by the names that `--device` takes, the fastest first."""
-    gpus = tuple(f"cuda:{i}" for i in range(torch.cuda.device_count())) if torch.cuda.is_available() else ()
+    gpus = tuple(f"cuda:{i}" for i in range(cuda.gpus().count))
     return (*gpus, *(("mps",) if torch.backends.mps.is_available() else ()), "cpu")
 
 
 def choose(name: str, precision: str = "float32") -> torch.device:
-    """Return the device that the constant `device` means on this machine.
+    """Return the device that the constant `device` means on this machine, without using it.
 
     Raises `ConstantError` if there is no such device, or if it cannot compute in `precision`.
     """
     devices = available()
     wanted = devices[0] if name == "auto" else "cuda:0" if name == "cuda" and "cuda:0" in devices else name
     if wanted not in devices:
-        raise ConstantError({"device": f"there is no {name} on this machine; there is {' and '.join(devices)}"})
+        problem = f"\nCUDA says: {cuda.gpus().problem}." if name.startswith("cuda") and cuda.gpus().problem else ""
+        raise ConstantError(
+            {"device": f"there is no {name} on this machine; there is {' and '.join(devices)}{problem}"}
+        )
     if precision == "tf32" and not wanted.startswith("cuda"):
         raise ConstantError({"precision": f"tf32 needs a CUDA GPU, and this run would use {wanted}; take float32"})
     return torch.device(wanted)
+
+
+def usable(name: str, precision: str, notice: Callable[[str], None] = lambda text: None) -> torch.device:
+    """Return the device of `choose` after it has computed something. `auto` takes the first that can.
+
+    `notice` is called with the reason for each that `auto` leaves out. Raises `ConstantError` as `choose` does, and if
+    the device that was asked for cannot compute.
+    """
+    chosen = choose(name, precision)
+    if name != "auto":
+        if reason := _failure(chosen):
+            raise ConstantError({"device": f"{chosen} cannot be used: {reason}"})
+        return chosen
+    if cuda.gpus().problem:
+        notice(f"CUDA cannot be used: {cuda.gpus().problem}. This run trains on {chosen}.")
+    for each in available():
+        chosen = choose(each, precision)
+        if not (reason := _failure(chosen)):
+            break
+        notice(f"{each} cannot be used: {reason}. Another device trains instead.")
+    return chosen
+
+
+def _failure(device: torch.device) -> str:
+    """Return why `device` cannot add two numbers; nothing if it can."""
+    if device.type == "cpu":
+        return ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of a GPU that it has no kernels for; the error follows
+            torch.ones(1, device=device).add_(1).item()
+    except (RuntimeError, AssertionError) as error:
+        reason = message(error)
+        for words, meaning in _MEANINGS.items():
+            if words in reason:
+                return meaning
+        return reason
+    return ""
+
+
+_MEANINGS = {
+    "no kernel image": "this torch has no kernels for a GPU of its kind; install a torch that has",
+    "busy or unavailable": "another program has it for itself, or an administrator has closed it",
+    "out of memory": "its memory is full; close other programs that use it",
+}
+"""What errors of CUDA mean and what to do, by the words they are known by."""
 
 
 def describe(device: torch.device, sums: str | None = None) -> DeviceInfo:
@@ -42,12 +94,12 @@ def describe(device: torch.device, sums: str | None = None) -> DeviceInfo:
     return DeviceInfo("cpu", clean(processor_name()), torch.get_num_threads(), sums)
 
 
-def free_memory(device: torch.device) -> tuple[str, ...]:
-    """Return one line about the free memory of a CUDA device; nothing for other devices."""
+def remarks(device: torch.device) -> tuple[str, ...]:
+    """Return at most one line: the free memory of a CUDA device, for another one why CUDA cannot be used."""
     if device.type != "cuda":
-        return ()
-    free, total = torch.cuda.mem_get_info(device)
-    return (f"{free / 1e9:.0f} GB of {total / 1e9:.0f} GB free",)
+        return (f"CUDA cannot be used: {cuda.gpus().problem}",) if cuda.gpus().problem else ()
+    memory = cuda.free_memory(device)
+    return (f"{memory[0] / 1e9:.0f} GB of {memory[1] / 1e9:.0f} GB free",) if memory else ()
 
 
 @contextmanager

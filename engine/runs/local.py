@@ -147,7 +147,7 @@ class Run:
             kept = earlier.checkpoint()
             if kept is not None and kept.state.origin.device.threads:  # the losses depend on the count
                 config = config.replaced(threads=kept.state.origin.device.threads)
-        device.choose(config.device, config.precision)
+        device.usable(config.device, config.precision)
         gate = PreparationGate(self.control, recorder, self.seconds)
         images = data.load(config.data, config.data_dir, data.Progress(recorder.data_progress, gate))
         if earlier is not None:

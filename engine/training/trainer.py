@@ -34,13 +34,13 @@ def train(
     `seconds` returns the time since the run began. With `start` an interrupted run goes on from that checkpoint, and
     its numbers are those of a run that was never interrupted; on a GPU only if `deterministic`, else nearly.
 
-    Raises `ConstantError` before anything is reported if the device is not there. Raises `TrainingError`, after
-    reporting `Failed`, if the training cannot go on.
+    Raises `ConstantError` before the run begins if the device is not there or cannot compute. Raises `TrainingError`,
+    after reporting `Failed`, if the training cannot go on.
     """
-    device = devices.choose(config.device, config.precision)
     keep_freed_memory()
     clock = Clock(seconds or stopwatch(), start.state if start else None)
     run = Reporter(config, images, report, control, clock, save=save, start=start)
+    device = devices.usable(config.device, config.precision, run.notice)
     with (
         alone.training(),
         devices.working_on(device),
