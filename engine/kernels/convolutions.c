@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
+#define ALONE static __attribute__((noinline)) /* compiled alone, a loop has all registers for its sums */
 #define UNROLLED _Pragma("GCC unroll 18") /* what is indexed by the loop stays in registers */
 
 /* Channels that oneDNN's AVX2 kernels compute at once; the order of their sums follows from it. */
@@ -162,6 +163,17 @@ INLINE void forward_layer(const float *image, const float *packed, const float *
             }
 }
 
+#define FORWARD const float *image, const float *packed, const float *bias, float *next, uint8_t *winners
+ALONE void forward_layer1(FORWARD) {
+    forward_layer(image, packed, bias, next, winners, IN1, OUT1, PIXEL1, SIZE1, ROW2, AT_ONCE1, VECTORS1);
+}
+ALONE void forward_layer2(FORWARD) {
+    forward_layer(image, packed, bias, next, winners, IN2, OUT2, PIXEL2, SIZE2, ROW3, AT_ONCE2, VECTORS2);
+}
+ALONE void forward_layer3(FORWARD) {
+    forward_layer(image, packed, bias, next, winners, IN3, OUT3, PIXEL3, SIZE3, SIZE3 / 2 * OUT3, AT_ONCE3, VECTORS3);
+}
+
 INLINE void clear_border(float *image, int pixel, int size) {
     const int row = (size + 2) * pixel;
     memset(image, 0, row * sizeof(float));
@@ -194,14 +206,11 @@ static void forward_image(Pixels pixels, const float *packed, const float *const
             }
             pixel[IN1] = 0;
         }
-    forward_layer(image1, packed, biases[0], image2 + ROW2 + PIXEL2, winners, IN1, OUT1, PIXEL1, SIZE1, ROW2,
-                  AT_ONCE1, VECTORS1);
+    forward_layer1(image1, packed, biases[0], image2 + ROW2 + PIXEL2, winners);
     packed += WEIGHTS1, winners += WINDOWS1 * OUT1;
-    forward_layer(image2, packed, biases[1], image3 + ROW3 + PIXEL3, winners, IN2, OUT2, PIXEL2, SIZE2, ROW3,
-                  AT_ONCE2, VECTORS2);
+    forward_layer2(image2, packed, biases[1], image3 + ROW3 + PIXEL3, winners);
     packed += WEIGHTS2, winners += WINDOWS2 * OUT2;
-    forward_layer(image3, packed, biases[2], last, winners, IN3, OUT3, PIXEL3, SIZE3, SIZE3 / 2 * OUT3,
-                  AT_ONCE3, VECTORS3);
+    forward_layer3(image3, packed, biases[2], last, winners);
     for (int output = 0; output < OUT3; output++)
         for (int window = 0; window < WINDOWS3; window++)
             features[output * WINDOWS3 + window] = last[window * OUT3 + output];
