@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from engine import data, models
 from engine.config import TrainingConfig
 from engine.errors import ConstantError, EngineError
 from engine.text import counted
+
+if TYPE_CHECKING:
+    import torch
 
 Subject = Literal["data", "device", "model", "work", "run"]
 
@@ -96,7 +99,8 @@ def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
             threads = f"1 to {limit.threads} threads, whichever is fastest"
         if limit.reason and not 0 < config.threads <= limit.threads:
             threads = f"{threads}: {limit.reason}"
-        return (f"cpu  {described.name}", threads, *device.remarks(chosen), *_precision_lines(config))
+        lines = (*device.remarks(chosen), *_precision_lines(config), *_compiled_lines(config, chosen))
+        return (f"cpu  {described.name}", threads, *lines)
     return (f"{chosen}  {described.name}", *device.remarks(chosen))
 
 
@@ -113,6 +117,15 @@ def _precision_lines(config: TrainingConfig) -> tuple[str, ...]:
     if config.precision == "bfloat16":
         return (f"float32 is {1 / gain:.1f} × as fast here",) if 1 / gain >= WORTH_IT else ()
     return (f"bfloat16 is {gain:.1f} × as fast here, with fewer digits",) if gain >= WORTH_IT else ()
+
+
+def _compiled_lines(config: TrainingConfig, device: torch.device) -> tuple[str, ...]:
+    """Why the notebook's network trains slower here than it could, if it does."""
+    from engine.kernels.convolutions import why_torch_computes
+    from engine.training.layout import has_the_notebooks_bits
+
+    reason = why_torch_computes(config.batch_size) if has_the_notebooks_bits(config, device) else None
+    return (f"about half as fast {reason}",) if reason else ()
 
 
 def _model_lines(config: TrainingConfig, classes: int) -> tuple[str, ...]:

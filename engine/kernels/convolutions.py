@@ -86,6 +86,15 @@ def order_of_sums(threads: int, images: int) -> str:
     return f"as torch's kernels for {torch.backends.cpu.get_cpu_capability()}"
 
 
+def why_torch_computes(images: int) -> str | None:
+    """Return why torch computes batches of this many images, although this processor could run the compiled code."""
+    if library() is None:
+        return "without a C compiler at installation" if torch.cpu._is_avx2_supported() else None
+    if images > 1 and not agrees(torch.get_num_threads(), min(images, _COMPARED)):
+        return "with this release of torch, which sums in another order than the compiled code"
+    return None
+
+
 @functools.cache
 def agrees(threads: int, images: int) -> bool:
     """Return whether the compiled code may be used for this many images with `threads` threads.

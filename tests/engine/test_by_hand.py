@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine import models
+from engine import models, preflight
 from engine.config import TrainingConfig
 from engine.kernels import adam, compiled, convolutions
 from engine.recipe.recipe import Recipe
@@ -21,6 +21,7 @@ from engine.training.steps.by_hand import Step, by_hand, order_of_sums
 from engine.training.steps.eager import EagerSteps
 from tests.images import made_up_images
 
+AGREES = convolutions.agrees
 CPU = torch.device("cpu")
 CONFIG = TrainingConfig(device="cpu", threads=1)
 
@@ -30,7 +31,7 @@ def _as_before() -> Iterator[None]:
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
-    convolutions.agrees.cache_clear()
+    AGREES.cache_clear()
     adam._is_equal.cache_clear()
 
 
@@ -119,3 +120,20 @@ def test_one_wrong_bit_of_adam_and_torch_computes(monkeypatch: pytest.MonkeyPatc
     adam._is_equal.cache_clear()
     monkeypatch.setattr(adam, "_move_compiled", almost_right)
     assert not adam._is_equal()
+
+
+@pytest.mark.parametrize(
+    ("missing", "reason"), [("compiler", "C compiler at installation"), ("agreement", "this release of torch")]
+)
+def test_the_look_ahead_says_why_it_is_slow(missing: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where torch computes what compiled code could, a person reads why before the start."""
+    needs_the_compiled_code()
+    assert not preflight._compiled_lines(CONFIG, CPU)
+    if missing == "compiler":
+        monkeypatch.setattr(convolutions, "library", lambda: None)
+    else:
+        monkeypatch.setattr(convolutions, "agrees", lambda threads, images: False)
+    (line,) = preflight._compiled_lines(CONFIG, CPU)
+    assert line.startswith("about half as fast with")
+    assert reason in line
+    assert not preflight._compiled_lines(CONFIG.replaced(model="deeper"), CPU)
