@@ -121,10 +121,11 @@ class Reporter:
 
     @contextmanager
     def training(self) -> Iterator[None]:
-        """Count the time of an epoch's training, and keep a checkpoint at its end."""
+        """Count the time of an epoch's training. Keep a checkpoint at its end, unless another one is as good."""
         with self._clock.counting("training"):
             yield
-        self._keep()
+        if self.stopping or self._epoch == self._config.epochs or self._checkpoints.due(epoch_ends=True):
+            self._keep()
 
     def trained(self, losses: NDArray[np.float32]) -> None:
         """Report the losses of the next batches. Raises `TrainingError` if one of them is not finite."""
@@ -156,7 +157,7 @@ class Reporter:
     def goes_on(self) -> bool:
         """Keep a checkpoint every 30 seconds and before a pause, and wait while the run is paused. False after a
         stop."""
-        if self._gate.paused or self._checkpoints.due:
+        if self._gate.paused or self._checkpoints.due():
             self._keep()
         return self._gate.lets_train(self._iteration)
 

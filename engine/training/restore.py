@@ -15,6 +15,10 @@ from engine.training.clock import Clock
 KEPT_EVERY = 30.0
 """Seconds between two checkpoints: as much work as a crash can lose."""
 
+KEPT_AFTER_EPOCH = 5.0
+"""Seconds after which the end of an epoch is a reason for the next one. A GPU can have two epochs in one second, and
+writing a checkpoint waits for the disk."""
+
 
 class Checkpoints:
     """Takes the state of a run and hands it to `save`. Without `save` nothing is kept."""
@@ -27,9 +31,9 @@ class Checkpoints:
         self._kept_at = -math.inf
         self._random = torch.get_rng_state()
 
-    @property
-    def due(self) -> bool:
-        return self._clock.seconds() - self._kept_at >= KEPT_EVERY
+    def due(self, *, epoch_ends: bool = False) -> bool:
+        """Whether enough was done since the last one."""
+        return self._clock.seconds() - self._kept_at >= (KEPT_AFTER_EPOCH if epoch_ends else KEPT_EVERY)
 
     def epoch_begins(self) -> None:
         """Note the random generator's state. The epoch draws from it only once, at its start, to shuffle."""

@@ -30,7 +30,8 @@ def train(
 ) -> Trained:
     """Train the network that `config` names on `images`, and report everything that happens to `report`.
 
-    `save` is called with the state of the run at the start, every 30 seconds, before a pause and after each epoch.
+    `save` is called with the state of the run at the start, every 30 seconds, after an epoch if that took five or more,
+    before a pause and at the end.
     `seconds` returns the time since the run began. With `start` an interrupted run goes on from that checkpoint, and
     its numbers are those of a run that was never interrupted; on a GPU only if `deterministic`, else nearly.
 

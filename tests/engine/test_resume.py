@@ -26,7 +26,7 @@ from engine.runs.local import Run
 from engine.storage import tail
 from engine.storage.folder import RunFolder
 from engine.storage.recorded import Recorded
-from engine.training import loop
+from engine.training import loop, restore
 from tests.images import made_up_images
 
 BATCHES = 5
@@ -44,10 +44,16 @@ def made_up(source: str, data_dir: Path, progress: object) -> ImageSet:
     return made_up_images(160, 40)
 
 
+def be_quick(patch: pytest.MonkeyPatch) -> None:
+    """Take images from memory, and keep a checkpoint after every epoch as a run does whose epochs are long."""
+    patch.setattr(data, "load", made_up)
+    patch.setattr(restore, "KEPT_AFTER_EPOCH", 0.0)
+
+
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
-    """Constants of a quick run below `tmp_path`, whose images come from memory."""
-    monkeypatch.setattr(data, "load", made_up)
+    """Constants of a quick run below `tmp_path`."""
+    be_quick(monkeypatch)
     return quick(tmp_path)
 
 
@@ -55,7 +61,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
 def straight(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The same run, never interrupted."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "load", made_up)
+        be_quick(patch)
         return ended(Run(quick(tmp_path_factory.mktemp("straight"))))
 
 
@@ -63,7 +69,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def left_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the same run, left after iteration 8."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "load", made_up)
+        be_quick(patch)
         return left_after(Run(quick(tmp_path_factory.mktemp("left"))), 8).folder
 
 

@@ -119,8 +119,9 @@ def test_run_read_back_is_the_run(config: TrainingConfig) -> None:
     assert entry.accuracy == live.evaluation.accuracy
 
 
-def test_checkpoints_are_tensors_without_pickle(config: TrainingConfig) -> None:
+def test_checkpoints_are_tensors_without_pickle(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest two checkpoints stay, each whole: the network, Adam's state, and where the run was."""
+    monkeypatch.setattr("engine.training.restore.KEPT_AFTER_EPOCH", 0.0)
     run = finished(Run(config.replaced(epochs=3)))
     folders = sorted((run.folder / "checkpoints").iterdir())
     assert [folder.name for folder in folders] == ["iteration-000000000010", "iteration-000000000015"]

@@ -239,22 +239,31 @@ def test_pause_and_resume() -> None:
     np.testing.assert_array_equal(log.loss_buffer.values(), undisturbed.loss_buffer.values())
 
 
-def test_checkpoints_every_thirty_seconds() -> None:
-    """A run keeps a checkpoint at the start, after each epoch, and 30 seconds after the last one."""
+@pytest.mark.parametrize(
+    ("iteration", "expected"),
+    [
+        (11, [(1, 0, 0), (1, 3, 3), (1, 6, 6), (1, 7, 7), (2, 3, 10), (2, 6, 13), (2, 7, 14), (3, 3, 17), (3, 6, 20)]),
+        (0.5, [(1, 0, 0), (2, 7, 14)]),
+    ],
+    ids=["long epochs", "short epochs"],
+)
+def test_when_checkpoints_are_kept(iteration: float, expected: list[tuple[int, int, int]]) -> None:
+    """A run keeps a checkpoint at the start, 30 seconds after the last one, after an epoch unless the last one is less
+    than 5 seconds old, and at the end."""
     now = 0.0
 
     def act(said: Event | int) -> None:
         nonlocal now
         if isinstance(said, int):
-            now += 11  # seconds an iteration, seven iterations an epoch
+            now += iteration  # seconds; there are seven iterations in an epoch
 
     kept: list[tuple[int, int, int]] = []
 
     def save(snapshot: Snapshot) -> None:
         kept.append((snapshot.position.epoch, snapshot.position.batch, snapshot.position.iteration))
 
-    train(QUICK, made_up_images(200, 40), Told(act), Control(), save=save, seconds=lambda: now)
-    assert kept == [(1, 0, 0), (1, 3, 3), (1, 6, 6), (1, 7, 7), (2, 3, 10), (2, 6, 13), (2, 7, 14)]
+    train(QUICK.replaced(epochs=3), made_up_images(200, 40), Told(act), Control(), save=save, seconds=lambda: now)
+    assert kept == [*expected, (3, 7, 21)]
 
 
 def test_pause_in_evaluation() -> None:

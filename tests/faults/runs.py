@@ -20,6 +20,9 @@ from safetensors.numpy import load_file
 from engine.storage import tail
 from tests.processes import PATIENCE, Options, start
 
+AS_IN_LONG_RUNS = "from engine.training import restore; restore.KEPT_AFTER_EPOCH = 0.0"
+"""Keeps a checkpoint after each epoch however short it is, so that there is more to be disturbed."""
+
 CTRL_B, CTRL_R, ENTER = "\x02", "\x12", "\r"
 
 
@@ -71,6 +74,8 @@ class Program:
         ]
 
     def start(self, *words: str, **options: Unpack[Options]) -> Command:
+        if not options.get("afresh") and "before" not in options:
+            options["first"] = f"{AS_IN_LONG_RUNS}\n{options.get('first', '')}"
         return Command(*words, cwd=self.root, **options)
 
     def train(self, name: str, *, epochs: int = 3, **options: Unpack[Options]) -> Command:
