@@ -1,9 +1,10 @@
-"""Networks that misbehave, to be used in the place of `engine.models.build`."""
+"""Networks other than as they are: that misbehave, in the place of `engine.models.build`, or that take a GPU's path."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 import torch
 from torch import nn
 
@@ -29,3 +30,9 @@ def diverging(iteration: int) -> Callable[[str, int], nn.Module]:
         return model
 
     return built
+
+
+def take_the_path_of_a_gpu(patch: pytest.MonkeyPatch) -> None:
+    """Let the notebook's network leave out what only a processor has: compiled convolutions, oneDNN's layout."""
+    patch.setattr("engine.kernels.convolutions._is_made_for", lambda images: False)
+    patch.setattr("engine.kernels.onednn._blocks_are_faster", lambda images: False)
