@@ -145,7 +145,9 @@ def sums(config: TrainingConfig) -> dict[str, str | bool]:
     chosen = device.choose(config.device)
     same_bits = has_the_notebooks_bits(config, chosen)
     compiled = same_bits and agrees(torch.get_num_threads(), min(config.batch_size, 64))
-    torchs = "torch's, channels last" if layout(config, chosen) == torch.channels_last else "torch's"
+    last = layout(config, chosen) == torch.channels_last
+    beside = f"; normalization compiled for {instructions()}" if instructions() else ""
+    torchs = f"torch's, channels last{beside}" if last else "torch's"
     return {
         "same_bits": same_bits,
         "avx2_order": compiled,

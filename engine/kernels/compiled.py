@@ -1,4 +1,4 @@
-"""The compiled code of this package: `convolutions.c` and `adam.c`, compiled twice, for AVX2 and for AVX-512.
+"""The compiled code of this package: its files in C, compiled twice, for AVX2 and for AVX-512.
 
 Both compute the same bits: a lane of a register is a sum of its own, however many lanes there are.
 """
@@ -50,6 +50,11 @@ def _loaded(variant: str) -> ctypes.CDLL | None:
             ]
             code.adam_moments.argtypes = [size, *[address] * 3, *[number] * 3, ctypes.c_int]
             code.adam_step.argtypes = [size, *[address] * 3, *[number] * 3, ctypes.c_int]
+            # shape, x, weight, bias, added, epsilon, momentum; both running and both own statistics, out, winners, room
+            code.normalize.argtypes = [*[address] * 5, *[ctypes.c_double] * 2, *[address] * 7, ctypes.c_int]
+            # shape, gradients, x, weight, bias, mean, inverse, out, winners; gradients of x, weight, bias, added; room
+            code.normalize_backward.argtypes = [*[address] * 14, ctypes.c_int]
+            code.normalize.restype = code.normalize_backward.restype = None
             code.adam_moments.restype = code.adam_step.restype = None
             return code
     return None

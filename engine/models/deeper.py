@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from engine.kernels.normalization import Normalization
+
 
 def _pair(inputs: int, outputs: int) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    # The second ReLU comes after pooling: both only compare values, so this gives the same with a quarter of the work.
-    for channels, pooling in ((inputs, []), (outputs, [nn.MaxPool2d(2)])):
-        convolution = nn.Conv2d(channels, outputs, 3, padding=1, bias=False)
-        layers += [convolution, nn.BatchNorm2d(outputs), *pooling, nn.ReLU()]
-    return layers
+    for channels, pool in ((inputs, False), (outputs, True)):
+        # The normalization also pools and rectifies. Empty layers keep the names that the weights have in checkpoints.
+        layers += [
+            nn.Conv2d(channels, outputs, 3, padding=1, bias=False),
+            Normalization(outputs, pool=pool),
+            nn.Identity(),
+        ]
+    return [*layers, nn.Identity()]
 
 
 class Model(nn.Module):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional
+
+from engine.kernels.normalization import Normalization
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs))
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), Normalization(outputs))
 
 
 class _Block(nn.Module):
@@ -18,8 +19,9 @@ class _Block(nn.Module):
         self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner: Tensor = self.second(functional.relu(self.first(x)))
-        return functional.relu(inner + self.shortcut(x))
+        convolution, normalization = self.second
+        maps: Tensor = normalization(convolution(self.first(x)), added=self.shortcut(x))
+        return maps
 
 
 class Model(nn.Module):
@@ -32,6 +34,6 @@ class Model(nn.Module):
         self.last = nn.Linear(64, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        maps: Tensor = self.blocks(functional.relu(self.first(images)))
+        maps: Tensor = self.blocks(self.first(images))
         logits: Tensor = self.last(maps.mean(dim=(2, 3)))
         return logits

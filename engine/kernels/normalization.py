@@ -1,0 +1,125 @@
+"""Batch normalization with what follows it: the sum with a shortcut or 2×2 max-pooling, and ReLU.
+
+`normalization.c` does all of it in one operation, which reads the activations half as often as torch's operations one
+by one. It rounds differently, so the notebook's network does not use it. It is for training in float32 on an x86-64
+processor, with channels last; otherwise torch computes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from engine.kernels.compiled import library
+
+
+class Normalization(nn.BatchNorm2d):
+    """Batch normalization of images (n, c, h, w), then 2×2 max-pooling if `pool`, then ReLU.
+
+    Its parameters and buffers are those of `nn.BatchNorm2d`.
+    """
+
+    momentum: float
+
+    def __init__(self, channels: int, *, pool: bool = False) -> None:
+        super().__init__(channels)
+        self.pool = pool
+
+    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        """Return the result; `added`, of the same shape as `x`, is added before ReLU, and not pooled."""
+        if self.training and _is_made_for(x):
+            assert self.num_batches_tracked is not None
+            self.num_batches_tracked.add_(1)
+            result: Tensor = _Normalized.apply(x, self.weight, self.bias, added, self)
+            return result
+        x = super().forward(x)
+        if added is not None:
+            x = x + added
+        # ReLU after pooling is a quarter of the work and the same, gradients included: both only compare values.
+        return functional.relu(functional.max_pool2d(x, 2) if self.pool else x)
+
+
+def _is_made_for(x: Tensor) -> bool:
+    _, channels, height, width = x.shape
+    return (
+        x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and torch.is_grad_enabled()
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and height % 2 == width % 2 == 0
+        and _takes(channels)
+    )
+
+
+@functools.cache
+def _takes(channels: int) -> bool:
+    """Return whether the compiled code is there, and computes this number of channels."""
+    code = library()
+    if code is None:
+        return False
+    group, most = (ctypes.c_int.in_dll(code, f"{name}_CHANNELS").value for name in ("GROUP_OF", "MOST"))
+    return channels % group == 0 and channels <= most
+
+
+class _Normalized(torch.autograd.Function):
+    """The compiled code as one operation of torch."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, layer: Normalization
+    ) -> Tensor:
+        code = library()
+        assert code is not None
+        n, channels, height, width = x.shape
+        if added is not None:
+            added = added.contiguous(memory_format=torch.channels_last)
+        size = (n, channels, height // 2, width // 2) if layer.pool else x.shape
+        out = torch.empty(size, memory_format=torch.channels_last)
+        winners = torch.empty(out.numel() if layer.pool else 0, dtype=torch.uint8)
+        mean, inverse = torch.empty(channels), torch.empty(channels)
+        room = _room(channels)
+        shape = (ctypes.c_int64 * 5)(n, height, width, channels, layer.pool)
+        code.normalize(
+            shape,
+            *map(_address, (x, weight, bias, added)),
+            layer.eps,
+            layer.momentum,
+            *map(_address, (layer.running_mean, layer.running_var, mean, inverse, out, winners, room)),
+            torch.get_num_threads(),
+        )
+        ctx.save_for_backward(x, weight, bias, mean, inverse, out, winners)
+        ctx.shape, ctx.has_added = shape, added is not None
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        code = library()
+        assert code is not None
+        x, weight, bias, mean, inverse, out, winners = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        to_x, to_added = torch.empty_like(x), torch.empty_like(x) if ctx.has_added else None
+        to_weight, to_bias = torch.empty_like(weight), torch.empty_like(bias)
+        room = _room(len(weight))
+        code.normalize_backward(
+            ctx.shape,
+            *map(_address, (gradient, x, weight, bias, mean, inverse, out, winners)),
+            *map(_address, (to_x, to_weight, to_bias, to_added, room)),
+            torch.get_num_threads(),
+        )
+        return to_x, to_weight, to_bias, to_added, None
+
+
+def _room(channels: int) -> Tensor:
+    """Two sums of each channel for each thread."""
+    return torch.empty(2 * torch.get_num_threads() * channels, dtype=torch.float64)
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
