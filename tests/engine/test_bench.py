@@ -67,7 +67,7 @@ def test_a_difference_is_found(folder: Path) -> None:
 
 
 def test_promises_of_each_network() -> None:
-    """Every network of the program has its promise on a processor, and a GPU has one for the notebook's; others have none."""
+    """Every network here has its promise on a processor, and a GPU has one for the notebook's; others have none."""
     assert set(models.names()) == set(FASTER)
     for model, device, ratio, promised, holds in (
         ("cnn", "cpu", 3.9, "at least 4", False),
