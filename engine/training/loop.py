@@ -20,6 +20,7 @@ from engine.config import TrainingConfig
 from engine.data.imageset import ImageSet
 from engine.hardware.precision import autocast
 from engine.recipe.recipe import Recipe
+from engine.training.comparison import unlike_the_processor
 from engine.training.layout import has_the_notebooks_bits, layout
 from engine.training.order import shuffled
 from engine.training.predict import predict
@@ -52,6 +53,8 @@ def train(config: TrainingConfig, images: ImageSet, run: Reporter, device: torch
     run.begin(model, recipe.optimizer, device)
     train_images = ResidentImages(images.train, device, laid_out, as_bytes=step is not plain)
     test_images = ResidentImages(images.test, device, laid_out)
+    if device.type == "mps" and (problem := unlike_the_processor(train_on_batch, model, config, train_images)):
+        run.notice(problem)
     steps = steps_on(train_images, step, model, recipe.optimizer, config.batch_size, run.notice)
 
     def evaluate() -> NDArray[np.int64] | None:
