@@ -88,7 +88,7 @@ def test_memory_after_runs(recorded: bool, monkeypatch: pytest.MonkeyPatch, reco
         trained(images(ITERATIONS), batch_size=300, model="deeper")
     lost = before - free_bytes()
     record_property(f"MB that three runs kept, {'' if recorded else 'not '}recorded", round(lost / 1e6, 1))
-    assert lost < 16e6
+    assert lost < 64e6
 
 
 @on_a_gpu
