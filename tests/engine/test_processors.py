@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -162,3 +163,19 @@ def test_affinity_that_changes_during_training() -> None:
             os.sched_setaffinity(int(thread), allowed)
         torch.set_num_threads(before)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "set_to"),
+    [({}, "20000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_waiting_threads_leave_the_processor(given: Mapping[str, str], set_to: str | None) -> None:
+    """Threads wait in a short loop only, before torch is loaded, unless the user says how they wait."""
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    }
+    code = "import sys, os, engine; print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", code], env={**environment, **given}, cwd=Path(__file__).parents[2], capture_output=True
+    )
+    assert run.stdout.decode().split() == [str(set_to), "False"]
