@@ -30,6 +30,10 @@ batch normalization each weight moves every activation: torch's own loop with on
 0.02.
 """
 
+SPREAD_OF_OTHERS = 5.0
+"""Points of accuracy by which two trainings of another network may differ after an epoch, only because their last
+digits do: 3.0 were seen with `residual`."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -90,8 +94,8 @@ def agreement(
     worst = float(apart[:COMPARED].max())
     allowed = AGREEMENT if model == models.NOTEBOOKS else AGREEMENT_OF_OTHERS
     difference = abs(_accuracy(ours, labels) - _accuracy(notebooks, labels))
-    # Two standard errors of the difference of two such accuracies.
-    noise = 2 * 100 * (2 * 0.25 / len(labels)) ** 0.5
+    # Two standard errors of the difference of two such accuracies; other networks depend more on the last digits.
+    noise = 2 * 100 * (2 * 0.25 / len(labels)) ** 0.5 + (0 if model == models.NOTEBOOKS else SPREAD_OF_OTHERS)
     return (
         Claim(
             f"largest difference of a loss in the first {COMPARED} iterations",

@@ -126,7 +126,7 @@ class TrainingConfig:
         group="training",
         allowed="yes or no",
         help="On a GPU, the same seed gives the same bits each time, and a resumed run those of one never interrupted."
-        " Slower there: cnn takes 364 instead of 259 µs an iteration on an H100. A processor always does so.",
+        " Slower there: cnn takes 346 instead of 247 µs an iteration on an H100. A processor always does so.",
     )
     device: str = constant(
         "auto",

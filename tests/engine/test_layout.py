@@ -48,7 +48,7 @@ def is_channels_last(tensor: Tensor) -> bool:
         ("residual", "float32", "cpu", False, True),
         ("cnn", "float32", "cuda", False, False),
         ("cnn", "bfloat16", "cuda", False, True),
-        ("residual", "tf32", "cuda", False, True),
+        ("residual", "tf32", "cuda", False, False),
         ("residual", "float32", "mps", False, False),
     ],
 )
