@@ -191,7 +191,7 @@ def test_stopped_and_continued(tmp_path: Path, long: tuple[str, ...], stop: sign
 def test_keys_that_come_before_their_list(tmp_path: Path, short: tuple[str, ...], opens: str) -> None:
     """A user who types ahead and pages through a list before it is open loses nothing but these keys."""
     with Terminal(*short, cwd=tmp_path) as terminal:
-        terminal.wait_for("ready", "saved in runs/first")
+        terminal.wait_for("ready", "iterations an epoch")
         closed = terminal.text
         for _ in range(5):
             terminal.press(opens + PAGE_UP + PAGE_DOWN + PAGE_UP)
