@@ -26,7 +26,7 @@ from engine.runs.local import Run
 from engine.storage import tail
 from engine.storage.folder import RunFolder
 from engine.storage.recorded import Recorded
-from engine.training import loop, restore
+from engine.training import loop, reporter, restore
 from tests.images import made_up_images
 
 BATCHES = 5
@@ -390,6 +390,16 @@ def test_resumed_run_keeps_its_thread_count(config: TrainingConfig) -> None:
     assert started is not None
     assert resumed.device.threads == started.device.threads
     assert again.config.threads == 0
+
+
+def test_a_processor_that_sums_in_another_order_is_told(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run goes on where sums run in another order, and the record says that its last digits may differ."""
+    monkeypatch.setattr(reporter, "order_of_sums", lambda config, device: "from right to left")
+    run = ended(Run.resume(left))
+    (notice,) = run.record().notices
+    assert "last digits may differ" in notice
+    assert "Here: from right to left." in notice
+    assert run.record().status == "completed"
 
 
 def test_folder_can_be_moved_and_is_found_from_anywhere(
