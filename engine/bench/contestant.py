@@ -146,8 +146,8 @@ def sums(config: TrainingConfig) -> dict[str, str | bool]:
     same_bits = has_the_notebooks_bits(config, chosen)
     compiled = same_bits and agrees(torch.get_num_threads(), min(config.batch_size, 64))
     last = layout(config, chosen) == torch.channels_last
-    beside = f"; normalization compiled for {instructions()}" if instructions() else ""
-    torchs = f"torch's, channels last{beside}" if last else "torch's"
+    kernels = f"compiled for {instructions()} and torch's" if last and instructions() else "torch's"
+    torchs = f"{kernels}, channels last" if last else kernels
     return {
         "same_bits": same_bits,
         "avx2_order": compiled,

@@ -24,6 +24,16 @@ def library() -> ctypes.CDLL | None:
     return None
 
 
+@functools.cache
+def takes_channels(channels: int) -> bool:
+    """Return whether there is compiled code here for layers of any shape with so many channels."""
+    code = library()
+    if code is None:
+        return False
+    group, most = (ctypes.c_int.in_dll(code, f"{name}_CHANNELS").value for name in ("GROUP_OF", "MOST"))
+    return channels % group == 0 and channels <= most
+
+
 def instructions() -> str:
     """Return the instructions that the compiled code uses here, such as `AVX-512`; nothing if it is not used."""
     code = library()
@@ -54,6 +64,12 @@ def _loaded(variant: str) -> ctypes.CDLL | None:
             code.normalize.argtypes = [*[address] * 5, *[ctypes.c_double] * 2, *[address] * 7, ctypes.c_int]
             # shape, gradients, x, weight, bias, mean, inverse, out, winners; gradients of x, weight, bias, added; room
             code.normalize_backward.argtypes = [*[address] * 14, ctypes.c_int]
+            # shape, x, weights, their strides; out, room, parts
+            code.convolve.argtypes = [*[address] * 6, ctypes.c_int]
+            # shape, x, gradients; gradients of the weights, their strides, room, parts
+            code.convolve_weight_gradients.argtypes = [*[address] * 6, ctypes.c_int]
+            code.room_of_a_part.argtypes, code.room_of_a_part.restype = [size, size], size
+            code.convolve.restype = code.convolve_weight_gradients.restype = None
             code.normalize.restype = code.normalize_backward.restype = None
             code.adam_moments.restype = code.adam_step.restype = None
             return code

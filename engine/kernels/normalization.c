@@ -3,42 +3,28 @@
  * torch reads and writes all activations once for each of these operations. Here they are read twice, once for the mean
  * and the variance of each channel and once for all the rest.
  *
- * Tensors are [image][y][x][channel], a "row" is the channels of a pixel. Channels come in groups of 16; each lane
- * of a register is a channel of its own, so AVX-512 computes the bits of AVX2. The images are shared out to the threads in the same way each time, and the sums of the threads are
- * added in their order, so the same number of threads gives the same bits.
+ * Tensors are [image][y][x][channel], a "row" is the channels of a pixel. The images are shared out to the threads in
+ * the same way each time, and the sums of the threads are added in their order, so the same number of threads gives the
+ * same bits.
  */
 
 #include <math.h>
-#include <stdint.h>
 
-#ifdef __AVX512F__
-enum { LANES = 16 };
-#else
-enum { LANES = 8 };
-#endif
-enum { BLOCK = 64, MOST = 1024 }; /* a block of rows is summed in float, blocks in double */
-const int GROUP_OF_CHANNELS = 16, MOST_CHANNELS = MOST;
+#include "vectors.h"
 
-typedef float Vector __attribute__((vector_size(4 * LANES)));
-typedef int32_t Mask __attribute__((vector_size(4 * LANES)));
+enum { BLOCK = 64 }; /* a block of rows is summed in float, blocks in double */
+const int GROUP_OF_CHANNELS = GROUP, MOST_CHANNELS = MOST;
+
 typedef uint8_t Bytes __attribute__((vector_size(LANES)));
-typedef Vector AnyVector __attribute__((aligned(4), may_alias));
 typedef Bytes AnyBytes __attribute__((aligned(1), may_alias));
-static inline Vector load(const float *from) { return *(const AnyVector *)from; }
-static inline void store(float *to, Vector vector) { *(AnyVector *)to = vector; }
 
 /* Where `mask` has all bits, `yes`, else `no`. */
-static inline Vector chosen(Mask mask, Vector yes, Vector no) { return (Vector)((mask & (Mask)yes) | (~mask & (Mask)no)); }
-static inline Vector rectified(Vector z) { return chosen(z < 0, (Vector){0}, z); } /* NaN stays */
+INLINE Vector chosen(Mask mask, Vector yes, Vector no) { return (Vector)((mask & (Mask)yes) | (~mask & (Mask)no)); }
+INLINE Vector rectified(Vector z) { return chosen(z < 0, (Vector){0}, z); } /* NaN stays */
 
 typedef struct {
     int64_t images, height, width, channels, pooled; /* pooled: 1 or 0 */
 } Shape;
-
-/* The first image of each part: part p has the images from first_of(p) to before first_of(p + 1). */
-static inline int64_t first_of(int64_t part, const Shape *shape, int parts) { return shape->images * part / parts; }
-
-static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static void add_block(double *sums, Vector block) {
     for (int lane = 0; lane < LANES; lane++) sums[lane] += block[lane];
@@ -47,7 +33,8 @@ static void add_block(double *sums, Vector block) {
 /* --------------------------------------------------------------------------------------------------------- forward */
 
 /* Sum the differences to `about` (a value of each channel) and their squares. */
-static void sum_values(int64_t rows, int64_t channels, const float *x, const float *about, double *sums, double *squares) {
+static void sum_values(int64_t rows, int64_t channels, const float *x, const float *about, double *sums,
+                       double *squares) {
     for (int64_t c = 0; c < channels; c++) sums[c] = squares[c] = 0;
     for (int64_t start = 0; start < rows; start += BLOCK)
         for (int64_t c = 0; c < channels; c += LANES) {
@@ -99,8 +86,8 @@ static void write_pooled(const Shape *shape, const float *restrict x, const floa
 /* Normalize x with mean and variance of the batch, and let the running ones follow them. `mean` and `inverse`, which is
  * 1 / sqrt(variance + epsilon), are kept for the backward pass. `room` has 2 * parts * channels numbers. */
 void normalize(const Shape *shape, const float *x, const float *weight, const float *bias, const float *added,
-               double epsilon, double momentum, float *running_mean, float *running_variance, float *mean, float *inverse,
-               float *out, uint8_t *winners, double *room, int parts) {
+               double epsilon, double momentum, float *running_mean, float *running_variance, float *mean,
+               float *inverse, float *out, uint8_t *winners, double *room, int parts) {
     const int64_t channels = shape->channels, pixels = shape->height * shape->width, image = pixels * channels;
     const double rows = (double)(shape->images * pixels);
     float scale[MOST], shift[MOST];
@@ -108,7 +95,7 @@ void normalize(const Shape *shape, const float *x, const float *weight, const fl
     {
 #pragma omp for schedule(static, 1)
         for (int part = 0; part < parts; part++) {
-            const int64_t first = first_of(part, shape, parts), end = first_of(part + 1, shape, parts);
+            const int64_t first = first_of(part, shape->images, parts), end = first_of(part + 1, shape->images, parts);
             double *sums = room + 2 * part * channels;
             sum_values((end - first) * pixels, channels, x + first * image, x, sums, sums + channels);
         }
@@ -119,7 +106,8 @@ void normalize(const Shape *shape, const float *x, const float *weight, const fl
                 sum += room[2 * part * channels + c], squares += room[(2 * part + 1) * channels + c];
             }
             const double difference = sum / rows, spread = squares / rows - difference * difference;
-            const double variance = spread < 0 ? 0 : spread, unbiased = rows > 1 ? variance * rows / (rows - 1) : variance;
+            const double variance = spread < 0 ? 0 : spread;
+            const double unbiased = rows > 1 ? variance * rows / (rows - 1) : variance;
             mean[c] = (float)(x[c] + difference), inverse[c] = (float)(1 / sqrt(variance + epsilon));
             running_mean[c] += (float)(momentum * (mean[c] - running_mean[c]));
             running_variance[c] += (float)(momentum * (unbiased - running_variance[c]));
@@ -127,7 +115,7 @@ void normalize(const Shape *shape, const float *x, const float *weight, const fl
         }
 #pragma omp for schedule(static, 1)
         for (int part = 0; part < parts; part++)
-            for (int64_t i = first_of(part, shape, parts); i < first_of(part + 1, shape, parts); i++) {
+            for (int64_t i = first_of(part, shape->images, parts); i < first_of(part + 1, shape->images, parts); i++) {
                 if (shape->pooled)
                     write_pooled(shape, x + i * image, scale, shift, out + i * image / 4, winners + i * image / 4);
                 else
@@ -147,12 +135,12 @@ typedef struct {
 } Channels;
 
 /* The gradient of x - without the part that reaches it through ReLU - times -1 / scale. */
-static inline Vector pull(Vector x, const Channels *of, int64_t c) {
+INLINE Vector pull(Vector x, const Channels *of, int64_t c) {
     return load(of->gradient + c) + (x - load(of->mean + c)) * load(of->alignment + c);
 }
 
-/* Sum the gradients that ReLU let pass, and their products with x - mean. With a shortcut, whose gradient they are, they
- * are written to `to_added`, and `out` says what passed. */
+/* Sum the gradients that ReLU let pass, and their products with x - mean. With a shortcut, whose gradient they are,
+ * they are written to `to_added`, and `out` says what passed. */
 static void sum_rows(int64_t rows, int64_t channels, const float *gradients, const float *x, const float *out,
                      float *to_added, const Channels *of, double *sums, double *products) {
     for (int64_t start = 0; start < rows; start += BLOCK)
@@ -169,8 +157,9 @@ static void sum_rows(int64_t rows, int64_t channels, const float *gradients, con
         }
 }
 
-static void write_row_gradients(int64_t rows, int64_t channels, const float *restrict gradients, const float *restrict x,
-                                const float *restrict to_added, const Channels *of, float *restrict to_x) {
+static void write_row_gradients(int64_t rows, int64_t channels, const float *restrict gradients,
+                                const float *restrict x, const float *restrict to_added, const Channels *of,
+                                float *restrict to_x) {
     for (int64_t row = 0; row < rows; row++)
         for (int64_t c = 0, i = row * channels; c < channels; c += LANES, i += LANES) {
             const Vector value = load(x + i), scale = load(of->scale + c);
@@ -187,7 +176,8 @@ static void write_row_gradients(int64_t rows, int64_t channels, const float *res
  * gradients of x. */
 static void pooled_gradients(const Shape *shape, const float *gradients, const float *x, const float *out,
                              const uint8_t *winners, const Channels *of, double *sums, double *products, float *to_x) {
-    const int64_t channels = shape->channels, row = shape->width * channels, offsets[4] = {0, channels, row, row + channels};
+    const int64_t channels = shape->channels, row = shape->width * channels;
+    const int64_t offsets[4] = {0, channels, row, row + channels};
     for (int64_t y = 0; y < shape->height; y += 2)
         for (int64_t c = 0; c < channels; c += LANES) {
             Vector sum = {0}, product = {0};
@@ -216,9 +206,10 @@ static void pooled_gradients(const Shape *shape, const float *gradients, const f
 
 /* The gradients of x, weight, bias and, if there is a shortcut, of what was added, given those of `out`. `room` is as
  * above. */
-void normalize_backward(const Shape *shape, const float *gradients, const float *x, const float *weight, const float *bias,
-                        const float *mean, const float *inverse, const float *out, const uint8_t *winners, float *to_x,
-                        float *to_weight, float *to_bias, float *to_added, double *room, int parts) {
+void normalize_backward(const Shape *shape, const float *gradients, const float *x, const float *weight,
+                        const float *bias, const float *mean, const float *inverse, const float *out,
+                        const uint8_t *winners, float *to_x, float *to_weight, float *to_bias, float *to_added,
+                        double *room, int parts) {
     const int64_t channels = shape->channels, pixels = shape->height * shape->width, image = pixels * channels;
     const int64_t image_out = shape->pooled ? image / 4 : image;
     const double rows = (double)(shape->images * pixels);
@@ -232,13 +223,14 @@ void normalize_backward(const Shape *shape, const float *gradients, const float 
         for (int part = 0; part < parts; part++) {
             double *sums = room + 2 * part * channels, *products = sums + channels;
             for (int64_t c = 0; c < channels; c++) sums[c] = products[c] = 0;
-            for (int64_t i = first_of(part, shape, parts); i < first_of(part + 1, shape, parts); i++) {
+            for (int64_t i = first_of(part, shape->images, parts); i < first_of(part + 1, shape->images, parts); i++) {
                 const float *own = gradients + i * image_out, *own_out = out + i * image_out;
                 if (shape->pooled)
-                    pooled_gradients(shape, own, x + i * image, own_out, winners + i * image_out, &of, sums, products, 0);
+                    pooled_gradients(shape, own, x + i * image, own_out, winners + i * image_out, &of, sums, products,
+                                     0);
                 else
-                    sum_rows(pixels, channels, own, x + i * image, own_out, to_added ? to_added + i * image : 0, &of, sums,
-                             products);
+                    sum_rows(pixels, channels, own, x + i * image, own_out, to_added ? to_added + i * image : 0, &of,
+                             sums, products);
             }
         }
 #pragma omp single
@@ -253,7 +245,7 @@ void normalize_backward(const Shape *shape, const float *gradients, const float 
         }
 #pragma omp for schedule(static, 1)
         for (int part = 0; part < parts; part++)
-            for (int64_t i = first_of(part, shape, parts); i < first_of(part + 1, shape, parts); i++) {
+            for (int64_t i = first_of(part, shape->images, parts); i < first_of(part + 1, shape->images, parts); i++) {
                 const float *own = gradients + i * image_out;
                 if (shape->pooled)
                     pooled_gradients(shape, own, x + i * image, out + i * image_out, winners + i * image_out, &of, 0, 0,

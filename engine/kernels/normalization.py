@@ -8,7 +8,6 @@ processor, with channels last; otherwise torch computes.
 from __future__ import annotations
 
 import ctypes
-import functools
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from engine.kernels.compiled import library
+from engine.kernels.compiled import library, takes_channels
 
 
 class Normalization(nn.BatchNorm2d):
@@ -53,18 +52,8 @@ def _is_made_for(x: Tensor) -> bool:
         and torch.is_grad_enabled()
         and x.is_contiguous(memory_format=torch.channels_last)
         and height % 2 == width % 2 == 0
-        and _takes(channels)
+        and takes_channels(channels)
     )
-
-
-@functools.cache
-def _takes(channels: int) -> bool:
-    """Return whether the compiled code is there, and computes this number of channels."""
-    code = library()
-    if code is None:
-        return False
-    group, most = (ctypes.c_int.in_dll(code, f"{name}_CHANNELS").value for name in ("GROUP_OF", "MOST"))
-    return channels % group == 0 and channels <= most
 
 
 class _Normalized(torch.autograd.Function):

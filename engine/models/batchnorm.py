@@ -5,13 +5,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from engine.kernels.normalization import Normalization
+from engine.kernels.winograd import Convolution
 
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:
     # Batch normalization subtracts the mean, so a bias before it would have no effect.
-    convolution = nn.Conv2d(inputs, outputs, kernel_size=3, stride=1, padding=1, bias=False)
-    # The normalization also pools and rectifies. Two empty layers keep the names that the weights have in checkpoints.
-    return [convolution, Normalization(outputs, pool=True), nn.Identity(), nn.Identity()]
+    # It also pools and rectifies. Two empty layers keep the names that the weights have in checkpoints.
+    return [Convolution(inputs, outputs), Normalization(outputs, pool=True), nn.Identity(), nn.Identity()]
 
 
 class Model(nn.Module):

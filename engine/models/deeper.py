@@ -5,17 +5,14 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from engine.kernels.normalization import Normalization
+from engine.kernels.winograd import Convolution
 
 
 def _pair(inputs: int, outputs: int) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for channels, pool in ((inputs, False), (outputs, True)):
         # The normalization also pools and rectifies. Empty layers keep the names that the weights have in checkpoints.
-        layers += [
-            nn.Conv2d(channels, outputs, 3, padding=1, bias=False),
-            Normalization(outputs, pool=pool),
-            nn.Identity(),
-        ]
+        layers += [Convolution(channels, outputs), Normalization(outputs, pool=pool), nn.Identity()]
     return [*layers, nn.Identity()]
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from engine.kernels.normalization import Normalization
+from engine.kernels.winograd import Convolution
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    if stride == 1:
+        return nn.Sequential(Convolution(inputs, outputs), Normalization(outputs))
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), Normalization(outputs))
 
 

@@ -19,7 +19,7 @@ def _as_before() -> Iterator[None]:
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
-    normalization._takes.cache_clear()
+    compiled.takes_channels.cache_clear()
 
 
 @pytest.fixture
@@ -138,8 +138,8 @@ def test_what_the_compiled_code_is_not_made_for(case: str, monkeypatch: pytest.M
     if case == "evaluation":
         pair = [layer.eval() for layer in pair]
     if case == "not compiled":
-        monkeypatch.setattr(normalization, "library", lambda: None)
-        normalization._takes.cache_clear()
+        monkeypatch.setattr(compiled, "library", lambda: None)
+        compiled.takes_channels.cache_clear()
     with torch.set_grad_enabled(case != "no gradients"):
         ours, torchs = (layer(x) for layer in pair)
     assert torch.equal(ours, torchs)

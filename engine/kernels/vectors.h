@@ -1,0 +1,42 @@
+/* Registers of floats, and how work is shared out to threads. */
+
+#ifndef VECTORS_H
+#define VECTORS_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLLED _Pragma("GCC unroll 16") /* what is indexed by the loop stays in registers */
+
+/* Lanes of a register: each is a channel of its own, so AVX-512 computes the bits of AVX2. Channels come in groups that
+ * fill registers of either. */
+#ifdef __AVX512F__
+enum { LANES = 16 };
+#else
+enum { LANES = 8 };
+#endif
+enum { GROUP = 16, MOST = 1024 }; /* channels of a group, and the most there may be */
+
+typedef float Vector __attribute__((vector_size(4 * LANES)));
+typedef int32_t Mask __attribute__((vector_size(4 * LANES)));
+typedef Vector AnyVector __attribute__((aligned(4), may_alias));
+
+INLINE Vector load(const float *from) { return *(const AnyVector *)from; }
+INLINE void store(float *to, Vector vector) { *(AnyVector *)to = vector; }
+
+/* sum + factor * by, rounded once. */
+INLINE Vector add_product(Vector sum, float factor, Vector by) {
+#ifdef __AVX512F__
+    return (Vector)_mm512_fmadd_ps(_mm512_set1_ps(factor), (__m512)by, (__m512)sum);
+#else
+    return (Vector)_mm256_fmadd_ps(_mm256_set1_ps(factor), (__m256)by, (__m256)sum);
+#endif
+}
+
+INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* `count` things in `parts` parts: part p has those from first_of(p) to before first_of(p + 1). */
+INLINE int64_t first_of(int64_t part, int64_t count, int parts) { return count * part / parts; }
+
+#endif
