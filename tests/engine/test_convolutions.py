@@ -270,3 +270,24 @@ def test_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "forward", lambda *arguments: -1)
     with pytest.raises(MemoryError):
         convolved(images_of(3), built())
+
+
+@pytest.mark.parametrize("missing", [("avx512",), ("avx512", "avx2")])
+def test_a_processor_without_the_instructions(missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code for instructions that the processor lacks is not used; without FMA or AVX2 torch computes everything."""
+    needs_the_compiled_code()
+
+    class Code:
+        def __init__(self, variant: str) -> None:
+            self.variant = variant
+
+        def runs_here(self) -> bool:
+            return self.variant not in missing
+
+    monkeypatch.setattr(compiled, "_loaded", Code)
+    found = compiled.library.__wrapped__()
+    assert (found.variant if isinstance(found, Code) else None) == ("avx2" if len(missing) == 1 else None)
+    monkeypatch.setattr(convolutions, "library", lambda: None)
+    agrees.cache_clear()
+    images = images_of(8)
+    assert_equal(results(convolved, images), results(as_the_notebook_does, images))
