@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.machinery
+from contextlib import suppress
 from pathlib import Path
 
 VARIANTS = {"avx512": "AVX-512", "avx2": "AVX2"}
@@ -45,32 +46,36 @@ def _loaded(variant: str) -> ctypes.CDLL | None:
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
         file = Path(__file__).with_name(f"_{variant}{suffix}")
         if file.exists():
-            try:
-                code = ctypes.CDLL(str(file))
-            except OSError:  # it needs the OpenMP library that torch has loaded, and some builds of torch have none
-                return None
-            number, size, address, three = ctypes.c_float, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p * 3
-            # n, images as floats or bytes, shades, weights, biases; activations, winners, features; threads
-            code.forward.argtypes = [size, *[address] * 3, three, three, *[address] * 3, ctypes.c_int]
-            # n, gradients, weights, activations, winners; the weights' and the biases' gradients and groups; threads
-            groups = ctypes.c_int32 * 3
-            code.backward.argtypes = [
-                *(size, address, three, address, address),
-                *(three, three, groups, groups, ctypes.c_int),
-            ]
-            code.adam_moments.argtypes = [size, *[address] * 3, *[number] * 3, ctypes.c_int]
-            code.adam_step.argtypes = [size, *[address] * 3, *[number] * 3, ctypes.c_int]
-            # shape, x, weight, bias, added, epsilon, momentum; both running and both own statistics, out, winners, room
-            code.normalize.argtypes = [*[address] * 5, *[ctypes.c_double] * 2, *[address] * 7, ctypes.c_int]
-            # shape, gradients, x, weight, bias, mean, inverse, out, winners; gradients of x, weight, bias, added; room
-            code.normalize_backward.argtypes = [*[address] * 14, ctypes.c_int]
-            # shape, x, weights, their strides; out, room, parts
-            code.convolve.argtypes = [*[address] * 6, ctypes.c_int]
-            # shape, x, gradients; gradients of the weights, their strides, room, parts
-            code.convolve_weight_gradients.argtypes = [*[address] * 6, ctypes.c_int]
-            code.room_of_a_part.argtypes, code.room_of_a_part.restype = [size, size], size
-            code.convolve.restype = code.convolve_weight_gradients.restype = None
-            code.normalize.restype = code.normalize_backward.restype = None
-            code.adam_moments.restype = code.adam_step.restype = None
-            return code
+            # The first: it needs the OpenMP library that torch has loaded, and some builds of torch have none. The
+            # second: it was compiled for an older version of this program.
+            with suppress(OSError, AttributeError):
+                return _declared(ctypes.CDLL(str(file)))
     return None
+
+
+def _declared(code: ctypes.CDLL) -> ctypes.CDLL:
+    """Return `code` with the types of its functions' arguments. Raises `AttributeError` if it lacks a function."""
+    number, size, address, three = ctypes.c_float, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p * 3
+    # n, images as floats or bytes, shades, weights, biases; activations, winners, features; threads
+    code.forward.argtypes = [size, *[address] * 3, three, three, *[address] * 3, ctypes.c_int]
+    # n, gradients, weights, activations, winners; the weights' and the biases' gradients and groups; threads
+    groups = ctypes.c_int32 * 3
+    code.backward.argtypes = [
+        *(size, address, three, address, address),
+        *(three, three, groups, groups, ctypes.c_int),
+    ]
+    code.adam_moments.argtypes = [size, *[address] * 3, *[number] * 3, ctypes.c_int]
+    code.adam_step.argtypes = [size, *[address] * 3, *[number] * 3, ctypes.c_int]
+    # shape, x, weight, bias, added, epsilon, momentum; both running and both own statistics, out, winners, room
+    code.normalize.argtypes = [*[address] * 5, *[ctypes.c_double] * 2, *[address] * 7, ctypes.c_int]
+    # shape, gradients, x, weight, bias, mean, inverse, out, winners; gradients of x, weight, bias, added; room
+    code.normalize_backward.argtypes = [*[address] * 14, ctypes.c_int]
+    # shape, x, weights, their strides; out, room, parts
+    code.convolve.argtypes = [*[address] * 6, ctypes.c_int]
+    # shape, x, gradients; gradients of the weights, their strides, room, parts
+    code.convolve_weight_gradients.argtypes = [*[address] * 6, ctypes.c_int]
+    code.room_of_a_part.argtypes, code.room_of_a_part.restype = [size, size], size
+    code.convolve.restype = code.convolve_weight_gradients.restype = None
+    code.normalize.restype = code.normalize_backward.restype = None
+    code.adam_moments.restype = code.adam_step.restype = None
+    return code

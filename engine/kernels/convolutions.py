@@ -89,7 +89,7 @@ def order_of_sums(threads: int, images: int) -> str:
 def why_torch_computes(images: int) -> str | None:
     """Return why torch computes batches of this many images, although this processor could run the compiled code."""
     if library() is None:
-        return "without a C compiler at installation" if torch.cpu._is_avx2_supported() else None
+        return "without compiled code: install again with a C compiler" if torch.cpu._is_avx2_supported() else None
     if images > 1 and not agrees(torch.get_num_threads(), min(images, _COMPARED)):
         return "with this release of torch, which sums in another order than the compiled code"
     return None

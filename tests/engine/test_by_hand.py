@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from engine import models, preflight
 from engine.config import TrainingConfig
-from engine.kernels import adam, compiled, convolutions
+from engine.kernels import adam, convolutions
 from engine.recipe.recipe import Recipe
 from engine.training.loop import train_on_batch
 from engine.training.resident import ResidentImages
 from engine.training.steps.by_hand import Step, by_hand, order_of_sums
 from engine.training.steps.eager import EagerSteps
+from tests.compiled_code import needs_the_compiled_code
 from tests.images import made_up_images
 
 AGREES = convolutions.agrees
@@ -33,11 +34,6 @@ def _as_before() -> Iterator[None]:
     torch.set_num_threads(threads)
     AGREES.cache_clear()
     adam._is_equal.cache_clear()
-
-
-def needs_the_compiled_code() -> None:
-    if compiled.library() is None:
-        pytest.skip("nothing is compiled: no compiler, or another processor than x86-64 with AVX2")
 
 
 def made(classes: int = 10, config: TrainingConfig = CONFIG) -> tuple[nn.Module, Step, Step]:
@@ -123,7 +119,7 @@ def test_one_wrong_bit_of_adam_and_torch_computes(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("missing", "reason"), [("compiler", "C compiler at installation"), ("agreement", "this release of torch")]
+    ("missing", "reason"), [("compiler", "install again with a C compiler"), ("agreement", "this release of torch")]
 )
 def test_the_look_ahead_says_why_it_is_slow(missing: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where torch computes what compiled code could, a person reads why before the start."""

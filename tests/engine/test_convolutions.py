@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from torch.nn import functional
 from engine.kernels import compiled, convolutions, onednn
 from engine.kernels.compiled import VARIANTS
 from engine.kernels.convolutions import CHANNELS, agrees, convolved
+from tests.compiled_code import needs_the_compiled_code
 from tests.images import made_up_images
 
 Layers = list[nn.Conv2d]
@@ -73,11 +76,6 @@ def variant(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if code is None or not code.runs_here():
         pytest.skip(f"there is no code compiled for {VARIANTS[request.param]}, or this processor does not run it")
     monkeypatch.setattr(convolutions, "library", lambda: code)
-
-
-def needs_the_compiled_code() -> None:
-    if compiled.library() is None:
-        pytest.skip("the convolutions are not compiled: no compiler, or another processor than x86-64 with AVX2")
 
 
 def needs_the_avx2_kernels() -> None:
@@ -291,3 +289,10 @@ def test_a_processor_without_the_instructions(missing: tuple[str, ...], monkeypa
     agrees.cache_clear()
     images = images_of(8)
     assert_equal(results(convolved, images), results(as_the_notebook_does, images))
+
+
+def test_code_of_an_older_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that was compiled before an update, and lacks a function, is left alone; nothing fails."""
+    needs_the_compiled_code()
+    monkeypatch.setattr(ctypes, "CDLL", lambda file: SimpleNamespace(forward=SimpleNamespace()))
+    assert all(compiled._loaded.__wrapped__(variant) is None for variant in VARIANTS)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from engine import models
 from engine.kernels import compiled, normalization
 from engine.kernels.normalization import Normalization
+from tests.compiled_code import needs_the_compiled_code
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +26,7 @@ def _as_before() -> Iterator[None]:
 @pytest.fixture
 def only_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the test fail if torch normalizes."""
-    if compiled.library() is None:
-        pytest.skip("the code is not compiled: no compiler, or another processor than x86-64 with AVX2")
+    needs_the_compiled_code()
     monkeypatch.setattr(functional, "batch_norm", None)
 
 
@@ -156,8 +156,7 @@ def test_bfloat16_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("name", "layers"), [("batchnorm", 3), ("deeper", 6), ("residual", 7)])
 def test_networks_use_it(name: str, layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every normalization of the networks is compiled when they train with channels last."""
-    if compiled.library() is None:
-        pytest.skip("the code is not compiled: no compiler, or another processor than x86-64 with AVX2")
+    needs_the_compiled_code()
     calls, apply = [], normalization._Normalized.apply
 
     def counted(*inputs: object) -> Tensor:

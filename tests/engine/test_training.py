@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -38,6 +37,7 @@ from engine.training.shape import check_shape
 from engine.training.trainer import train
 from tests.images import made_up_images
 from tests.networks import diverging
+from tests.told import Told
 
 
 def notebook(images: ImageSet, config: TrainingConfig) -> tuple[list[float], NDArray[np.int64]]:
@@ -51,22 +51,6 @@ def notebook(images: ImageSet, config: TrainingConfig) -> tuple[list[float], NDA
         epochs=config.epochs,
     )
     return list(loop.train()), loop.evaluate()
-
-
-class Told(RunLog):
-    """A log that calls a test back with each event, and with the number of losses."""
-
-    def __init__(self, act: Callable[[Event | int], None] = lambda said: None) -> None:
-        super().__init__()
-        self._act = act
-
-    def event(self, event: Event) -> None:
-        super().event(event)
-        self._act(event)
-
-    def losses(self, values: NDArray[np.float32]) -> None:
-        super().losses(values)
-        self._act(len(self.loss_buffer))
 
 
 QUICK = TrainingConfig(epochs=2, batch_size=32, device="cpu", threads=1)

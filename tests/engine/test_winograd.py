@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from engine import models
 from engine.kernels import compiled, winograd
 from engine.kernels.winograd import Convolution
+from tests.compiled_code import needs_the_compiled_code
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +25,7 @@ def _as_before() -> Iterator[None]:
 @pytest.fixture
 def _only_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the test fail if torch convolves."""
-    if compiled.library() is None:
-        pytest.skip("the code is not compiled: no compiler, or another processor than x86-64 with AVX2")
+    needs_the_compiled_code()
     monkeypatch.setattr(nn.Conv2d, "forward", None)
 
 
@@ -138,8 +138,7 @@ def test_bfloat16_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("name", "layers"), [("batchnorm", 2), ("deeper", 5), ("residual", 2)])
 def test_networks_use_it(name: str, layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The networks convolve this way when they train with channels last, and when they are evaluated."""
-    if compiled.library() is None:
-        pytest.skip("the code is not compiled: no compiler, or another processor than x86-64 with AVX2")
+    needs_the_compiled_code()
     calls, apply = [], winograd._Convolved.apply
 
     def counted(*inputs: Tensor) -> Tensor:

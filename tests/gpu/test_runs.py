@@ -16,7 +16,8 @@ from engine.config import TrainingConfig
 from engine.control import Control, Leave, Stop
 from engine.record.events import Event, Stopping
 from engine.runs.local import Run
-from tests.gpu.training import DEVICE, IS_GPU, Log, Say, images, networks, trained
+from tests.gpu.training import DEVICE, IS_GPU, Say, images, networks, trained
+from tests.told import Told
 
 ITERATIONS = 640 if IS_GPU else 10
 
@@ -77,7 +78,7 @@ def wait_for_a_stop(name: str, later: float) -> float:
         if isinstance(said, Stopping):
             stopped.append(time.perf_counter())
 
-    log = Log(act)
+    log = Told(act)
     run = threading.Thread(
         target=trained, args=(images(ITERATIONS), log, control), kwargs={"model": name, "epochs": 1000}
     )

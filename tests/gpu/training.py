@@ -16,11 +16,11 @@ from engine import models
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data.imageset import ImageSet
-from engine.record.events import EpochStarted, Event, RunStarted
-from engine.record.log import RunLog
+from engine.record.events import EpochStarted, RunStarted
 from engine.record.record import RunRecord
 from engine.training.trainer import train
 from tests.images import made_up_images
+from tests.told import Told
 
 DEVICE = os.environ.get("CIFAR_TUI_GPU_TESTS_ON", "cuda")
 """The GPU that is tested. `cpu` tries out the tests themselves, with fewer images."""
@@ -51,26 +51,10 @@ class Result:
     """Seconds an iteration, the waits for the GPU included."""
 
 
-class Log(RunLog):
-    """A log that calls `act` with each event, and with the number of losses."""
-
-    def __init__(self, act: Callable[[Event | int], None] = lambda said: None) -> None:
-        super().__init__()
-        self._act = act
-
-    def event(self, event: Event) -> None:
-        super().event(event)
-        self._act(event)
-
-    def losses(self, values: NDArray[np.float32]) -> None:
-        super().losses(values)
-        self._act(len(self.loss_buffer))
-
-
-def trained(images: ImageSet, log: Log | None = None, control: Control | None = None, **constants: object) -> Result:
+def trained(images: ImageSet, log: Told | None = None, control: Control | None = None, **constants: object) -> Result:
     """Train on `images` with `constants` on the GPU, unless they name another device."""
     values = {"device": DEVICE, "epochs": 1, "evaluate_each_epoch": False, "threads": 0 if IS_GPU else 1, **constants}
-    log = log or Log()
+    log = log or Told()
     train(TrainingConfig.checked(values), images, log, control or Control())
     record = RunRecord(log)
     record.catch_up()
