@@ -134,7 +134,7 @@ def _model_lines(config: TrainingConfig, classes: int) -> tuple[str, ...]:
     from engine.training.shape import check_shape, count_parameters
 
     with torch.random.fork_rng(devices=[]):
-        model = models.build(config.model, classes)
+        model = models.build(config.model, classes, config.width)
     shape = check_shape(model, classes)
     return (
         f"{config.model}, {counted(count_parameters(model), 'parameter')}",
@@ -144,12 +144,21 @@ def _model_lines(config: TrainingConfig, classes: int) -> tuple[str, ...]:
 
 
 def _work_lines(config: TrainingConfig, found: data.Found) -> tuple[str, ...]:
-    batches = -(-found.train_images // config.batch_size)
-    evaluations = config.epochs if config.evaluate_each_epoch else 1
-    return (
-        f"{counted(batches, 'iteration')} an epoch, {batches * config.epochs:,} in all",
-        f"{counted(evaluations, 'evaluation')} of {counted(found.test_images, 'test image')}",
-    )
+    from engine.training.validation import shares
+
+    if config.validation and found.train_counts:
+        shares(found.train_counts, config.validation, found.classes)
+    batches = -(-(found.train_images - config.validation) // config.batch_size)
+    each = config.epochs if config.evaluate_each_epoch else 0
+    test = counted(found.test_images, "test image")
+    if config.test_views > 1:
+        test += f", {config.test_views} views of each at the end"
+    if config.validation:
+        validation = f"{counted(each, 'evaluation')} of {counted(config.validation, 'validation image')}"
+        evaluations = f"{validation}, 1 of {test}" if each else f"1 evaluation of {test}"
+    else:
+        evaluations = f"{counted(each or 1, 'evaluation')} of {test}"
+    return (f"{counted(batches, 'iteration')} an epoch, {batches * config.epochs:,} in all", evaluations)
 
 
 def _run_lines(config: TrainingConfig) -> tuple[str, ...]:

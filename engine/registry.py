@@ -13,6 +13,14 @@ _ENGINE = Path(__file__).parent
 
 
 def names(folder: str, *, first: str) -> tuple[str, ...]:
-    """Return the names of the modules in `folder`, a path below `engine`: `first`, then the others sorted."""
-    found = sorted(module.name for module in pkgutil.iter_modules([str(_ENGINE / folder)]))
+    """Return the names of the modules in `folder`, a path below `engine`: `first`, then the others sorted.
+
+    The module `one_cycle` has the name `one-cycle`, as people type it.
+    """
+    found = sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules([str(_ENGINE / folder)]))
     return tuple(sorted(found, key=lambda name: name != first))
+
+
+def module_name(name: str) -> str:
+    """Return the module that a name of `names` stands for."""
+    return name.replace("-", "_")

@@ -23,7 +23,7 @@ class Constant:
     """`str`, `int`, `float`, `bool` or `Path`."""
     default: object
     group: str
-    """`data`, `training`, `machine` or `run`: where the form shows it."""
+    """`data`, `training`, `recipe`, `machine` or `run`: where the form shows it."""
     allowed: str
     """The allowed values, as the end of the sentence `it must be …`."""
     help: str
@@ -58,7 +58,7 @@ class Constant:
             read = _READERS[self.type](value)
         except (ValueError, TypeError, KeyError, OverflowError):
             raise ValueError(self.refusal(value)) from None
-        choice = not self.choices or bool(self.open_choices) or read in self.choices
+        choice = not self.choices or bool(self.open_choices) or str(read) in self.choices
         bounded = self.type not in (int, float) or self.at_least <= read <= self.at_most
         if not (choice and bounded and (self.check is None or self.check(read))):
             raise ValueError(self.refusal(value))

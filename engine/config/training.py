@@ -14,6 +14,7 @@ from typing import Any, Self, get_type_hints
 
 from engine import registry
 from engine.config.constant import Constant, constant
+from engine.config.contradictions import contradictions
 from engine.errors import ConstantError
 
 DATA_SOURCES = tuple(name for name in registry.names("data/sources", first="cifar10") if name != "folder")
@@ -21,6 +22,11 @@ DATA_SOURCES = tuple(name for name in registry.names("data/sources", first="cifa
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 MODELS = registry.names("models", first="cnn")
+OPTIMIZERS = registry.names("recipe/optimizers", first="adam")
+SCHEDULES = registry.names("recipe/schedules", first="constant")
+AUGMENTATIONS = registry.names("recipe/augmentations", first="none")
+TEST_VIEWS = ("1", "2", "6")
+"""How often each test image is looked at, see `engine.recipe.views`."""
 
 
 def _is_source(value: str) -> bool:
@@ -86,9 +92,10 @@ class TrainingConfig:
         0.001,
         group="training",
         check=lambda rate: rate > 0,
-        at_most=1,
-        allowed="a number above 0, at most 1",
-        help="Step size of Adam. Larger learns faster, too large diverges.",
+        at_most=10,
+        allowed="a number above 0, at most 10",
+        help="Step size. Larger learns faster, too large diverges. Usual: 0.001 with adam and adamw, 0.1 with sgd,"
+        " 0.24 with muon.",
     )
     seed: int = constant(
         0,
@@ -105,6 +112,16 @@ class TrainingConfig:
         choices=MODELS,
         allowed="one of " + ", ".join(MODELS),
         help="The network. cnn is the notebook's own.",
+    )
+    width: int = constant(
+        64,
+        group="training",
+        at_least=8,
+        at_most=1024,
+        check=lambda width: width % 8 == 0,
+        allowed="a multiple of 8 from 8 to 1,024",
+        help="Channels of the first group of speedrun; the others have four times as many. Half of it needs a quarter of"
+        " the time. Other networks have a fixed width.",
     )
     evaluate_each_epoch: bool = constant(
         True,
@@ -127,6 +144,116 @@ class TrainingConfig:
         allowed="yes or no",
         help="On a GPU, the same seed gives the same bits each time, and a resumed run those of one never interrupted."
         " Slower there: cnn takes 346 instead of 247 µs an iteration on an H100. A processor always does so.",
+    )
+    optimizer: str = constant(
+        "adam",
+        group="recipe",
+        choices=OPTIMIZERS,
+        allowed="one of " + ", ".join(OPTIMIZERS),
+        help="How gradients move the weights. adam is the notebook's; adamw also decays weights; sgd has Nesterov momentum;"
+        " muon moves each convolution in all directions alike.",
+    )
+    momentum: float = constant(
+        0.0,
+        group="recipe",
+        at_least=0,
+        at_most=0.999,
+        allowed="a number from 0 to 0.999",
+        help="How much of the last steps goes into the next one, for sgd (usual: 0.9) and muon (0.6). adam and adamw have"
+        " their own.",
+    )
+    weight_decay: float = constant(
+        0.0,
+        group="recipe",
+        at_least=0,
+        at_most=1,
+        allowed="a number from 0 to 1",
+        help="Pulls the weights towards 0, so that the network memorizes less. Usual: 0.0005 with sgd, 0.05 with adamw.",
+    )
+    schedule: str = constant(
+        "constant",
+        group="recipe",
+        choices=SCHEDULES,
+        allowed="one of " + ", ".join(SCHEDULES),
+        help="How the learning rate changes over the run. Falling to zero, as linear, cosine and one-cycle do, ends at a"
+        " better network.",
+    )
+    warmup: float = constant(
+        0.0,
+        group="recipe",
+        at_least=0,
+        at_most=10_000,
+        unit="epochs",
+        allowed="a number from 0 to 10,000, less than the epochs",
+        help="Epochs in which the learning rate rises to its full value. 0: none, but 30 % of the run with one-cycle.",
+    )
+    augmentation: str = constant(
+        "none",
+        group="recipe",
+        choices=AUGMENTATIONS,
+        allowed="one of " + ", ".join(AUGMENTATIONS),
+        help="Training images are mirrored in every second epoch (flip), moved by up to 2 pixels (shift), and lose a grey"
+        " square (cutout), so that the network sees more of them.",
+    )
+    label_smoothing: float = constant(
+        0.0,
+        group="recipe",
+        at_least=0,
+        at_most=0.9,
+        allowed="a number from 0 to 0.9",
+        help="The part of each label that is spread over all classes, against overconfidence. Usual: 0.1 or 0.2. The"
+        " training loss then stays above 0.",
+    )
+    average: float = constant(
+        0.0,
+        group="recipe",
+        at_least=0,
+        at_most=0.99999,
+        allowed="a number from 0 to 0.99999",
+        help="Evaluates an exponential average of the weights, of which each iteration keeps this part. 0.999 averages"
+        " about a thousand iterations; 0 is off.",
+    )
+    test_views: int = constant(
+        1,
+        group="recipe",
+        choices=TEST_VIEWS,
+        allowed="1, 2 or 6",
+        help="How often a test image is looked at in the last evaluation: 1, 2 with its mirror image, 6 with both moved by"
+        " a pixel. The accuracy of one view is told, too.",
+    )
+    validation: int = constant(
+        0,
+        group="recipe",
+        at_least=0,
+        at_most=10_000_000,
+        unit="images",
+        allowed="a whole number from 0 to 10,000,000, less than the training images",
+        help="Training images that are held out, from every class its share, and evaluated after each epoch in the place of"
+        " the test images. These are then only used once, at the end.",
+    )
+    keep_best: bool = constant(
+        False,
+        group="recipe",
+        allowed="yes or no",
+        help="Ends with the weights of the epoch with the best accuracy, on the validation images if there are any.",
+    )
+    patience: int = constant(
+        0,
+        group="recipe",
+        at_least=0,
+        at_most=10_000,
+        unit="epochs",
+        allowed="a whole number from 0 to 10,000",
+        help="Ends the run after so many epochs without a better accuracy. 0: never.",
+    )
+    time_limit: float = constant(
+        0.0,
+        group="recipe",
+        at_least=0,
+        at_most=10_000_000,
+        unit="s",
+        allowed="a number from 0 to 10,000,000",
+        help="Ends the training after so many seconds of training and evaluation, with results. 0: never.",
     )
     device: str = constant(
         "auto",
@@ -164,6 +291,8 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name, value in _read(vars(self)).items():
             object.__setattr__(self, name, value)
+        if problems := contradictions(self):
+            raise ConstantError(problems)
 
     @classmethod
     def checked(cls, values: Mapping[str, object]) -> Self:

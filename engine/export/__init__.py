@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from engine import registry
 
-FILES = tuple(name.replace("_", ".") for name in registry.names("export/formats", first="summary_json"))
+FILES = tuple(name.replace("-", ".") for name in registry.names("export/formats", first="summary-json"))
 """Their names: summary.json, then one for each other module in `formats`. Nothing is imported to know them."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import RunFolderError
-from engine.record.events import Evaluated, Failed
+from engine.record.events import Evaluated
 from engine.record.record import RunRecord
 
 SCHEMA_VERSION = 1
@@ -27,7 +27,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "name": started.name,
         "status": record.status,
-        **({"reason": closing.reason} if isinstance(closing, Failed) else {}),
+        **({"reason": closing.reason} if closing and closing.reason else {}),
         "started_at": started.at,
         "config": started.config,
         "dataset": {
@@ -35,6 +35,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
             "source": started.dataset.source,
             "fingerprint": started.dataset.fingerprint,
             "train_images": started.dataset.train_images,
+            "validation_images": started.validation_images,
             "test_images": started.dataset.test_images,
             "classes": list(started.dataset.classes),
         },
@@ -55,11 +56,23 @@ def summary(record: RunRecord) -> dict[str, Any]:
         },
         "evaluation": _evaluation(record),
         "evaluations": [_point(evaluated) for evaluated in record.evaluations],
+        "training_accuracies": [
+            {"epoch": trained.epoch, "iteration": trained.iteration, "accuracy": trained.accuracy}
+            for trained in record.trained
+        ],
     }
 
 
 def _point(evaluated: Evaluated) -> dict[str, Any]:
-    return {"epoch": evaluated.epoch, "iteration": evaluated.iteration, "accuracy": evaluated.accuracy}
+    return {
+        "epoch": evaluated.epoch,
+        "iteration": evaluated.iteration,
+        "accuracy": evaluated.accuracy,
+        "plain_accuracy": evaluated.plain_accuracy,
+        "loss": evaluated.loss,
+        "split": evaluated.split,
+        "views": evaluated.views,
+    }
 
 
 def _evaluation(record: RunRecord) -> dict[str, Any] | None:
@@ -84,7 +97,7 @@ def _images(record: RunRecord, iterations: int) -> int:
     started = record.started
     assert started is not None
     epochs, batches = divmod(iterations, started.batches)
-    return epochs * started.dataset.train_images + batches * started.batch_size
+    return epochs * started.images + batches * started.batch_size
 
 
 def _train_seconds(record: RunRecord) -> float:

@@ -6,7 +6,7 @@ tensors, and the layers keep views into them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +21,10 @@ class Flat:
     """The layers' parameters, which are views of `values`."""
     values: Tensor
     """Shape (p,)."""
+    names: tuple[str, ...] = ()
+    """The parameters' names in the network."""
+    until: float = 1.0
+    """The part of a run, from its start, in which these parameters learn."""
 
     def views(self, flat: Tensor) -> list[Tensor]:
         """Return parts of `flat` (p,) with the shapes and strides of the parameters, one for each."""
@@ -41,21 +45,23 @@ class Flat:
             view.copy_(values.view(view.shape))
 
 
-def flatten(parameters: Iterable[nn.Parameter]) -> list[Flat]:
-    """Move `parameters` into one flat tensor for each dtype. Frozen ones are left out.
+def flatten(parameters: Iterable[tuple[str, nn.Parameter]], until: Mapping[str, float]) -> list[Flat]:
+    """Move named parameters into one flat tensor for each dtype and each part of a run. Frozen ones are left out.
 
-    The layers keep views of it, with the same values, shapes and strides.
+    `until` is the part of a run in which a parameter learns, by its name; all of it for the others. The layers keep
+    views of the tensors, with the same values, shapes and strides.
     """
-    groups: dict[torch.dtype, list[nn.Parameter]] = {}
-    for parameter in parameters:
+    groups: dict[tuple[torch.dtype, float], list[tuple[str, nn.Parameter]]] = {}
+    for name, parameter in parameters:
         if parameter.requires_grad:
-            groups.setdefault(parameter.dtype, []).append(parameter)
-    return [_flat(tuple(group)) for group in groups.values()]
+            groups.setdefault((parameter.dtype, until.get(name, 1.0)), []).append((name, parameter))
+    return [_flat(*zip(*group, strict=True), part) for (_, part), group in groups.items()]
 
 
-def _flat(parameters: tuple[nn.Parameter, ...]) -> Flat:
+def _flat(names: tuple[str, ...], parameters: tuple[nn.Parameter, ...], until: float) -> Flat:
     like = parameters[0]
-    flat = Flat(parameters, torch.empty(sum(p.numel() for p in parameters), dtype=like.dtype, device=like.device))
+    values = torch.empty(sum(p.numel() for p in parameters), dtype=like.dtype, device=like.device)
+    flat = Flat(parameters, values, names, until)
     for parameter, view in zip(parameters, flat.views(flat.values), strict=True):
         view.copy_(parameter.data)
         parameter.data = view

@@ -1,23 +1,94 @@
-"""What a network learns with. The only place that builds the loss, the optimizer and its learning rate."""
+"""How a network is trained. The only place that builds the loss, the optimizer, its rates and the average of weights."""
 
 from __future__ import annotations
 
-from torch import nn
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from engine.recipe import optimizers
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.config import TrainingConfig
+from engine.recipe import optimizers, schedules
+from engine.recipe.averaging import Average
 from engine.recipe.flat import flatten
+from engine.recipe.optimizers import Settings
 
 
 class Recipe:
-    """The loss and the optimizer of one network, for steps of any kind.
+    """The loss and the optimizer of one network, for steps of any kind, as `config` says.
 
-    A `fused` optimizer is faster and rounds differently, see `engine.recipe.optimizers.build`. The network's parameters
-    become views into flat tensors.
+    `batches` are the iterations of an epoch. A `fused` optimizer is faster and rounds differently, see
+    `engine.recipe.optimizers.build`. The network's parameters become views into flat tensors.
     """
 
-    def __init__(self, model: nn.Module, learning_rate: float, *, fused: bool = False) -> None:
-        groups = flatten(model.parameters())
-        self.parameters = [parameter for group in groups for parameter in group.parameters]
-        """What the network learns, in the order in which the optimizer takes the gradients."""
-        self.criterion = nn.CrossEntropyLoss()
-        self.optimizer = optimizers.build("adam", groups, learning_rate, fused=fused)
+    def __init__(self, model: nn.Module, config: TrainingConfig, *, batches: int = 1, fused: bool = False) -> None:
+        self._groups = flatten(model.named_parameters(), getattr(model, "trained_for", {}))
+        self.parameters = [parameter for group in self._groups for parameter in group.parameters]
+        """What the network learns, in the order in which `step` takes the gradients."""
+        self.criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
+        settings = Settings(
+            learning_rate=config.learning_rate,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            batch_size=config.batch_size,
+            named_rates=getattr(model, "named_rates", {}),
+        )
+        self.optimizer = optimizers.build(config.optimizer, self._groups, settings, fused=fused)
+        self.average = Average(model, config.average) if config.average else None
+        self.learning_rate = config.learning_rate
+        """The full rate. The schedule makes of it the rate of each iteration."""
+        self._schedule, self._iterations = config.schedule, batches * config.epochs
+        self._warmup = round(batches * config.warmup)
+
+    def rates(self, iteration: int, count: int) -> Tensor:
+        """Return the rates of the `count` iterations after `iteration` of them, (count, groups) float64.
+
+        They depend on nothing else, so a resumed run has the same.
+        """
+        iterations = np.arange(iteration, iteration + count)
+        factors = [
+            schedules.factors(self._schedule, iterations, math.ceil(group.until * self._iterations), self._warmup)
+            for group in self._groups
+        ]
+        return torch.from_numpy(self.learning_rate * np.stack(factors, axis=1))
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Move every parameter with the optimizer's `rates`. `gradients` are in the order of `parameters`."""
+        self.optimizer.step(gradients)
+        if self.average is not None:
+            self.average.update()
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Inside, the network has the weights that are evaluated: their average, if there is one."""
+        if self.average is None:
+            yield
+        else:
+            with self.average.applied():
+                yield
+
+    def settle(self, model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+        """Give `model` the weights to be evaluated for good: `weights`, or the average. No step follows."""
+        with self.evaluating():
+            kept = weights or {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        if weights or self.average is not None:
+            model.load_state_dict(kept)
+        self.average = None
+
+    def state(self) -> dict[str, Tensor]:
+        """Return copies of what the next step depends on, apart from the weights and `learning_rate`."""
+        return {f"{part}.{name}": tensor for part, each in self._parts() for name, tensor in each.state().items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Put back what `state()` returned earlier."""
+        for part, each in self._parts():
+            start = f"{part}."
+            each.restore({name.removeprefix(start): state[name] for name in state if name.startswith(start)})
+
+    def _parts(self) -> Iterator[tuple[str, optimizers.Optimizer | Average]]:
+        yield "optimizer", self.optimizer
+        if self.average is not None:
+            yield "average", self.average

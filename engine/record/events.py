@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SCHEMA_VERSION = 2
-"""Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
+SCHEMA_VERSION = 3
+"""Version 2 had no `epoch_trained`, and of an evaluation only its matrix of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
 
 _FORMER_NAMES = {"taken_up": "run_resumed"}
 
@@ -36,7 +36,12 @@ _EVENT = ConfigDict(extra="forbid", allow_inf_nan=False)
 # A journal can be damaged or malicious: values that no run can have are refused.
 _Count = Annotated[int, Field(ge=0, le=2**62)]
 _Seconds = Annotated[float, Field(ge=0, le=1e12)]
+_Percent = Annotated[float, Field(ge=0, le=100)]
 _Version = Annotated[int, Field(ge=1, le=2**31)]
+
+
+SplitName = Literal["test", "validation"]
+"""The images that a network is evaluated on: the test images, or training images that were held out."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,13 @@ class RunStarted:
     batches: Annotated[int, Field(ge=1, le=2**40)]
     """Iterations of one epoch."""
     epochs: Annotated[int, Field(ge=1, le=2**20)]
+    validation_images: _Count = 0
+    """Training images that are held out: the run does not train on them."""
+
+    @property
+    def images(self) -> int:
+        """Images of one epoch."""
+        return self.dataset.train_images - self.validation_images
 
     @property
     def iterations(self) -> int:
@@ -110,7 +122,7 @@ class RunStarted:
     def batch_size(self) -> int:
         """Images of one iteration, from `config` if that has it."""
         size = self.config.get("batch_size")
-        return size if isinstance(size, int) and size > 0 else -(-self.dataset.train_images // self.batches)
+        return size if isinstance(size, int) and size > 0 else -(-self.images // self.batches)
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
@@ -157,19 +169,39 @@ class BatchDone:
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
+class EpochTrained:
+    """The training of an epoch ended: of the whole epoch, or after a stop of its first part."""
+
+    event: Literal["epoch_trained"] = "epoch_trained"
+    seconds: _Seconds
+    epoch: _Count
+    iteration: _Count
+    correct: _Count
+    """Images that were recognised in their batch, before the network learnt from it, as augmentation made them."""
+    total: _Count
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def accuracy(self) -> float:
+        """Percent of the epoch's training images that were recognised."""
+        return percent(self.correct, self.total)
+
+
+@dataclass(frozen=True, kw_only=True, config=_EVENT)
 class EvaluationStarted:
-    """The test images are being classified by the network as it is after `iteration` iterations."""
+    """The test or validation images are being classified by the network as it is after `iteration` iterations."""
 
     event: Literal["evaluation_started"] = "evaluation_started"
     seconds: _Seconds
     epoch: _Count
     iteration: _Count
     images: _Count
+    split: SplitName = "test"
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Evaluated:
-    """The test images were classified by the network as it was after `iteration` iterations.
+    """The test or validation images were classified by the network as it was after `iteration` iterations.
 
     The JSON form also has `correct`, `total` and `accuracy`.
     """
@@ -182,6 +214,13 @@ class Evaluated:
     iteration: _Count
     matrix: tuple[tuple[_Count, ...], ...]
     """Rows are the true classes, columns the predicted ones."""
+    split: SplitName = "test"
+    views: Annotated[int, Field(ge=1, le=1_000)] = 1
+    """How often each image was looked at."""
+    plain_correct: _Count | None = None
+    """Images that were recognised from one view; None in runs of older versions."""
+    loss: float | None = None
+    """The mean cross-entropy; None in runs of older versions, or if it is not finite."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -196,8 +235,14 @@ class Evaluated:
     @computed_field  # type: ignore[prop-decorator]
     @property
     def accuracy(self) -> float:
-        """Percent of all test images that were recognised."""
+        """Percent of all images that were recognised."""
         return percent(self.correct, self.total)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def plain_accuracy(self) -> float:
+        """Percent of all images that were recognised from one view."""
+        return percent(self.correct if self.plain_correct is None else self.plain_correct, self.total)
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
@@ -242,7 +287,7 @@ class Notice:
 class Finished:
     """The run ended without an error.
 
-    `completed`: all epochs are done. `stopped`: ended by a request, with results. `interrupted`: left with a checkpoint
+    `completed`: all epochs are done, or a constant ended the run earlier. `stopped`: ended by a request, with results. `interrupted`: left with a checkpoint
     and without results, to be resumed.
     """
 
@@ -253,6 +298,8 @@ class Finished:
     train_seconds: _Seconds
     """Time spent in training steps, without pauses and evaluations."""
     evaluation_seconds: _Seconds
+    reason: str = ""
+    """Why a completed run ended before its last epoch: its patience or its time limit was over."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
@@ -274,6 +321,7 @@ Event = (
     | RunResumed
     | EpochStarted
     | BatchDone
+    | EpochTrained
     | EvaluationStarted
     | Evaluated
     | Paused

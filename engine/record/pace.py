@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from engine.record.events import RunStarted
 from engine.record.record import RunRecord
 
 _WINDOW = 8.0
@@ -45,7 +46,7 @@ class Pace:
     def images_per_second(self, record: RunRecord) -> float | None:
         """Return training images a second, or None."""
         rate, started = self.iterations_per_second, record.started
-        return rate * started.dataset.train_images / started.batches if rate and started else None
+        return rate * started.images / started.batches if rate and started else None
 
     def seconds_left(self, now: float, record: RunRecord) -> float | None:
         """Return the time until the run ends, evaluations included. None until there is a rate, and after the end."""
@@ -53,13 +54,27 @@ class Pace:
         if rate is None or started is None or record.ended:
             return None
         training = (started.iterations - len(record.losses)) / rate
-        wanted = started.epochs if started.config.get("evaluate_each_epoch", True) else 1
+        looks = wanted_looks(started)
         if record.evaluations:
-            one = record.evaluations[-1].duration
+            last = record.evaluations[-1]
+            one = last.duration / max(1, last.total * last.views)
+            looks -= sum(done.total * done.views for done in record.evaluations)
         else:
             # A step costs a forward and a backward pass, the backward about twice the forward.
-            one = started.dataset.test_images / (3 * rate * started.dataset.train_images / started.batches)
-        evaluating = max(0, wanted - len(record.evaluations)) * one
+            one = started.batches / (3 * rate * started.images)
+        evaluating = max(0, looks) * one
         if record.evaluating is not None:
-            evaluating -= min(one, max(0.0, now - record.evaluating.seconds))
+            evaluating -= min(evaluating, record.evaluating.images * one, max(0.0, now - record.evaluating.seconds))
         return training + evaluating
+
+
+def wanted_looks(started: RunStarted) -> int:
+    """Return how many images a run evaluates in all, an image counting once for each view of it."""
+    config, test_images = started.config, started.dataset.test_images
+    views = int(config.get("test_views", 1))
+    if not config.get("evaluate_each_epoch", True):
+        return views * test_images
+    validation_images = started.validation_images
+    # Without validation the evaluation of the last epoch is that of the run.
+    before = started.epochs * validation_images if validation_images else (started.epochs - 1) * test_images
+    return before + views * test_images

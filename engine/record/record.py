@@ -16,6 +16,7 @@ from engine.record.events import (
     BatchDone,
     DataProgress,
     EpochStarted,
+    EpochTrained,
     Evaluated,
     EvaluationStarted,
     Event,
@@ -46,7 +47,10 @@ class RunRecord:
         self.lines: list[str] = []
         """The lines that the notebook prints, with notices and accuracies in between."""
         self.notices: list[str] = []
+        self.trained: list[EpochTrained] = []
+        """How many training images were recognised in each epoch, while it was trained."""
         self.evaluations: list[Evaluated] = []
+        """Of the test images, or while the network trained of the validation images if there are any."""
         self.evaluating: EvaluationStarted | None = None
         self.paused: Paused | None = None
         self.stopping: Stopping | None = None
@@ -95,14 +99,14 @@ class RunRecord:
                 self.epoch = event.epoch
             case BatchDone():
                 self.lines.append(event.line)
+            case EpochTrained():
+                self.trained.append(event)
             case EvaluationStarted():
                 self.evaluating = event
             case Evaluated():
                 self.evaluating = None
                 self.evaluations.append(event)
-                self.lines.append(
-                    f"Test accuracy {self.when(event)}: {event.accuracy:.2f} % ({event.correct:,} of {event.total:,})"
-                )
+                self.lines.append(self._told(event))
             case Paused():
                 self.paused = event
             case Resumed():
@@ -126,7 +130,9 @@ class RunRecord:
                 self.reached = event.seconds, self.started.batches * (event.epoch - 1)
             case BatchDone():
                 self.reached = event.seconds, event.batches * (event.epoch - 1) + event.batch
-            case EvaluationStarted() | Evaluated() | Paused() | Resumed() | Stopping() | RunResumed():
+            case Evaluated():  # of the best weights, perhaps: those of an earlier iteration
+                self.reached = event.seconds, max(self.reached[1], event.iteration)
+            case EpochTrained() | EvaluationStarted() | Paused() | Resumed() | Stopping() | RunResumed():
                 self.reached = event.seconds, event.iteration
             case Finished() | Failed():
                 self.reached = event.seconds, event.iterations
@@ -170,6 +176,18 @@ class RunRecord:
     def accuracy(self) -> float | None:
         """Percent of the test images that were recognised in the newest evaluation."""
         return self.evaluations[-1].accuracy if self.evaluations else None
+
+    def _told(self, evaluated: Evaluated) -> str:
+        """Return the line of the log about an evaluation."""
+        line = f"{evaluated.split.capitalize()} accuracy {self.when(evaluated)}: {evaluated.accuracy:.2f} %"
+        line += f" ({evaluated.correct:,} of {evaluated.total:,})"
+        if evaluated.views > 1:
+            line += f" with {evaluated.views} views, {evaluated.plain_accuracy:.2f} % with one"
+        if evaluated.loss is not None:
+            line += f", loss {evaluated.loss:.4f}"
+        if self.trained and self.trained[-1].iteration == evaluated.iteration:
+            line += f"; training accuracy {self.trained[-1].accuracy:.2f} %"
+        return line
 
     def when(self, evaluated: Evaluated) -> str:
         """Return when an evaluation happened: `after epoch 7`, or `after 6.7 epochs (iteration 2,108)`."""

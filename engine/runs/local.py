@@ -12,8 +12,9 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from engine.config import TrainingConfig
 from engine.control import Control, Request, Resume
@@ -29,6 +30,9 @@ from engine.storage.inbox import Inbox
 from engine.storage.layout import CHECKPOINTS
 from engine.storage.names import check_new, new_name
 from engine.storage.recorded import Recorded
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Run:
@@ -174,4 +178,19 @@ class Run:
         def save(snapshot: checkpoint.Snapshot) -> None:
             recorder.attempt("save a checkpoint", lambda: write(snapshot))
 
-        train(config, images, recorder, self.control, save=save, seconds=self.seconds, start=kept)
+        def save_best(progress: checkpoint.Progress, weights: Mapping[str, Tensor]) -> None:
+            recorder.attempt(
+                "save the best weights",
+                lambda: checkpoint.write_best(folder.path / CHECKPOINTS, progress, weights),
+            )
+
+        train(
+            config,
+            images,
+            recorder,
+            self.control,
+            save=save,
+            save_best=save_best,
+            seconds=self.seconds,
+            start=kept,
+        )

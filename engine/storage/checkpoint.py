@@ -56,14 +56,28 @@ class Position:
     """Iterations of the whole run that are done."""
 
 
+@pydantic.dataclasses.dataclass(frozen=True, config=_STRICT)
+class Progress:
+    """The best accuracy so far, in percent, of those that were measured while the network trained."""
+
+    best: Annotated[float, Field(ge=0, le=100)] | None = None
+    epoch: _Count = 0
+    iteration: _Count = 0
+    epochs_without_gain: _Count = 0
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Everything that the next iteration depends on, and the time spent so far. The tensors are not copies."""
 
     position: Position
     model: Mapping[str, Tensor]
-    optimizer: Mapping[str, Tensor]
+    training: Mapping[str, Tensor]
+    """The state of the optimizer, of the average of the weights, and the best weights, where there are any."""
     learning_rate: float
+    recognised: int
+    """Training images of this epoch that were recognised so far."""
+    progress: Progress
     random: Tensor
     """The state of torch's global generator before the epoch's order was drawn, uint8. An epoch draws nothing else, so
     a resumed run draws the same order again."""
@@ -74,6 +88,9 @@ class Snapshot:
 
 Save = Callable[[Snapshot], None]
 """Writes a snapshot. Returns when it is on disk, or when writing has failed."""
+
+SaveBest = Callable[[Progress, Mapping[str, "Tensor"]], None]
+"""Writes the best weights so far. Returns when they are on disk, or when writing has failed."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -96,7 +113,9 @@ class State:
     train_seconds: _Seconds
     evaluation_seconds: _Seconds
     learning_rate: Annotated[float, Field(ge=0)] | None = None
-    """The rate of the next iteration. None in checkpoints of older versions, which could not change it."""
+    """The full rate, of which the schedule makes that of an iteration. None in checkpoints of older versions."""
+    recognised: _Count = 0
+    progress: Progress = Progress()
     journal_bytes: _Count
     """Length of the journal. Everything behind it happened later."""
     origin: Origin
@@ -115,6 +134,7 @@ class _Manifest:
 
 
 _STATE_JSON, _MANIFEST_JSON = TypeAdapter(State), TypeAdapter(_Manifest)
+_PROGRESS_JSON = TypeAdapter(Progress)
 
 
 def write(folder: Path, snapshot: Snapshot, origin: Origin, *, seconds: float, journal_bytes: int) -> Path:
@@ -134,16 +154,44 @@ def write(folder: Path, snapshot: Snapshot, origin: Origin, *, seconds: float, j
         train_seconds=snapshot.train_seconds,
         evaluation_seconds=snapshot.evaluation_seconds,
         learning_rate=snapshot.learning_rate,
+        recognised=snapshot.recognised,
+        progress=snapshot.progress,
         journal_bytes=journal_bytes,
         origin=origin,
     )
-    training = {f"optimizer.{name}": tensor for name, tensor in snapshot.optimizer.items()}
     contents = {
         MODEL: save(_plain(snapshot.model)),
-        TRAINING: save(_plain({**training, "random": snapshot.random})),
+        TRAINING: save(_plain({**snapshot.training, "random": snapshot.random})),
         STATE: _STATE_JSON.dump_json(state, indent=2) + b"\n",
     }
-    for left_behind in folder.glob(".iteration-*"):
+    _write_folder(final, contents)
+    for old in _checkpoints(folder)[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def write_best(folder: Path, progress: Progress, weights: Mapping[str, Tensor]) -> Path:
+    """Write the best weights below `folder`, remove those that were the best before, and return their path.
+
+    Raises `OSError`; those from before are then unchanged.
+    """
+    from safetensors.torch import save
+
+    final = folder / f"best-{progress.iteration:012d}"
+    if not final.exists():
+        folder.mkdir(exist_ok=True)
+        contents = {MODEL: save(_plain(weights)), STATE: _PROGRESS_JSON.dump_json(progress, indent=2) + b"\n"}
+        _write_folder(final, contents)
+    for other in folder.glob("best-*"):
+        if other != final:
+            shutil.rmtree(other, ignore_errors=True)
+    return final
+
+
+def _write_folder(final: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files and their manifest to a folder that gets its name when all of it is on disk. Raises `OSError`."""
+    folder = final.parent
+    for left_behind in (*folder.glob(".iteration-*"), *folder.glob(".best-*")):
         shutil.rmtree(left_behind, ignore_errors=True)
     temporary = folder / f".{final.name}.{os.getpid()}"
     try:
@@ -161,9 +209,6 @@ def write(folder: Path, snapshot: Snapshot, origin: Origin, *, seconds: float, j
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync_folder(folder)
-    for old in _checkpoints(folder)[KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
-    return final
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -194,12 +239,11 @@ class Checkpoint:
         return self._tensors(MODEL, like)
 
     def training(self, like: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
-        """Return the state of the optimizer, expected to be `like`, and that of the random generator, likewise."""
+        """Return what a snapshot has as `training`, expected to be `like`, and the random generator's state."""
         import torch
 
-        optimizer = {f"optimizer.{name}": tensor for name, tensor in like.items()}
-        found = self._tensors(TRAINING, {**optimizer, "random": torch.get_rng_state()})
-        return {name: found[f"optimizer.{name}"] for name in like}, found["random"]
+        found = self._tensors(TRAINING, {**like, "random": torch.get_rng_state()})
+        return found, found.pop("random")
 
     def _tensors(self, name: str, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
         from safetensors import SafetensorError

@@ -19,7 +19,7 @@ If the weights of the notebook's network do not move, the sixth loss is 0.18 awa
 Last digits make 0.01 of it at most, bfloat16 included.
 """
 
-StepOf = Callable[[nn.Module, Recipe, str, Tensor, Tensor], Tensor]
+StepOf = Callable[[nn.Module, Recipe, str, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def unlike_the_processor(step_of: StepOf, model: nn.Module, config: TrainingConfig, images: ResidentImages) -> str:
@@ -32,9 +32,9 @@ def unlike_the_processor(step_of: StepOf, model: nn.Module, config: TrainingConf
 
     def losses(device: torch.device) -> list[float]:
         copy = deepcopy(model).to(device)
-        recipe = Recipe(copy, config.learning_rate)
+        recipe = Recipe(copy, config)
         batch = inputs.to(device), labels.to(device)
-        return [step_of(copy, recipe, config.precision, *batch).item() for _ in range(_STEPS)]
+        return [step_of(copy, recipe, config.precision, *batch)[0].item() for _ in range(_STEPS)]
 
     found, expected = losses(images.device), losses(torch.device("cpu"))
     if all(abs(a - b) <= _APART for a, b in zip(found, expected, strict=True)):  # False for NaN

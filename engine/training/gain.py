@@ -37,7 +37,7 @@ def bfloat16_gain(config: TrainingConfig) -> float | None:
     bfloat16 while nothing trains in this process. None if it is not known. No random number is drawn.
     """
     threads = min(config.threads or most_threads(), most_threads())
-    key = (config.model, min(config.batch_size, _MOST_IMAGES), threads)
+    key = (config.model, config.width, min(config.batch_size, _MOST_IMAGES), threads)
     if key not in _measured and config.precision == "float32" and has_native_bfloat16():
         with alone.measuring() as is_free:
             if is_free:
@@ -68,7 +68,7 @@ def measured(config: TrainingConfig, clock: Callable[[], float] = time.perf_coun
 
 def _step(config: TrainingConfig) -> Callable[[], object]:
     """Return a training step of a new network on one batch, as the run would do it."""
-    model = models.build(config.model, _CLASSES).train()
+    model = models.build(config.model, _CLASSES, config.width).train()
     *_, step = learner(config, model, _CPU)
     size = min(config.batch_size, _MOST_IMAGES)
     inputs = torch.rand(size, 3, IMAGE_SIZE, IMAGE_SIZE).contiguous(memory_format=layout(config, _CPU))

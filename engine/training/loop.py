@@ -7,6 +7,7 @@ takes what a run adds to the notebook: it reports, counts, waits in pauses, stop
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,19 +18,21 @@ from torch import Tensor, nn
 
 from engine import models
 from engine.config import TrainingConfig
-from engine.data.imageset import ImageSet
 from engine.hardware.precision import autocast
+from engine.recipe import augmentations
 from engine.recipe.recipe import Recipe
+from engine.record.events import SplitName
 from engine.training.comparison import unlike_the_processor
 from engine.training.layout import has_the_notebooks_bits, layout
 from engine.training.order import shuffled
 from engine.training.predict import predict
 from engine.training.reporter import Reporter
-from engine.training.resident import ResidentImages
+from engine.training.resident import ResidentImages, as_floats
 from engine.training.shape import check_shape
 from engine.training.steps.by_hand import Step, by_hand
 from engine.training.steps.choose import steps_on
 from engine.training.threads import set_threads
+from engine.training.validation import Splits
 
 
 @dataclass(frozen=True)
@@ -37,62 +40,89 @@ class Trained:
     """What a run leaves in memory."""
 
     model: nn.Module
+    """The network with the weights that were evaluated last."""
     predictions: NDArray[np.int64] | None
     """The class index predicted for every test image, shape (n,); None if the last evaluation was left out."""
 
 
-def train(config: TrainingConfig, images: ImageSet, run: Reporter, device: torch.device) -> Trained:
+def train(config: TrainingConfig, images: Splits, run: Reporter, device: torch.device) -> Trained:
     """Train the network that `config` names until all epochs are done or the run is asked to stop."""
     torch.manual_seed(config.seed)
-    model = models.build(config.model, len(images.classes))
+    model = models.build(config.model, len(images.classes), config.width)
     check_shape(model, len(images.classes))
-    recipe, plain, step = learner(config, model, device)
+    if hasattr(model, "set_up"):
+        model.set_up(as_floats(images.train))
+    batches = math.ceil(len(images.train) / config.batch_size)
+    recipe, plain, step = learner(config, model, device, batches)
     laid_out = layout(config, device)
     if device.type == "cpu":
-        set_threads(config.threads, step, model, recipe.optimizer, config.batch_size, laid_out)
-    run.begin(model, recipe.optimizer, device)
-    train_images = ResidentImages(images.train, device, laid_out, as_bytes=step is not plain)
-    test_images = ResidentImages(images.test, device, laid_out)
+        set_threads(config.threads, step, model, recipe, config.batch_size, laid_out)
+    run.begin(model, recipe, device)
+    train_images = ResidentImages(
+        images.train,
+        device,
+        laid_out,
+        as_bytes=step is not plain,
+        augmentation=augmentations.build(config.augmentation),
+        seed=config.seed,
+    )
+    measured_images = ResidentImages(images.measured, device, laid_out)
+    test_images = ResidentImages(images.test, device, laid_out) if images.validation else measured_images
     if device.type == "mps" and (problem := unlike_the_processor(train_on_batch, model, config, train_images)):
         run.notice(problem)
-    steps = steps_on(train_images, step, model, recipe.optimizer, config.batch_size, run.notice)
+    steps = steps_on(train_images, step, model, recipe, config.batch_size, len(images.classes), run.notice)
 
-    def evaluate() -> NDArray[np.int64] | None:
-        with run.evaluating():
-            predictions = predict(model, test_images, config.precision, run.evaluation_goes_on)
-        run.evaluated(predictions)
-        return predictions
+    def evaluate(split: SplitName, views: int = 1) -> NDArray[np.int64] | None:
+        of = test_images if split == "test" else measured_images
+        with recipe.evaluating():
+            with run.evaluating(split, len(of)):
+                found = predict(model, of, config.precision, run.evaluation_goes_on, views=views)
+            run.evaluated(found, split, views, model)
+        return found.classes if found else None
 
     predictions = None
-    for _ in run.epochs():
-        with run.training():
+    for epoch in run.epochs():
+        with run.training(steps.recognised):
             model.train()
-            for losses in steps.epoch(shuffled(len(train_images)), run.batch):
+            order = shuffled(len(train_images))
+            train_images.draw(epoch)
+            for losses in steps.epoch(order, recipe.rates((epoch - 1) * batches, batches), run.batch):
                 run.trained(losses)
                 if not run.goes_on():
                     break
         if config.evaluate_each_epoch and not run.stopping:
-            predictions = evaluate()
+            is_last = epoch == config.epochs and images.validation is None
+            predictions = evaluate(images.measured_name, config.test_views if is_last else 1)
+    run.ends()
+    recipe.settle(model, run.best.weights)
     if not run.is_evaluated:
-        predictions = evaluate()
+        predictions = evaluate("test", config.test_views)
     run.finished()
     return Trained(model, predictions)
 
 
-def learner(config: TrainingConfig, model: nn.Module, device: torch.device) -> tuple[Recipe, Step, Step]:
-    """Move `model` to `device`. Return its recipe, the step that trains it on a batch, and the fastest such step."""
+def learner(
+    config: TrainingConfig, model: nn.Module, device: torch.device, batches: int = 1
+) -> tuple[Recipe, Step, Step]:
+    """Move `model` to `device`. Return its recipe, the step that trains it on a batch, and the fastest such step.
+
+    `batches` are the iterations of an epoch.
+    """
     fused = device.type in ("cpu", "cuda") and not has_the_notebooks_bits(config, device)
     model.to(device).to(memory_format=layout(config, device))
-    recipe = Recipe(model, config.learning_rate, fused=fused)
+    recipe = Recipe(model, config, batches=batches, fused=fused)
     plain = partial(train_on_batch, model, recipe, config.precision)
     return recipe, plain, by_hand(plain, model, recipe, config)
 
 
-def train_on_batch(model: nn.Module, recipe: Recipe, precision: str, inputs: Tensor, labels: Tensor) -> Tensor:
-    """The body of the notebook's inner loop. Returns the batch's loss, a scalar on the device."""
+def train_on_batch(
+    model: nn.Module, recipe: Recipe, precision: str, inputs: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The body of the notebook's inner loop. Returns the batch's loss, a scalar on the device, and its logits."""
     with autocast(precision, inputs.device):
-        loss: Tensor = recipe.criterion(model(inputs), labels)
+        logits = model(inputs)
+        loss: Tensor = recipe.criterion(logits, labels)
     # As `loss.backward()`, but the gradients are handed over: nothing is zeroed and added up in between.
     gradients = torch.autograd.grad(loss, recipe.parameters, materialize_grads=True)
-    recipe.optimizer.step(gradients)
-    return loss.detach()
+    recipe.step(gradients)
+    return loss.detach(), logits.detach()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -14,15 +14,15 @@ from torch import nn
 
 from engine.config import TrainingConfig
 from engine.control import Control
-from engine.data.imageset import ImageSet
 from engine.errors import TrainingError
 from engine.hardware import device as devices
 from engine.hardware.versions import versions
-from engine.recipe.optimizers import Optimizer
-from engine.record.evaluation import confusion_matrix
+from engine.recipe.recipe import Recipe
+from engine.record.evaluation import confusion_matrix, percent
 from engine.record.events import (
     BatchDone,
     EpochStarted,
+    EpochTrained,
     Evaluated,
     EvaluationStarted,
     Failed,
@@ -31,14 +31,18 @@ from engine.record.events import (
     Report,
     RunResumed,
     RunStarted,
+    SplitName,
 )
-from engine.storage.checkpoint import Checkpoint, Position, Save
-from engine.text import clean
+from engine.storage.checkpoint import Checkpoint, Position, Save, SaveBest
+from engine.text import clean, counted
+from engine.training.best import Best
 from engine.training.clock import Clock
 from engine.training.gate import Gate
+from engine.training.predict import Predictions
 from engine.training.restore import Checkpoints, restore
 from engine.training.shape import count_parameters
 from engine.training.steps.by_hand import order_of_sums
+from engine.training.validation import Splits
 
 LINE_EVERY = 500
 """Batches between two lines of the notebook's log."""
@@ -50,31 +54,39 @@ class Reporter:
     def __init__(
         self,
         config: TrainingConfig,
-        images: ImageSet,
+        images: Splits,
         report: Report,
         control: Control,
         clock: Clock,
         *,
         save: Save | None = None,
+        save_best: SaveBest | None = None,
         start: Checkpoint | None = None,
     ) -> None:
         """`start` is the checkpoint that a resumed run goes on from."""
         self._config, self._images, self._report, self._clock, self._start = config, images, report, clock, start
         self._gate = Gate(control, report, clock)
-        self._save = save
+        self._save, self._save_best = save, save_best
+        self.best = Best(config)
         self._batches = math.ceil(len(images.train) / config.batch_size)
         position = start.state.position if start else Position(epoch=1, batch=0, iteration=0)
         self._epoch, self.batch, self._iteration = position.epoch, position.batch, position.iteration
         """`batch` counts the batches of this epoch that are done, `_iteration` those of the whole run."""
-        self._evaluated_at = -1
-        self._has_results = False
+        self._recognised = start.state.recognised if start else 0
+        self._newly_recognised: Callable[[], int] = lambda: 0
+        """Training images of this epoch that were recognised, and a function that counts those since its last call."""
+        self._result_of = -1
+        """The iteration of the weights that were evaluated as the run's result; -1 before."""
+        self._has_results = self._is_over = False
+        self._ended = ""
+        """Why the run ends before its last epoch, if one of its constants says so."""
 
-    def begin(self, model: nn.Module, optimizer: Optimizer, device: torch.device) -> None:
+    def begin(self, model: nn.Module, recipe: Recipe, device: torch.device) -> None:
         """Report the start of the run. A resumed run is put back to its checkpoint first."""
         described = devices.describe(device, order_of_sums(self._config, device))
-        self._checkpoints = Checkpoints(self._save, self._clock, model, optimizer, described)
+        self._checkpoints = Checkpoints(self._save, self._clock, model, recipe, self.best, described)
         if self._start is not None:
-            restore(self._start, model, optimizer)
+            restore(self._start, model, recipe, self.best)
             self._report.event(
                 RunResumed(
                     seconds=self._clock.seconds(),
@@ -104,8 +116,15 @@ class Reporter:
                 parameters=count_parameters(model),
                 batches=self._batches,
                 epochs=self._config.epochs,
+                validation_images=len(self._images.validation or ()),
             )
         )
+        choosing = [name for name in ("keep_best", "patience") if getattr(self._config, name)]
+        if choosing and self._images.validation is None:
+            self.notice(
+                f"{' and '.join(choosing)} go by the accuracy on the test images, so the result is better than it would"
+                " be on new ones; --validation holds out images for that."
+            )
 
     def epochs(self) -> Iterator[int]:
         """The epochs that remain, from 1; none after a stop."""
@@ -117,15 +136,33 @@ class Reporter:
             if self.batch == 0:
                 self._report.event(EpochStarted(seconds=self._clock.seconds(), epoch=self._epoch))
             yield epoch
-            self.batch = 0
+            if self.stopping:
+                return
+            self.batch = self._recognised = 0
 
     @contextmanager
-    def training(self) -> Iterator[None]:
-        """Count the time of an epoch's training. Keep a checkpoint at its end, unless another one is as good."""
+    def training(self, newly_recognised: Callable[[], int]) -> Iterator[None]:
+        """Count the time of an epoch's training. Keep a checkpoint at its end, unless another one is as good.
+
+        `newly_recognised` returns how many training images were recognised since it was last called.
+        """
+        self._newly_recognised = newly_recognised
         with self._clock.counting("training"):
             yield
         if self.stopping or self._epoch == self._config.epochs or self._checkpoints.due(epoch_ends=True):
             self._keep()
+        self._recognised += newly_recognised()
+        self._newly_recognised = lambda: 0
+        if self.batch:
+            self._report.event(
+                EpochTrained(
+                    seconds=self._clock.seconds(),
+                    epoch=self._epoch,
+                    iteration=self._iteration,
+                    correct=self._recognised,
+                    total=min(self.batch * self._config.batch_size, len(self._images.train)),
+                )
+            )
 
     def trained(self, losses: NDArray[np.float32]) -> None:
         """Report the losses of the next batches. Raises `TrainingError` if one of them is not finite."""
@@ -156,25 +193,29 @@ class Reporter:
 
     def goes_on(self) -> bool:
         """Keep a checkpoint every 30 seconds and before a pause, and wait while the run is paused. False after a
-        stop."""
+        stop, or when the time limit is over."""
         if self._gate.paused or self._checkpoints.due():
             self._keep()
-        return self._gate.lets_train(self._iteration)
+        limit = self._config.time_limit
+        if limit and self._clock.spent("training") + self._clock.spent("evaluation") >= limit:
+            self._end(f"the time limit of {limit:g} s is over")
+        return self._gate.lets_train(self._iteration) and not self._ended
 
     @property
     def stopping(self) -> bool:
         """Whether the training ends here. Evaluation and saving still follow."""
-        return self._gate.stopping
+        return self._gate.stopping or bool(self._ended)
 
     @contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """Report the start of an evaluation, and count its time."""
+    def evaluating(self, split: SplitName, images: int) -> Iterator[None]:
+        """Report the start of an evaluation of so many images, and count its time."""
         self._report.event(
             EvaluationStarted(
                 seconds=self._clock.seconds(),
                 epoch=self._epoch,
                 iteration=self._iteration,
-                images=len(self._images.test),
+                images=images,
+                split=split,
             )
         )
         with self._clock.counting("evaluation"):
@@ -184,32 +225,72 @@ class Reporter:
         """Wait while the run is paused. False after a second stop."""
         return self._gate.lets_evaluate(self._iteration)
 
-    def evaluated(self, predictions: NDArray[np.int64] | None) -> None:
-        """Report what the evaluation found: the class index of each test image; None if it was left out."""
-        self._evaluated_at, self._has_results = self._iteration, predictions is not None
-        if predictions is None:
+    def evaluated(self, found: Predictions | None, split: SplitName, views: int, model: nn.Module) -> None:
+        """Report what an evaluation of `model` found; None if it was left out.
+
+        While the network trains this also says whether it has become better, and may end the run.
+        """
+        epoch, iteration = self._evaluated_position
+        if split == "test" and views == self._config.test_views:
+            self._result_of, self._has_results = iteration, found is not None
+        if found is None:
             return
+        labels = (self._images.test if split == "test" else self._images.measured).labels
+        plain_correct = int(np.count_nonzero(found.plain == labels))
         self._report.event(
             Evaluated(
                 seconds=self._clock.seconds(),
                 duration=self._clock.lap,
-                epoch=self._epoch,
-                iteration=self._iteration,
-                matrix=confusion_matrix(self._images.test.labels, predictions, len(self._images.classes)),
+                epoch=epoch,
+                iteration=iteration,
+                matrix=confusion_matrix(labels, found.classes, len(self._images.classes)),
+                split=split,
+                views=views,
+                plain_correct=plain_correct,
+                loss=found.loss if math.isfinite(found.loss) else None,
             )
         )
+        if not self._is_over:
+            self._measured(percent(plain_correct, len(labels)), model)
+
+    def _measured(self, accuracy: float, model: nn.Module) -> None:
+        is_best = self.best.measured(accuracy, self._epoch, self._iteration, model)
+        if is_best and self.best.weights and self._save_best is not None:
+            self._save_best(self.best.progress, self.best.weights)
+        if self.best.is_over and self._epoch < self._config.epochs:
+            self._end(f"no better accuracy in {counted(self._config.patience, 'epoch')}")
+
+    def ends(self) -> None:
+        """No training follows; the weights that are evaluated now are the result."""
+        self._is_over = True
+        if self._ended:
+            self._keep()
+
+    @property
+    def _evaluated_position(self) -> tuple[int, int]:
+        """Epoch and iteration of the weights that are evaluated: those of now, or the best at the end."""
+        if self._is_over and self.best.weights:
+            return self.best.progress.epoch, self.best.progress.iteration
+        return self._epoch, self._iteration
 
     @property
     def is_evaluated(self) -> bool:
-        """Whether the network as it is now was evaluated."""
-        return self._evaluated_at == self._iteration
+        """Whether the weights as they are at the end were evaluated as the result of the run."""
+        return self._result_of == self._evaluated_position[1]
 
     def notice(self, text: str) -> None:
         """Report something that a person should know and that does not end the run."""
         self._report.event(Notice(seconds=self._clock.seconds(), text=text))
 
+    def _end(self, reason: str) -> None:
+        """End the training before its last epoch, because a constant says so."""
+        if not self._ended:
+            self._ended = reason
+            self.notice(f"The training ends after iteration {self._iteration:,}: {reason}.")
+
     def finished(self) -> None:
-        complete = self._has_results and self._iteration == self._batches * self._config.epochs
+        all_done = self._iteration == self._batches * self._config.epochs
+        complete = self._has_results and (all_done or bool(self._ended))
         self._report.event(
             Finished(
                 seconds=self._clock.seconds(),
@@ -217,6 +298,7 @@ class Reporter:
                 iterations=self._iteration,
                 train_seconds=self._clock.spent("training"),
                 evaluation_seconds=self._clock.spent("evaluation"),
+                reason=self._ended,
             )
         )
 
@@ -232,7 +314,8 @@ class Reporter:
         )
 
     def _keep(self) -> None:
-        self._checkpoints.keep(Position(self._epoch, self.batch, self._iteration))
+        self._recognised += self._newly_recognised()
+        self._checkpoints.keep(Position(self._epoch, self.batch, self._iteration), self._recognised)
 
 
 def _now() -> str:

@@ -7,9 +7,10 @@ import math
 import torch
 from torch import nn
 
-from engine.recipe.optimizers import Optimizer
+from engine.recipe.recipe import Recipe
 from engine.record.events import DeviceInfo
 from engine.storage.checkpoint import Checkpoint, Position, Save, Snapshot
+from engine.training.best import Best
 from engine.training.clock import Clock
 
 KEPT_EVERY = 30.0
@@ -24,11 +25,11 @@ class Checkpoints:
     """Takes the state of a run and hands it to `save`. Without `save` nothing is kept."""
 
     def __init__(
-        self, save: Save | None, clock: Clock, model: nn.Module, optimizer: Optimizer, device: DeviceInfo
+        self, save: Save | None, clock: Clock, model: nn.Module, recipe: Recipe, best: Best, device: DeviceInfo
     ) -> None:
         self._save, self._clock = save, clock
-        self._model, self._optimizer, self._device = model, optimizer, device
-        self._kept_at = -math.inf
+        self._model, self._recipe, self._best, self._device = model, recipe, best, device
+        self._kept_at, self._kept = -math.inf, -1
         self._random = torch.get_rng_state()
 
     def due(self, *, epoch_ends: bool = False) -> bool:
@@ -36,35 +37,42 @@ class Checkpoints:
         return self._clock.seconds() - self._kept_at >= (KEPT_AFTER_EPOCH if epoch_ends else KEPT_EVERY)
 
     def epoch_begins(self) -> None:
-        """Note the random generator's state. The epoch draws from it only once, at its start, to shuffle."""
+        """Note the random generator's state. The epoch draws from it only at its start."""
         self._random = torch.get_rng_state()
 
-    def keep(self, position: Position) -> None:
-        if self._save is None:
+    def keep(self, position: Position, recognised: int) -> None:
+        """Save the state at `position`, with `recognised` training images in this epoch so far."""
+        if self._save is None or position.iteration == self._kept:
             return
         self._save(
             Snapshot(
                 position=position,
                 model=self._model.state_dict(),
-                optimizer=self._optimizer.state(),
-                learning_rate=self._optimizer.learning_rate,
+                training={**self._recipe.state(), **self._best.state()},
+                learning_rate=self._recipe.learning_rate,
+                recognised=recognised,
+                progress=self._best.progress,
                 random=self._random,
                 device=self._device,
                 train_seconds=self._clock.spent("training"),
                 evaluation_seconds=self._clock.spent("evaluation"),
             )
         )
-        self._kept_at = self._clock.seconds()
+        self._kept_at, self._kept = self._clock.seconds(), position.iteration
 
 
-def restore(start: Checkpoint, model: nn.Module, optimizer: Optimizer) -> None:
+def restore(start: Checkpoint, model: nn.Module, recipe: Recipe, best: Best) -> None:
     """Put back weights, optimizer, learning rate and random generator as they were when `start` was taken.
 
     Raises `RunFolderError` if the checkpoint does not fit the network.
     """
-    model.load_state_dict(start.model(model.state_dict()))
-    state, random = start.training(optimizer.state())
-    optimizer.restore(state)
+    network = start.model(model.state_dict())
+    progress = start.state.progress
+    weights = best.expected(progress, network)
+    state, random = start.training({**recipe.state(), **weights})
+    model.load_state_dict(network)
+    recipe.restore(state)
+    best.restore(progress, state)
     if start.state.learning_rate is not None:
-        optimizer.learning_rate = start.state.learning_rate
+        recipe.learning_rate = start.state.learning_rate
     torch.set_rng_state(random)

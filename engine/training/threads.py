@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from engine.data.imageset import IMAGE_SIZE
 from engine.hardware.processors import fast_processors, most_threads
-from engine.recipe.optimizers import Optimizer
+from engine.recipe.recipe import Recipe
 from engine.training.trial import undone
 
 _SECONDS = 0.8
@@ -22,19 +22,19 @@ def set_threads(
     wanted: int,
     step: Callable[[Tensor, Tensor], object],
     model: nn.Module,
-    optimizer: Optimizer,
+    recipe: Recipe,
     batch_size: int,
     layout: torch.memory_format = torch.contiguous_format,
 ) -> None:
     """Let torch use `wanted` threads in this thread, at most `most_threads()`; 0 takes the fastest count.
 
-    To measure, `step` trains `model` on made-up images in `layout`. Then the model, the optimizer and the random
+    To measure, `step` trains `model` on made-up images in `layout`. Then the model, the recipe and the random
     generator are put back.
     """
     if wanted:
         torch.set_num_threads(min(wanted, most_threads()))
         return
-    with undone(model, optimizer):
+    with undone(model, recipe):
         size = min(batch_size, 256)  # enough to tell the counts apart, and quick for very large batches
         inputs = torch.rand(size, 3, IMAGE_SIZE, IMAGE_SIZE).contiguous(memory_format=layout)
         labels = torch.zeros(size, dtype=torch.int64)

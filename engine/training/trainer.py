@@ -9,13 +9,14 @@ from engine.hardware import device as devices
 from engine.hardware.memory import keep_freed_memory
 from engine.hardware.precision import multiplying_in
 from engine.record.events import Report
-from engine.storage.checkpoint import Checkpoint, Save
+from engine.storage.checkpoint import Checkpoint, Save, SaveBest
 from engine.training import alone, loop
 from engine.training.clock import Clock, Seconds, stopwatch
 from engine.training.failures import reported
 from engine.training.layout import convolving
 from engine.training.loop import Trained
 from engine.training.reporter import Reporter
+from engine.training.validation import hold_out
 
 
 def train(
@@ -25,22 +26,25 @@ def train(
     control: Control,
     *,
     save: Save | None = None,
+    save_best: SaveBest | None = None,
     seconds: Seconds | None = None,
     start: Checkpoint | None = None,
 ) -> Trained:
     """Train the network that `config` names on `images`, and report everything that happens to `report`.
 
     `save` is called with the state of the run at the start, every 30 seconds, after an epoch if that took five or more,
-    before a pause and at the end.
+    before a pause and at the end; `save_best` with the best weights so far, if `config` wants them kept.
     `seconds` returns the time since the run began. With `start` an interrupted run goes on from that checkpoint, and
     its numbers are those of a run that was never interrupted; on a GPU only if `deterministic`, else nearly.
 
-    Raises `ConstantError` before the run begins if the device is not there or cannot compute. Raises `TrainingError`,
+    Raises `ConstantError` before the run begins if the device is not there or cannot compute, or if there are
+    too few images to hold out those for validation. Raises `TrainingError`,
     after reporting `Failed`, if the training cannot go on.
     """
     keep_freed_memory()
+    splits = hold_out(images, config.validation, config.seed)
     clock = Clock(seconds or stopwatch(), start.state if start else None)
-    run = Reporter(config, images, report, control, clock, save=save, start=start)
+    run = Reporter(config, splits, report, control, clock, save=save, save_best=save_best, start=start)
     device = devices.usable(config.device, config.precision, run.notice)
     with (
         alone.training(),
@@ -49,4 +53,4 @@ def train(
         convolving(config, device),
         reported(run, config),
     ):
-        return loop.train(config, images, run, device)
+        return loop.train(config, splits, run, device)

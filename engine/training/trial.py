@@ -8,15 +8,15 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from engine.recipe.optimizers import Optimizer
+from engine.recipe.recipe import Recipe
 
 
 @contextmanager
-def undone(model: nn.Module, optimizer: Optimizer) -> Iterator[None]:
-    """Put back weights, buffers, optimizer and the processor's random generator at the end, in place."""
+def undone(model: nn.Module, recipe: Recipe) -> Iterator[None]:
+    """Put back weights, buffers, the state of the recipe and the processor's random generator at the end, in place."""
     tensors = [*model.parameters(), *model.buffers()]
     before = [tensor.detach().clone() for tensor in tensors]
-    state = {name: tensor.clone() for name, tensor in optimizer.state().items()}
+    state = recipe.state()
     with torch.random.fork_rng(devices=[]):
         try:
             yield
@@ -24,4 +24,4 @@ def undone(model: nn.Module, optimizer: Optimizer) -> Iterator[None]:
             with torch.no_grad():
                 for tensor, value in zip(tensors, before, strict=True):
                     tensor.copy_(value)
-            optimizer.restore(state)
+            recipe.restore(state)

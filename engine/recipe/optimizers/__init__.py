@@ -6,7 +6,8 @@ A new optimizer is a new file here that keeps the contract `Optimizer` below.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor
@@ -17,12 +18,7 @@ from engine.recipe.flat import Flat
 class Optimizer(Protocol):
     """Moves the parameters of flat tensors (see `engine.recipe.flat`) along their gradients, in place."""
 
-    @property
-    def learning_rate(self) -> float:
-        """The rate of the next step. It can be set between any two iterations, recorded ones too."""
-
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None: ...
+    rates: Tensor
 
     @property
     def room(self) -> list[Tensor]:
@@ -41,7 +37,16 @@ class Optimizer(Protocol):
         """Copy what `state()` returned earlier into this optimizer's tensors."""
 
 
-def build(name: str, groups: Sequence[Flat], learning_rate: float, *, fused: bool = False) -> Optimizer:
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    learning_rate: float
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    batch_size: int = 1
+    named_rates: Mapping[str, float] = field(default_factory=dict)
+
+
+def build(name: str, groups: Sequence[Flat], settings: Settings, *, fused: bool = False) -> Optimizer:
     """Return a new optimizer for the parameters of `groups`.
 
     A `fused` one moves them with one kernel of torch. It is faster, rounds differently, and can be recorded: a CUDA
@@ -49,5 +54,5 @@ def build(name: str, groups: Sequence[Flat], learning_rate: float, *, fused: boo
     is in a tensor on the device. A Python float would stay what it was when recorded.
     """
     module = importlib.import_module(f"{__name__}.{name}")
-    optimizer: Optimizer = module.Optimizer(groups, learning_rate, fused=fused)
+    optimizer: Optimizer = module.Optimizer(groups, settings, fused=fused)
     return optimizer

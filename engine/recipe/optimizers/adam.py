@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engine.kernels.adam import BETA1, BETA2, EPSILON, Moved, move
 from engine.recipe.flat import Flat
+from engine.recipe.optimizers import Settings
 
 _SLICE = 4096
 """Numbers that a CUDA block moves. One large tensor would keep only two blocks busy.
@@ -25,21 +26,13 @@ A step on the notebook's network, H100: 28 µs as one tensor, 10 in slices of 16
 class Optimizer:
     """The contract of `engine.recipe.optimizers.Optimizer`."""
 
-    def __init__(self, groups: Sequence[Flat], learning_rate: float, *, fused: bool = False) -> None:
+    def __init__(self, groups: Sequence[Flat], settings: Settings, *, fused: bool = False) -> None:
         device = groups[0].values.device if fused else torch.device("cpu")
         # torch's fused CUDA kernel reads a float32; on the processor the rate has the precision of a Python float.
         dtype = torch.float32 if device.type == "cuda" else torch.float64
-        self._rate = torch.tensor(learning_rate, dtype=dtype, device=device)
+        self.rates = torch.full((len(groups),), settings.learning_rate, dtype=dtype, device=device)
+        self._views = [self.rates[i] for i in range(len(groups))]
         self._groups = [(_Fused if fused else _Exact)(group, device) for group in groups]
-
-    @property
-    def learning_rate(self) -> float:
-        return self._rate.item()
-
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        # A copy from the processor is complete on return, so the next step on any CUDA stream reads the new value.
-        self._rate.copy_(torch.tensor(value, dtype=self._rate.dtype))
 
     @property
     def room(self) -> list[Tensor]:
@@ -48,8 +41,8 @@ class Optimizer:
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor]) -> None:
         remaining = iter(gradients)
-        for group in self._groups:
-            group.move(list(islice(remaining, group.count)), self._rate)
+        for group, rate in zip(self._groups, self._views, strict=True):
+            group.move(list(islice(remaining, group.count)), rate)
 
     def state(self) -> dict[str, Tensor]:
         state = {}

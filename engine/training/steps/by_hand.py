@@ -23,7 +23,8 @@ _MEAN = 1
 _IGNORED = -100
 """The label that `CrossEntropyLoss` leaves out by default. No image has it."""
 
-Step = Callable[[Tensor, Tensor], Tensor]
+Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Trains on a batch, images and labels. Returns its loss, a scalar on the device, and its logits (n, classes)."""
 
 
 def order_of_sums(config: TrainingConfig, device: torch.device) -> str | None:
@@ -38,14 +39,16 @@ def order_of_sums(config: TrainingConfig, device: torch.device) -> str | None:
 
 
 def by_hand(step: Step, model: nn.Module, recipe: Recipe, config: TrainingConfig) -> Step:
-    """Return a step with the bits of `step`, which trains `model` on a batch and returns its loss.
+    """Return a step with the bits of `step`, which trains `model` on a batch.
 
-    It takes images as floats or, which is faster, as bytes. It is `step` itself for another network or precision, and
+    It takes images as floats or, which is faster, as bytes. It is `step` itself for another network, precision, loss or optimizer, and
     calls it for batches that the compiled code does not compute.
     """
     if not has_the_notebooks_bits(config, recipe.parameters[0].device) or _has_hooks(model):
         return step
     room = recipe.optimizer.room
+    if config.label_smoothing or not room:
+        return step
     gradients = dict(zip(map(id, recipe.parameters), room, strict=True))
     named = dict(model.named_parameters())
     convolution = [named[f"conv{layer}.{kind}"] for kind in ("weight", "bias") for layer in (1, 2, 3)]
@@ -55,7 +58,7 @@ def by_hand(step: Step, model: nn.Module, recipe: Recipe, config: TrainingConfig
     weight1, bias1, weight2, bias2 = (parameter.data for parameter in linear)
     aten, one, shades = torch.ops.aten, torch.ones(()), normalized(torch.arange(256, dtype=torch.uint8))
 
-    def train(inputs: Tensor, labels: Tensor) -> Tensor:
+    def train(inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         if not convolutions.computes(inputs):
             return step(normalized(inputs) if inputs.dtype == torch.uint8 else inputs, labels)
         of_bytes = shades if inputs.dtype == torch.uint8 else None
@@ -75,8 +78,8 @@ def by_hand(step: Step, model: nn.Module, recipe: Recipe, config: TrainingConfig
         torch.sum(gradient, 0, out=of_bias1)
         gradient = gradient.mm(weight1)
         convolutions.backward(gradient, convolution[:3], activations, winners, of_convolution)
-        recipe.optimizer.step(room)
-        return loss  # type: ignore[no-any-return]
+        recipe.step(room)
+        return loss, logits
 
     return train
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
@@ -10,7 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.recipe.recipe import Recipe
 from engine.training.resident import ResidentImages
+from engine.training.steps.by_hand import Step
+from engine.training.steps.recognised import Recognised
 
 _AHEAD = 256
 """Images that are converted at once on a processor: eight batches of 32, which fit into its cache."""
@@ -19,18 +22,36 @@ _AHEAD = 256
 class EagerSteps:
     """The contract of `engine.training.steps.choose.Steps`."""
 
-    def __init__(self, step: Callable[[Tensor, Tensor], Tensor], images: ResidentImages, batch_size: int) -> None:
+    def __init__(self, step: Step, images: ResidentImages, batch_size: int, recipe: Recipe, classes: int) -> None:
         self._step, self._images, self._batch_size = step, images, batch_size
+        self._rates = recipe.optimizer.rates
         # Asking a GPU for a loss waits until it has finished, so several losses are asked for at once.
         self._stride = 1 if images.device.type == "cpu" else max(1, min(32, 4096 // batch_size))
+        self._order, self._done = torch.empty(0, dtype=torch.int64), 0
+        self._recognised = Recognised(len(images), classes, images.device)
 
-    def epoch(self, order: Tensor, done: int = 0) -> Iterator[NDArray[np.float32]]:
-        batches = self._batches(order[done * self._batch_size :])
-        while losses := [self._step(inputs, labels) for inputs, labels in islice(batches, self._stride)]:
+    def epoch(self, order: Tensor, rates: Tensor, done: int = 0) -> Iterator[NDArray[np.float32]]:
+        self._order, self._done = order, done * self._batch_size
+        self._recognised.begin(self._done)
+        batches = self._batches(order[self._done :], rates[done:])
+        while losses := [self._train(*batch) for batch in islice(batches, self._stride)]:
             yield torch.stack(losses).float().cpu().numpy()
 
-    def _batches(self, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def recognised(self) -> int:
+        return self._recognised.count(self._images.labels(self._order), self._done)
+
+    def _train(self, inputs: Tensor, labels: Tensor, rates: Tensor) -> Tensor:
+        self._rates.copy_(rates)
+        loss, logits = self._step(inputs, labels)
+        end = self._done + len(labels)
+        self._recognised.logits[self._done : end] = logits
+        self._done = end
+        return loss
+
+    def _batches(self, order: Tensor, rates: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         several = max(1, _AHEAD // self._batch_size) * self._batch_size
+        of_batches = iter(rates)
         for start in range(0, len(order), several):
             inputs, labels = self._images.batch(order[start : start + several].to(self._images.device))
-            yield from zip(torch.split(inputs, self._batch_size), torch.split(labels, self._batch_size), strict=True)
+            batches = torch.split(inputs, self._batch_size), torch.split(labels, self._batch_size)
+            yield from zip(*batches, islice(of_batches, len(batches[0])), strict=True)

@@ -12,7 +12,7 @@ graph and 364 with 32. The GPU was busy for 338 of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -20,8 +20,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.recipe.optimizers import Optimizer
+from engine.recipe.recipe import Recipe
 from engine.training.resident import ResidentImages
+from engine.training.steps.by_hand import Step
+from engine.training.steps.recognised import Recognised
 from engine.training.steps.recording import Record, Recorder
 from engine.training.trial import undone
 
@@ -33,18 +35,19 @@ _WAIT = 0.02
 
 
 class GraphedSteps:
-    """The contract of `engine.training.steps.choose.Steps`, recorded. `optimizer` must be fused.
+    """The contract of `engine.training.steps.choose.Steps`, recorded. The optimizer must be fused.
 
     Raises `RuntimeError` if the driver or the network cannot be recorded. The weights are then as they were.
     """
 
     def __init__(
         self,
-        step: Callable[[Tensor, Tensor], Tensor],
+        step: Step,
         images: ResidentImages,
         batch_size: int,
         model: nn.Module,
-        optimizer: Optimizer,
+        recipe: Recipe,
+        classes: int,
         record: Record | None = None,
     ) -> None:
         device = images.device
@@ -54,14 +57,19 @@ class GraphedSteps:
         """Batches that are launched at once; adapted to their speed."""
 
         self._order = torch.arange(len(images), device=device)
+        self._places = self._order.clone()
         self._batch = torch.zeros(1, dtype=torch.int64, device=device)
         self._losses = torch.zeros(self._batches, device=device)
+        self._recognised, self._done = Recognised(len(images), classes, device), 0
+        # A rate as a Python float would stay what it was when recorded.
+        self._rates = recipe.optimizer.rates
+        self._all_rates = self._rates.repeat(self._batches, 1)
         self._finished = torch.cuda.Event(blocking=True) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
         last = len(images) - (self._batches - 1) * batch_size
         sizes = {last} if self._batches == 1 else {last, batch_size}
         record = record or Recorder()
-        with undone(model, optimizer):
+        with undone(model, recipe):
             model.train()
             for size in sizes:
                 for _ in range(_WARM_UP_STEPS):
@@ -71,8 +79,10 @@ class GraphedSteps:
         replays = {size: record(partial(self._next, size)) for size in sizes}
         self._replay_last, self._replay = replays[last], replays.get(batch_size, replays[last])
 
-    def epoch(self, order: Tensor, done: int = 0) -> Iterator[NDArray[np.float32]]:
+    def epoch(self, order: Tensor, rates: Tensor, done: int = 0) -> Iterator[NDArray[np.float32]]:
         self._order.copy_(order)
+        self._all_rates.copy_(rates)
+        self._recognised.begin(done * self._batch_size)
         self._batch.fill_(done)
         while done < self._batches:
             end = min(done + self._stride, self._batches)
@@ -82,7 +92,11 @@ class GraphedSteps:
                 seconds = time.perf_counter() - began
                 self._stride = max(1, int(self._stride * min(4.0, max(0.25, _WAIT / seconds))))
             done = end
+            self._done = min(done * self._batch_size, len(self._images))
             yield losses
+
+    def recognised(self) -> int:
+        return self._recognised.count(self._images.labels(self._order), self._done)
 
     def _train(self, start: int, end: int) -> NDArray[np.float32]:
         """Train on the batches from `start` to before `end`, and return their losses."""
@@ -97,6 +111,9 @@ class GraphedSteps:
     def _next(self, size: int) -> None:
         """Train on the next batch, of `size` images. Only the device knows its position in the epoch."""
         rows = self._order.unfold(0, size, self._batch_size)  # (batches of `size` images, size)
-        loss = self._step(*self._images.batch(rows.index_select(0, self._batch).view(-1)))
+        torch.index_select(self._all_rates, 0, self._batch, out=self._rates.view(1, -1))
+        loss, logits = self._step(*self._images.batch(rows.index_select(0, self._batch).view(-1)))
         self._losses.index_copy_(0, self._batch, loss.float().view(1))
+        places = self._places.unfold(0, size, self._batch_size).index_select(0, self._batch).view(-1)
+        self._recognised.logits.index_copy_(0, places, logits.float())
         self._batch.add_(1)
