@@ -28,7 +28,7 @@ class Augmentation(Protocol):
         """
 
     def __call__(self, batch: Tensor, *numbers: Tensor) -> Tensor:
-        """Return `batch` (n, h, w, c), bytes or float32 from -1 to 1, changed by `numbers`, a row for each of its images.
+        """Return `batch` (n, h, w, c), bytes or float32 from -1 to 1, changed by `numbers`, a row for each image.
 
         The result is new and contiguous, unless nothing is ever changed. It can be recorded as part of a CUDA graph.
         """
