@@ -92,7 +92,8 @@ def contest(config: TrainingConfig, *, stand_in: bool, say: Say) -> Contest:
 
     Raises `EngineError` if one of the two fails.
     """
-    with _contestant("notebook", config, stand_in) as notebook, _contestant("engine", config, stand_in) as engine:
+    config = config.replaced(epochs=1)
+    with contestant("notebook", config, stand_in) as notebook, contestant("engine", config, stand_in) as engine:
         ratios, per_second = _train(engine, notebook, say)
         evaluations = _evaluate(engine, notebook, say)
     course = notebook.course
@@ -146,14 +147,14 @@ def _evaluate(engine: Contestant, notebook: Contestant, say: Say) -> list[float]
 def _course_with_avx2_kernels(config: TrainingConfig, stand_in: bool, say: Say) -> Course:
     """Let the notebook's loop train an epoch in the order of sums that the compiled convolutions have."""
     say("the notebook's loop with oneDNN's AVX2 kernels, to compare the bits")
-    with _contestant("notebook", config, stand_in, _AVX2_KERNELS) as held:
+    with contestant("notebook", config, stand_in, _AVX2_KERNELS) as held:
         held.train(int(held.about["iterations"]))
         held.evaluate()
     return held.course
 
 
 @contextmanager
-def _contestant(
+def contestant(
     name: str, config: TrainingConfig, stand_in: bool, environment: Mapping[str, str] | None = None
 ) -> Iterator[Contestant]:
     process = subprocess.Popen(

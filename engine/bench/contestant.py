@@ -10,7 +10,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from engine import data
 from engine.bench.notebook import Notebook
+from engine.bench.plain_speedrun import PlainSpeedrun
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data.imageset import ImageSet, Split, fingerprint
@@ -90,16 +90,29 @@ def notebook(config: TrainingConfig, images: ImageSet, questions: Questions) -> 
     return loop.evaluate
 
 
+def plain_speedrun(config: TrainingConfig, images: ImageSet, questions: Questions) -> Evaluate:
+    """Train as a plain loop over the recipe of the speed run does."""
+    loop = PlainSpeedrun(images, device.choose(config.device), config)
+    for loss in loop.train():
+        questions.losses(np.array([loss], dtype=np.float32))
+    return loop.evaluate
+
+
 def engine(config: TrainingConfig, images: ImageSet, questions: Questions) -> Evaluate:
-    """Train as `cifar-tui train` does, without a record, for an epoch."""
-    config = config.replaced(epochs=1, threads=torch.get_num_threads())
+    """Train as `cifar-tui train` does, without a record."""
+    config = config.replaced(threads=torch.get_num_threads())
     trained = train(config, images, questions, Control())
     chosen = device.choose(config.device)
     test_images = ResidentImages(images.test, chosen, layout(config, chosen))
-    return partial(predict, trained.model, test_images, config.precision)
+
+    def evaluate() -> NDArray[np.int64] | None:
+        found = predict(trained.model, test_images, config.precision, views=config.test_views)
+        return found.classes if found else None
+
+    return evaluate
 
 
-CONTESTANTS = {"notebook": notebook, "engine": engine}
+CONTESTANTS = {"notebook": notebook, "plain speedrun": plain_speedrun, "engine": engine}
 
 
 def stand_in(data_dir: Path) -> ImageSet:

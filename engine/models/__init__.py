@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engine import registry
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 NOTEBOOKS = "cnn"
@@ -44,3 +45,10 @@ def build(name: str, classes: int, width: int = 64) -> nn.Module:
 def description(name: str) -> str:
     """Return a network's description, one line. Imports the network, and with it torch."""
     return (importlib.import_module(f"{__name__}.{name}").__doc__ or name).strip().splitlines()[0]
+
+
+def set_up(model: nn.Module, images: Callable[[], Tensor]) -> None:
+    """Make `model` ready from the training images, if it wants them: `images` returns them, (n, 3, 32, 32) float32."""
+    wanted: Callable[[Tensor], None] | None = getattr(model, "set_up", None)
+    if wanted is not None:
+        wanted(images())

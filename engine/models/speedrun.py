@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -51,8 +53,10 @@ class Model(nn.Module):
     The network of airbench94 (Jordan, 2024, arXiv 2404.00498).
     """
 
-    trained_for = {"whiten.bias": 3 / 8}
+    trained_for: ClassVar = {"whiten.bias": 3 / 8}
     """Parameters that learn only in the first part of a run, and in which."""
+
+    shift: Tensor
 
     def __init__(self, classes: int, width: int = 64) -> None:
         super().__init__()
@@ -92,6 +96,7 @@ class Model(nn.Module):
         self.shift.copy_(-(filters * mean.view(3, 1, 1)).sum(dim=(1, 2, 3)))
 
     def forward(self, images: Tensor) -> Tensor:
+        assert self.whiten.bias is not None
         bias = self.whiten.bias + self.shift
         x = self.groups(functional.gelu(functional.conv2d(images, self.whiten.weight, bias)))
         logits: Tensor = self.head(functional.max_pool2d(x, 3).flatten(1)) / self.head.in_features

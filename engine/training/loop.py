@@ -50,8 +50,7 @@ def train(config: TrainingConfig, images: Splits, run: Reporter, device: torch.d
     torch.manual_seed(config.seed)
     model = models.build(config.model, len(images.classes), config.width)
     check_shape(model, len(images.classes))
-    if hasattr(model, "set_up"):
-        model.set_up(as_floats(images.train))
+    models.set_up(model, lambda: as_floats(images.train))
     batches = math.ceil(len(images.train) / config.batch_size)
     recipe, plain, step = learner(config, model, device, batches)
     laid_out = layout(config, device)

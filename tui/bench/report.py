@@ -17,10 +17,14 @@ from engine import data
 from engine.bench.claims import Claim
 from engine.bench.contest import contest
 from engine.bench.reading import reading as read
+from engine.bench.recipes import recipes
 from engine.config import DATA_SOURCES, TrainingConfig
 from engine.errors import DataError
 from engine.text import clean
 from tui.bench import frames, terminal
+
+SEEDS = 3
+"""Whole runs of each preset."""
 
 
 def bench(config: TrainingConfig, to: Path | None, *, reading: bool, screen: bool) -> bool:
@@ -28,20 +32,8 @@ def bench(config: TrainingConfig, to: Path | None, *, reading: bool, screen: boo
 
     Reading the images' files and what the screen costs are measured if `reading` and `screen` are True.
     """
-    import torch
-
-    from engine.hardware import device
-    from engine.hardware.versions import versions
-
-    chosen = device.choose(config.device, config.precision)
-    threads = config.threads or torch.get_num_threads()
-    config = config.replaced(device=str(chosen), threads=threads)
-    try:
-        stand_in = not data.find(config.data, config.data_dir).ready
-    except DataError:
-        stand_in = True
-    console = Console(stderr=True)
-    with console.status("measuring") as status:
+    config, stand_in = _here(config)
+    with Console(stderr=True).status("measuring") as status:
 
         def say(text: str) -> None:
             status.update(text)
@@ -57,17 +49,50 @@ def bench(config: TrainingConfig, to: Path | None, *, reading: bool, screen: boo
                 batches = math.ceil(data.find(shown.data, shown.data_dir).train_images / shown.batch_size)
                 epochs = 1 + math.ceil(result.iterations_per_second * terminal.SECONDS / batches)
                 claims += terminal.measure(shown, epochs, Path(folder), say)
-    described = device.describe(chosen)
+    about = {"network": result.network, "layers": result.layers, "images": result.images}
+    return _report(config.replaced(threads=result.threads), about, claims, to, stand_in)
+
+
+def bench_recipes(config: TrainingConfig, to: Path | None) -> bool:
+    """Train the presets for classifiers of their own, and report as `bench` does."""
+    config, stand_in = _here(config)
+    with Console(stderr=True).status("measuring") as status:
+        claims = recipes(config, SEEDS, stand_in=stand_in, say=lambda text: status.update(text))
+    return _report(config, {"images": "a stand-in" if stand_in else config.data}, claims, to, stand_in)
+
+
+def _here(config: TrainingConfig) -> tuple[TrainingConfig, bool]:
+    """Return the constants with the device and the threads of this machine, and whether the images are not here."""
+    import torch
+
+    from engine.hardware import device
+
+    chosen = device.choose(config.device, config.precision)
+    config = config.replaced(device=str(chosen), threads=config.threads or torch.get_num_threads())
+    try:
+        return config, not data.find(config.data, config.data_dir).ready
+    except DataError:
+        return config, True
+
+
+def _report(
+    config: TrainingConfig, about: dict[str, str], claims: tuple[Claim, ...], to: Path | None, stand_in: bool
+) -> bool:
+    """Print conditions and claims, and write them to `to`. Return whether every promise held."""
+    from engine.hardware import device
+    from engine.hardware.versions import versions
+
+    described = device.describe(device.choose(config.device, config.precision))
     held = os.environ.get("ONEDNN_MAX_CPU_ISA")
     conditions = {
         "device": f"{described.kind}: {described.name}",
-        "threads": str(result.threads),
-        "network": result.network,
-        "layers": result.layers,
-        "images": result.images + (" (no CIFAR-10 at hand)" if stand_in else ""),
+        "threads": str(config.threads),
+        **about,
         **({"oneDNN": f"held to {clean(held)} by ONEDNN_MAX_CPU_ISA"} if held else {}),
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
     }
+    if stand_in:
+        conditions["images"] += " (no CIFAR-10 at hand)"
     _print(conditions, claims)
     if to is not None:
         measured = [{**asdict(claim), "median": claim.median} for claim in claims]

@@ -14,8 +14,8 @@ from engine.errors import chain
 from engine.hardware.torch_errors import message
 from engine.recipe.recipe import Recipe
 from engine.training.resident import ResidentImages
-from engine.training.steps.eager import EagerSteps
 from engine.training.steps.by_hand import Step
+from engine.training.steps.eager import EagerSteps
 from engine.training.steps.graphed import GraphedSteps
 
 

@@ -19,11 +19,17 @@ def bench(
         Literal["training"] | None,
         Parameter(help="training: only compare with the notebook's loop, not reading images and the screen as well."),
     ] = None,
+    recipes: Annotated[
+        bool, Parameter(help="Train the presets speedrun and minutes to their ends instead, three times each: an hour.")
+    ] = False,
     config: Constants = Flags(),  # noqa: B008 - never changed
 ) -> int:
     """Measure the speed here and now against the notebook's own loop, with any network. Takes some minutes."""
     from tui.bench import report
 
     parts = only is None
-    holds = report.bench(as_config(config), json, reading=parts, screen=parts and screen)
+    if recipes:
+        holds = report.bench_recipes(as_config(config), json)
+    else:
+        holds = report.bench(as_config(config), json, reading=parts, screen=parts and screen)
     return ExitCode.DONE if holds else ExitCode.FAILED
