@@ -21,6 +21,10 @@ class Flat:
     """The layers' parameters, which are views of `values`."""
     values: Tensor
     """Shape (p,)."""
+    names: tuple[str, ...] = ()
+    """The parameters' names in the network."""
+    until: float = 1.0
+    """The part of the run in which they learn."""
 
     def views(self, flat: Tensor) -> list[Tensor]:
         """Return parts of `flat` (p,) with the shapes and strides of the parameters, one for each."""

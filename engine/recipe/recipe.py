@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from engine.recipe import optimizers
 from engine.recipe.flat import flatten
+from engine.recipe.optimizers import Settings
 
 
 class Recipe:
@@ -20,4 +22,13 @@ class Recipe:
         self.parameters = [parameter for group in groups for parameter in group.parameters]
         """What the network learns, in the order in which the optimizer takes the gradients."""
         self.criterion = nn.CrossEntropyLoss()
-        self.optimizer = optimizers.build("adam", groups, learning_rate, fused=fused)
+        self.optimizer = optimizers.build("adam", groups, Settings(learning_rate=learning_rate), fused=fused)
+
+    @property
+    def learning_rate(self) -> float:
+        return self.optimizer.rates[0].item()
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        # A copy from the processor is complete on return, so the next step on any CUDA stream reads the new value.
+        self.optimizer.rates.copy_(torch.full_like(self.optimizer.rates, value, device="cpu"))

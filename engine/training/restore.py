@@ -47,7 +47,7 @@ class Checkpoints:
                 position=position,
                 model=self._model.state_dict(),
                 optimizer=self._optimizer.state(),
-                learning_rate=self._optimizer.learning_rate,
+                learning_rate=self._optimizer.rates[0].item(),
                 random=self._random,
                 device=self._device,
                 train_seconds=self._clock.spent("training"),
@@ -66,5 +66,6 @@ def restore(start: Checkpoint, model: nn.Module, optimizer: Optimizer) -> None:
     state, random = start.training(optimizer.state())
     optimizer.restore(state)
     if start.state.learning_rate is not None:
-        optimizer.learning_rate = start.state.learning_rate
+        # A copy from the processor is complete on return, so the next step on any CUDA stream reads the new value.
+        optimizer.rates.copy_(torch.full_like(optimizer.rates, start.state.learning_rate, device="cpu"))
     torch.set_rng_state(random)
