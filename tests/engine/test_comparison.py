@@ -43,7 +43,7 @@ def test_a_device_that_is_wrong(wrong: str, images: ResidentImages) -> None:
     def step_of(copy: nn.Module, recipe: Recipe, precision: str, inputs: Tensor, labels: Tensor) -> Tensor:
         first.append(copy)
         if copy is first[0]:  # the device's; the second copy is the processor's
-            recipe.optimizer.learning_rate = rates[wrong]
+            recipe.learning_rate = rates[wrong]
         return train_on_batch(copy, recipe, precision, inputs, labels)
 
     said = unlike_the_processor(step_of, model, TrainingConfig(), images)

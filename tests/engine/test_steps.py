@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from engine import models, registry
 from engine.recipe import optimizers
 from engine.recipe.flat import flatten
-from engine.recipe.optimizers import Optimizer
+from engine.recipe.optimizers import Optimizer, Settings
 from engine.recipe.recipe import Recipe
 from engine.training.loop import train_on_batch
 from engine.training.order import shuffled
@@ -229,7 +229,7 @@ def test_learning_rate_changes_between_iterations(make: Make) -> None:
     images, order = resident(96), torch.arange(96)
     steps, optimizer = make(built(), images, 32)
     losses = [epoch(steps, order)]
-    optimizer.learning_rate = 0.004
+    optimizer.rates.fill_(0.004)
     losses += [epoch(steps, order), epoch(steps, order)]
     expected = plain_losses(built(), images, 32, [order] * 3, rates=(LEARNING_RATE, 0.004))
     np.testing.assert_allclose(np.concatenate(losses), expected, atol=1e-4)
@@ -254,7 +254,7 @@ def test_recorded_steps_read_the_learning_rate() -> None:
         step = partial(train_on_batch, model, recipe, "float32")
         steps = GraphedSteps(step, images, 32, model, recipe.optimizer, record if recorded else again)
         told = [epoch(steps, order)]
-        recipe.optimizer.learning_rate = 0.0123
+        recipe.learning_rate = 0.0123
         return np.concatenate([*told, epoch(steps, order), epoch(steps, order)])
 
     np.testing.assert_array_equal(losses(recorded=True), losses(recorded=False))
@@ -268,16 +268,16 @@ def test_every_optimizer_keeps_the_contract(name: str, fused: bool) -> None:
     for interrupted in (False, True):
         torch.manual_seed(2)
         flat = flatten(nn.Linear(7, 5).parameters())
-        optimizer = optimizers.build(name, flat, 0.1 / 3, fused=fused)
+        optimizer = optimizers.build(name, flat, Settings(learning_rate=0.1 / 3, momentum=0.9), fused=fused)
         for number in range(6):
             if number == 3:
-                optimizer.learning_rate = 0.01 / 7
+                optimizer.rates.fill_(0.01 / 7)
             if number == 4 and interrupted:
                 state = {name: tensor.clone() for name, tensor in optimizer.state().items()}
-                rate = optimizer.learning_rate
-                optimizer = optimizers.build(name, flat, 0.5, fused=fused)
+                rates = optimizer.rates
+                optimizer = optimizers.build(name, flat, Settings(learning_rate=0.5, momentum=0.9), fused=fused)
                 optimizer.restore(state)
-                optimizer.learning_rate = rate
+                optimizer.rates.copy_(rates)
             optimizer.step([torch.sin(parameter * (number + 1)) for parameter in flat[0].parameters])
         results.append(flat[0].values)
     assert torch.equal(*results)
@@ -287,17 +287,17 @@ def test_every_optimizer_keeps_the_contract(name: str, fused: bool) -> None:
 def test_adam_is_torchs_bit_for_bit(rates: tuple[float, ...]) -> None:
     """The optimizer that works on all parameters at once moves them exactly where torch's own would."""
     ours, torchs = built("residual"), built("residual")
-    optimizer = Recipe(ours, LEARNING_RATE).optimizer
+    recipe = Recipe(ours, LEARNING_RATE)
     reference = torch.optim.Adam(torchs.parameters(), lr=LEARNING_RATE)
     generator = torch.Generator().manual_seed(0)
     for step in range(30):
-        optimizer.learning_rate = reference.param_groups[0]["lr"] = rates[step % len(rates)]
+        recipe.learning_rate = reference.param_groups[0]["lr"] = rates[step % len(rates)]
         gradients = [
             torch.randn(each.shape, generator=generator) * 10.0 ** (step % 7 - 5) for each in ours.parameters()
         ]
         for parameter, gradient in zip(torchs.parameters(), gradients, strict=True):
             parameter.grad = gradient
-        optimizer.step(gradients)
+        recipe.optimizer.step(gradients)
         reference.step()
     assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), torchs.parameters(), strict=True))
 
@@ -320,7 +320,7 @@ def test_gradients_in_another_layout(fused: bool) -> None:
     moved = []
     for layout in (torch.contiguous_format, torch.channels_last):
         parameter = nn.Parameter(torch.linspace(0, 1, 90).view(5, 2, 3, 3))
-        optimizer = optimizers.build("adam", flatten([parameter]), 0.1, fused=fused)
+        optimizer = optimizers.build("adam", flatten([parameter]), Settings(learning_rate=0.1), fused=fused)
         gradient = torch.linspace(-1, 1, 90).view(5, 2, 3, 3).contiguous(memory_format=layout)
         optimizer.step([gradient])
         moved.append(parameter.detach())
