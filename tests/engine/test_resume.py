@@ -293,7 +293,7 @@ def test_changed_learning_rate_survives(config: TrainingConfig, monkeypatch: pyt
         return recipes[-1]
 
     def change() -> None:
-        recipes[-1].optimizer.learning_rate = 0.01 / 3
+        recipes[-1].learning_rate = 0.01 / 3
 
     monkeypatch.setattr(loop, "Recipe", remembered)
     straight, unchanged = Run(config.replaced(name="straight")), ended(Run(config.replaced(name="unchanged")))
