@@ -11,12 +11,12 @@ from torch import nn
 from engine import models
 
 
-def diverging(iteration: int) -> Callable[[str, int], nn.Module]:
+def diverging(iteration: int) -> Callable[..., nn.Module]:
     """Build networks whose loss is NaN at this iteration of the training, counted from 1."""
     build = models.build
 
-    def built(name: str, classes: int) -> nn.Module:
-        model = build(name, classes)
+    def built(name: str, classes: int, width: int = 64) -> nn.Module:
+        model = build(name, classes, width)
         model.register_buffer("steps", torch.zeros(()))
 
         def poison(module: nn.Module, _: object, logits: torch.Tensor) -> torch.Tensor:

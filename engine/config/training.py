@@ -120,8 +120,8 @@ class TrainingConfig:
         at_most=1024,
         check=lambda width: width % 8 == 0,
         allowed="a multiple of 8 from 8 to 1,024",
-        help="Channels of the first group of speedrun; the others have four times as many. Half of it needs a quarter of"
-        " the time. Other networks have a fixed width.",
+        help="Channels of the first group of speedrun; the others have four times as many. Half of it needs a quarter"
+        " of the time. Other networks have a fixed width.",
     )
     evaluate_each_epoch: bool = constant(
         True,
@@ -150,8 +150,8 @@ class TrainingConfig:
         group="recipe",
         choices=OPTIMIZERS,
         allowed="one of " + ", ".join(OPTIMIZERS),
-        help="How gradients move the weights. adam is the notebook's; adamw also decays weights; sgd has Nesterov momentum;"
-        " muon moves each convolution in all directions alike.",
+        help="How gradients move the weights. adam is the notebook's; adamw also decays weights; sgd has Nesterov"
+        " momentum; muon moves each convolution in all directions alike.",
     )
     momentum: float = constant(
         0.0,
@@ -159,8 +159,8 @@ class TrainingConfig:
         at_least=0,
         at_most=0.999,
         allowed="a number from 0 to 0.999",
-        help="How much of the last steps goes into the next one, for sgd (usual: 0.9) and muon (0.6). adam and adamw have"
-        " their own.",
+        help="How much of the last steps goes into the next one, for sgd (usual: 0.9) and muon (0.6). adam and adamw"
+        " have their own.",
     )
     weight_decay: float = constant(
         0.0,
@@ -168,15 +168,16 @@ class TrainingConfig:
         at_least=0,
         at_most=1,
         allowed="a number from 0 to 1",
-        help="Pulls the weights towards 0, so that the network memorizes less. Usual: 0.0005 with sgd, 0.05 with adamw.",
+        help="Pulls the weights towards 0, so that the network memorizes less. Usual: 0.0005 with sgd, 0.05 with"
+        " adamw.",
     )
     schedule: str = constant(
         "constant",
         group="recipe",
         choices=SCHEDULES,
         allowed="one of " + ", ".join(SCHEDULES),
-        help="How the learning rate changes over the run. Falling to zero, as linear, cosine and one-cycle do, ends at a"
-        " better network.",
+        help="How the learning rate changes over the run. Falling to zero, as linear, cosine and one-cycle do, ends at"
+        " a better network.",
     )
     warmup: float = constant(
         0.0,
@@ -192,8 +193,8 @@ class TrainingConfig:
         group="recipe",
         choices=AUGMENTATIONS,
         allowed="one of " + ", ".join(AUGMENTATIONS),
-        help="Training images are mirrored in every second epoch (flip), moved by up to 2 pixels (shift), and lose a grey"
-        " square (cutout), so that the network sees more of them.",
+        help="Training images are mirrored in every second epoch (flip), moved by up to 2 pixels (shift), and lose a"
+        " grey square (cutout), so that the network sees more of them.",
     )
     label_smoothing: float = constant(
         0.0,
@@ -218,8 +219,8 @@ class TrainingConfig:
         group="recipe",
         choices=TEST_VIEWS,
         allowed="1, 2 or 6",
-        help="How often a test image is looked at in the last evaluation: 1, 2 with its mirror image, 6 with both moved by"
-        " a pixel. The accuracy of one view is told, too.",
+        help="How often a test image is looked at in the last evaluation: 1, 2 with its mirror image, 6 with both moved"
+        " by a pixel. The accuracy of one view is told, too.",
     )
     validation: int = constant(
         0,
@@ -228,8 +229,8 @@ class TrainingConfig:
         at_most=10_000_000,
         unit="images",
         allowed="a whole number from 0 to 10,000,000, less than the training images",
-        help="Training images that are held out, from every class its share, and evaluated after each epoch in the place of"
-        " the test images. These are then only used once, at the end.",
+        help="Training images that are held out, from every class its share, and evaluated after each epoch in the"
+        " place of the test images. These are then only used once, at the end.",
     )
     keep_best: bool = constant(
         False,

@@ -6,7 +6,7 @@ tensors, and the layers keep views into them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -55,10 +55,11 @@ def flatten(parameters: Iterable[tuple[str, nn.Parameter]], until: Mapping[str, 
     for name, parameter in parameters:
         if parameter.requires_grad:
             groups.setdefault((parameter.dtype, until.get(name, 1.0)), []).append((name, parameter))
-    return [_flat(*zip(*group, strict=True), part) for (_, part), group in groups.items()]
+    return [_flat(group, part) for (_, part), group in groups.items()]
 
 
-def _flat(names: tuple[str, ...], parameters: tuple[nn.Parameter, ...], until: float) -> Flat:
+def _flat(named: Sequence[tuple[str, nn.Parameter]], until: float) -> Flat:
+    names, parameters = zip(*named, strict=True)
     like = parameters[0]
     values = torch.empty(sum(p.numel() for p in parameters), dtype=like.dtype, device=like.device)
     flat = Flat(parameters, values, names, until)

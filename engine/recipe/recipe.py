@@ -1,4 +1,4 @@
-"""How a network is trained. The only place that builds the loss, the optimizer, its rates and the average of weights."""
+"""How a network is trained: the only place that builds its loss, optimizer, rates and average of weights."""
 
 from __future__ import annotations
 

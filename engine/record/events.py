@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA_VERSION = 3
-"""Version 2 had no `epoch_trained`, and of an evaluation only its matrix of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
+"""Version 2 had no `epoch_trained`, and of an evaluation only its matrix of the test images. Version 1 had no
+`schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
 
 _FORMER_NAMES = {"taken_up": "run_resumed"}
 
@@ -287,8 +288,8 @@ class Notice:
 class Finished:
     """The run ended without an error.
 
-    `completed`: all epochs are done, or a constant ended the run earlier. `stopped`: ended by a request, with results. `interrupted`: left with a checkpoint
-    and without results, to be resumed.
+    `completed`: all epochs are done, or a constant ended the run earlier. `stopped`: ended by a request, with results.
+    `interrupted`: left with a checkpoint and without results, to be resumed.
     """
 
     event: Literal["finished"] = "finished"

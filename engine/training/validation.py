@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.data.imageset import ImageSet, Split
 from engine.errors import ConstantError
 from engine.record.events import DatasetInfo, SplitName
-from engine.text import counted
+from engine.text import clean, counted
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def shares(counts: Sequence[int], validation: int, classes: Sequence[str]) -> li
             left = "validate" if not share else "train"
             raise ConstantError(
                 {
-                    "validation": f"of the {counted(count, 'image')} of class {name} it would hold out {share}, and leave"
-                    f" none to {left} on"
+                    "validation": f"of the {counted(count, 'image')} of class {clean(name)} it would hold out {share},"
+                    f" and leave none to {left} on"
                 }
             )
     return found

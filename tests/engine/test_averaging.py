@@ -18,7 +18,7 @@ def built(layout: torch.memory_format = torch.contiguous_format) -> nn.Module:
     torch.manual_seed(0)
     model = models.build("residual", 10).to(memory_format=layout)
     model.last.bias.requires_grad_(False)  # type: ignore[union-attr]
-    flatten(model.parameters())
+    flatten(model.named_parameters(), {})
     return model
 
 

@@ -67,8 +67,9 @@ def test_a_difference_is_found(folder: Path) -> None:
 
 
 def test_promises_of_each_network() -> None:
-    """Every network here has its promise on a processor, and a GPU has one for the notebook's; others have none."""
-    assert set(models.names()) == set(FASTER)
+    """Every network that trains as the notebook does has its promise on a processor, and a GPU one for the notebook's;
+    others have none."""
+    assert set(models.names()) - {"speedrun"} == set(FASTER)
     for model, device, ratio, promised, holds in (
         ("cnn", "cpu", 3.9, "at least 4", False),
         ("residual", "cpu", 1.9, "at least 1.9", True),

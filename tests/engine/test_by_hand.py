@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from tests.images import made_up_images
 
 AGREES = convolutions.agrees
 CPU = torch.device("cpu")
-CONFIG = TrainingConfig(device="cpu", threads=1)
+CONFIG = TrainingConfig(device="cpu", threads=1, learning_rate=0.002)
 
 
 @pytest.fixture(autouse=True)
@@ -36,20 +37,30 @@ def _as_before() -> Iterator[None]:
     adam._is_equal.cache_clear()
 
 
-def made(classes: int = 10, config: TrainingConfig = CONFIG) -> tuple[nn.Module, Step, Step]:
-    """A network, its step with autograd, and the step that is taken instead."""
+class Made(NamedTuple):
+    """A network and its recipe, its step with autograd, and the step that is taken instead."""
+
+    model: nn.Module
+    recipe: Recipe
+    autograd: Step
+    taken: Step
+
+
+def made(classes: int = 10, config: TrainingConfig = CONFIG) -> Made:
     torch.manual_seed(3)
     model = models.build(config.model, classes)
-    recipe = Recipe(model, 0.002)
+    recipe = Recipe(model, config, batches=200)
     step = partial(train_on_batch, model, recipe, config.precision)
-    return model, step, by_hand(step, model, recipe, config)
+    return Made(model, recipe, step, by_hand(step, model, recipe, config))
 
 
-def trained(step: Step, count: int, batch_size: int, classes: int, *, as_bytes: bool = False) -> NDArray[np.float32]:
+def trained(
+    recipe: Recipe, step: Step, count: int, batch_size: int, classes: int, *, as_bytes: bool = False
+) -> NDArray[np.float32]:
     images = ResidentImages(made_up_images(count, classes, classes).train, CPU, as_bytes=as_bytes)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(1))
-    steps = EagerSteps(step, images, batch_size)
-    return np.concatenate([losses for _ in range(2) for losses in steps.epoch(order)])
+    steps, batches = EagerSteps(step, images, batch_size, recipe, classes), -(-count // batch_size)
+    return np.concatenate([losses for _ in range(2) for losses in steps.epoch(order, recipe.rates(0, batches))])
 
 
 @pytest.mark.parametrize("as_bytes", [False, True])
@@ -59,37 +70,43 @@ def test_the_bits_of_autograd(images: int, batch_size: int, classes: int, thread
     """Losses and weights are those of a training with autograd, bit for bit, whatever the sizes of batches."""
     needs_the_compiled_code()
     torch.set_num_threads(threads)
-    model, _, step = made(classes)
-    reference, autograd, _ = made(classes)
+    ours, reference = made(classes), made(classes)
     np.testing.assert_array_equal(
-        trained(step, images, batch_size, classes, as_bytes=as_bytes), trained(autograd, images, batch_size, classes)
+        trained(ours.recipe, ours.taken, images, batch_size, classes, as_bytes=as_bytes),
+        trained(reference.recipe, reference.autograd, images, batch_size, classes),
     )
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), reference.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(ours.model.parameters(), reference.model.parameters(), strict=True))
 
 
 def test_autograd_is_not_used() -> None:
     """A batch that the compiled code computes does not go through the network's layers."""
     needs_the_compiled_code()
-    model, _, step = made()
-    model.forward = None  # type: ignore[assignment]  # calling it would fail
-    trained(step, 64, 32, 10)
+    ours = made()
+    ours.model.forward = None  # type: ignore[assignment]  # calling it would fail
+    trained(ours.recipe, ours.taken, 64, 32, 10)
 
 
 @pytest.mark.parametrize("other", [{"model": "batchnorm"}, {"precision": "bfloat16"}])
 def test_what_is_left_to_autograd(other: dict[str, str]) -> None:
     """Other networks and precisions train with autograd, and their records promise no order of sums."""
     config = CONFIG.replaced(**other)
-    _, step, taken = made(config=config)
-    assert taken is step
+    made_so = made(config=config)
+    assert made_so.taken is made_so.autograd
     assert order_of_sums(config, CPU) is None
+
+
+def test_another_loss_is_left_to_autograd() -> None:
+    """A loss with label smoothing is computed as torch computes it."""
+    smooth = made(config=CONFIG.replaced(label_smoothing=0.2))
+    assert smooth.taken is smooth.autograd
 
 
 def test_hooks_are_called() -> None:
     """A network whose layers somebody watches is trained by calling them."""
     model, called = models.build("cnn", 10), list[Tensor]()
     model.get_submodule("fc1").register_forward_hook(lambda module, inputs, output: called.append(output))
-    recipe = Recipe(model, 0.002)
-    trained(by_hand(partial(train_on_batch, model, recipe, "float32"), model, recipe, CONFIG), 64, 32, 10)
+    recipe = Recipe(model, CONFIG)
+    trained(recipe, by_hand(partial(train_on_batch, model, recipe, "float32"), model, recipe, CONFIG), 64, 32, 10)
     assert len(called) == 4
 
 

@@ -24,7 +24,7 @@ def images() -> ResidentImages:
 def test_a_device_that_is_right(name: str, images: ResidentImages) -> None:
     """Nothing is said where the losses agree, and the network, its state and the random numbers stay as they were."""
     torch.manual_seed(0)
-    model = models.build(name, 10).train()
+    model = models.build(name, 10, width=8).train()
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     random_state = torch.get_rng_state()
     assert unlike_the_processor(train_on_batch, model, TrainingConfig(model=name), images) == ""
@@ -40,10 +40,12 @@ def test_a_device_that_is_wrong(wrong: str, images: ResidentImages) -> None:
     rates = {"does nothing": 0.0, "moves back": -0.001, "not a number": float("nan")}
     first = list[nn.Module]()
 
-    def step_of(copy: nn.Module, recipe: Recipe, precision: str, inputs: Tensor, labels: Tensor) -> Tensor:
+    def step_of(
+        copy: nn.Module, recipe: Recipe, precision: str, inputs: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
         first.append(copy)
         if copy is first[0]:  # the device's; the second copy is the processor's
-            recipe.learning_rate = rates[wrong]
+            recipe.optimizer.rates.fill_(rates[wrong])
         return train_on_batch(copy, recipe, precision, inputs, labels)
 
     said = unlike_the_processor(step_of, model, TrainingConfig(), images)

@@ -44,7 +44,7 @@ def test_constant_explains_itself(constant: object) -> None:
     help_text, allowed, group = (getattr(constant, field) for field in ("help", "allowed", "group"))
     assert help_text.endswith(".")
     assert allowed
-    assert group in ("data", "training", "machine", "run")
+    assert group in ("data", "training", "recipe", "machine", "run")
 
 
 @given(values=st.dictionaries(st.sampled_from([constant.name for constant in CONSTANTS]), ANYTHING))
@@ -86,8 +86,8 @@ def test_any_value_is_accepted_or_refused_in_words(values: dict[str, object]) ->
         ("name", "x" * 65, "at most 64"),
         ("data", " ", "cifar10, demo, or a folder"),
         ("evaluate_each_epoch", "perhaps", "yes or no"),
-        ("momentum", "0.9", "there is no such constant; there are data, "),
-        ("momentum", None, "there is no such constant; there are data, "),
+        ("dropout", "0.9", "there is no such constant; there are data, "),
+        ("dropout", None, "there is no such constant; there are data, "),
     ],
 )
 def test_reason_names_what_was_wrong_and_what_is_allowed(name: str, value: str | None, told: str) -> None:

@@ -66,8 +66,8 @@ def test_layout_is_really_used(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     """Every batch and every weight is in that layout, in training and in evaluation."""
     build, seen = models.build, list[tuple[bool, bool, bool]]()
 
-    def watched(name: str, classes: int) -> nn.Module:
-        model = build(name, classes)
+    def watched(name: str, classes: int, width: int) -> nn.Module:
+        model = build(name, classes, width)
 
         def look(module: nn.Module, inputs: tuple[Tensor]) -> None:
             weights = [each.weight for each in module.modules() if isinstance(each, nn.Conv2d) and each.in_channels > 1]
@@ -170,7 +170,7 @@ def test_going_on_in_another_layout() -> None:
     def made(layout: torch.memory_format) -> tuple[nn.Module, Recipe]:
         torch.manual_seed(0)
         model = models.build("residual", 10).to(memory_format=layout)
-        return model, Recipe(model, 0.001, fused=True)
+        return model, Recipe(model, QUICK, fused=True)
 
     def gradients(number: int, recipe: Recipe) -> list[Tensor]:
         generator = torch.Generator().manual_seed(number)

@@ -65,8 +65,8 @@ def test_status_follows_the_run() -> None:
         record.catch_up()
         seen.append(record.status)
     assert seen == [
-        *("training", "training", "evaluating", "training"),
-        *("training", "evaluating", "training", "completed"),
+        *("training", "training", "training", "evaluating", "training"),
+        *("training", "training", "evaluating", "training", "completed"),
     ]
     assert RunRecord(RunLog()).status == "preparing"
 

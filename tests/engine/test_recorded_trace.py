@@ -30,12 +30,15 @@ def _the_path_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     take_the_path_of_a_gpu(monkeypatch)
 
 
-def traces(name: str, precision: str, step_of: Callable[..., Tensor] = train_on_batch) -> list[list[Trace]]:
+def traces(
+    name: str, precision: str, step_of: Callable[..., tuple[Tensor, Tensor]] = train_on_batch
+) -> list[list[Trace]]:
     """Two steps in a row of each size of batch, as they are recorded for a GPU, apart from its kernels."""
     torch.manual_seed(0)
-    form = layout(TrainingConfig(model=name, precision=precision), torch.device("cuda"))
-    model = models.build(name, 10).to(memory_format=form)
-    recipe = Recipe(model, 0.001, fused=True)
+    config = TrainingConfig(model=name, precision=precision)
+    form = layout(config, torch.device("cuda"))
+    model = models.build(name, 10, width=8).to(memory_format=form)
+    recipe = Recipe(model, config, fused=True)
     images = ResidentImages(made_up_images(100, 10).train, torch.device("cpu"), form)
     found = []
 
@@ -48,7 +51,7 @@ def traces(name: str, precision: str, step_of: Callable[..., Tensor] = train_on_
         return run
 
     with torch.autograd.set_multithreading_enabled(False):
-        GraphedSteps(partial(step_of, model, recipe, precision), images, 32, model, recipe.optimizer, record)
+        GraphedSteps(partial(step_of, model, recipe, precision), images, 32, model, recipe, 10, record)
     return found
 
 
@@ -69,8 +72,9 @@ def test_a_number_of_python_is_seen() -> None:
     """A step with a number that Python counts, which a graph would repeat as it was, is not the same twice."""
     steps = iter(range(100))
 
-    def counts(*arguments: Any) -> Tensor:
-        return train_on_batch(*arguments) + next(steps)
+    def counts(*arguments: Any) -> tuple[Tensor, Tensor]:
+        loss, logits = train_on_batch(*arguments)
+        return loss + next(steps), logits
 
     ((first, second), *_) = traces("cnn", "float32", counts)
     assert first.operations != second.operations
@@ -79,9 +83,9 @@ def test_a_number_of_python_is_seen() -> None:
 def test_a_wait_is_seen() -> None:
     """A step that asks for a number is found."""
 
-    def asks(*arguments: Any) -> Tensor:
-        loss = train_on_batch(*arguments)
-        return loss * float(loss > 1)
+    def asks(*arguments: Any) -> tuple[Tensor, Tensor]:
+        loss, logits = train_on_batch(*arguments)
+        return loss * float(loss > 1), logits
 
     ((first, _), *_) = traces("cnn", "float32", asks)
     assert any(name.startswith(SYNCHRONISE) for name in first.names)

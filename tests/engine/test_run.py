@@ -74,11 +74,13 @@ def test_summary_is_as_promised(config: TrainingConfig) -> None:
     summary: dict[str, Any] = json.loads((run.folder / "summary.json").read_text())
     assert list(summary) == [
         *("schema_version", "name", "status", "started_at", "config", "dataset", "device", "versions", "parameters"),
-        *("iterations", "final_loss", "timing", "evaluation", "evaluations"),
+        *("iterations", "final_loss", "timing", "evaluation", "evaluations", "training_accuracies"),
     ]
     assert (summary["schema_version"], summary["name"], summary["status"]) == (1, "first", "completed")
     assert set(summary["config"]) == set(vars(TrainingConfig()))
-    assert set(summary["dataset"]) == {"name", "source", "fingerprint", "train_images", "test_images", "classes"}
+    assert set(summary["dataset"]) == {
+        *("name", "source", "fingerprint", "train_images", "validation_images", "test_images", "classes"),
+    }
     assert (summary["device"]["kind"], summary["device"]["threads"]) == ("cpu", 1)
     started = run.record().started
     assert started is not None
@@ -93,11 +95,14 @@ def test_summary_is_as_promised(config: TrainingConfig) -> None:
     assert matrix.sum() == evaluation["total"] == 40
     assert np.trace(matrix) == evaluation["correct"]
     assert evaluation["accuracy"] == pytest.approx(100 * evaluation["correct"] / 40)
-    assert summary["evaluations"] == [
-        {"epoch": done.epoch, "iteration": done.iteration, "accuracy": done.accuracy}
-        for done in run.record().evaluations
+    for told, done in zip(summary["evaluations"], run.record().evaluations, strict=True):
+        assert told.items() >= {
+            *(("epoch", done.epoch), ("iteration", done.iteration), ("accuracy", done.accuracy), ("loss", done.loss)),
+        }
+    assert evaluation.items() >= summary["evaluations"][-1].items()
+    assert summary["training_accuracies"] == [
+        {"epoch": done.epoch, "iteration": done.iteration, "accuracy": done.accuracy} for done in run.record().trained
     ]
-    assert {name: evaluation[name] for name in ("epoch", "iteration", "accuracy")} == summary["evaluations"][-1]
     assert [done["iteration"] for done in summary["evaluations"]] == [5, 10]
     assert [one["correct"] for one in evaluation["per_class"]] == np.diag(matrix).tolist()
 
@@ -151,7 +156,7 @@ def test_journal_is_strict_json_a_line(config: TrainingConfig) -> None:
     run = finished(Run(config))
     lines = (run.folder / "events.jsonl").read_text().splitlines()
     events = [json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is not JSON")) for line in lines]
-    assert [event["event"] for event in events][::7] == ["run_started", "finished"]
+    assert [event["event"] for event in events][::9] == ["run_started", "finished"]
 
 
 def test_existing_run_is_never_touched(config: TrainingConfig) -> None:
@@ -188,12 +193,12 @@ def test_runs_folder_that_is_read_only(config: TrainingConfig, monkeypatch: pyte
     [
         (DataError("The host is silent."), "failed", "The host is silent."),
         (ConstantError({"data": "it is empty"}), "failed", "--data: it is empty"),
-        (Stopped(), "stopped", None),
+        (Stopped(), "stopped", ""),
         (ZeroDivisionError("bug"), "failed", "Internal error, please report it: ZeroDivisionError: bug"),
     ],
 )
 def test_no_images_no_folder(
-    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch, error: Exception, status: str, told: str | None
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch, error: Exception, status: str, told: str
 ) -> None:
     """Where the images cannot be had nothing is written, and the run ends with exactly one reason."""
 
@@ -206,7 +211,7 @@ def test_no_images_no_folder(
     assert run.record().status == status
     closing = [event for event in run.log.events if isinstance(event, Finished | Failed)]
     assert len(closing) == 1
-    assert getattr(closing[0], "reason", None) == told
+    assert closing[0].reason == told
 
 
 def test_device_is_looked_for_before_the_images(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,11 +315,28 @@ def rewritten(run: Run, *replacements: tuple[bytes, bytes]) -> Path:
     return run.folder
 
 
-def test_journal_of_the_version_before(config: TrainingConfig) -> None:
-    """A run that the previous version recorded and resumed is read."""
+def test_journals_of_the_versions_before(config: TrainingConfig) -> None:
+    """A run that the first version recorded and resumed is read, and so is one of the second."""
     run = Run(config)
     ended_at_once = finished(run)
     folder = rewritten(
+        ended_at_once,
+        (rb'"schema_version":3,', b'"schema_version":2,'),
+        (rb',"validation_images":0', b""),
+        (rb'\{"event":"epoch_trained".*\n', b""),
+        (rb',"split":"test"', b""),
+        (rb',"views":1,"plain_correct":\d+,"loss":[\d.]+', b""),
+        (rb',"plain_accuracy":[\d.]+', b""),
+        (rb',"reason":""', b""),
+    )
+    record, live = tail.read(folder), run.record()
+    matrices = [done.matrix for done in live.evaluations]
+    assert (record.status, record.accuracy, record.trained) == (live.status, live.accuracy, [])
+    assert [(done.matrix, done.plain_accuracy, done.loss) for done in record.evaluations] == [
+        (done.matrix, done.accuracy, None) for done in live.evaluations
+    ]
+    assert record.notices == []
+    rewritten(
         ended_at_once,
         (rb'"schema_version":2,', b""),
         (rb',"correct":\d+,"total":\d+,"accuracy":[\d.]+', b""),
@@ -324,8 +346,9 @@ def test_journal_of_the_version_before(config: TrainingConfig) -> None:
             b'"device":{"kind":"cpu","name":"a processor","threads":1},"versions":{}}\n\\1',
         ),
     )
-    record, live = tail.read(folder), run.record()
-    assert (record.status, record.evaluations, record.accuracy) == (live.status, live.evaluations, live.accuracy)
+    record = tail.read(folder)
+    assert (record.status, record.accuracy) == (live.status, live.accuracy)
+    assert [done.matrix for done in record.evaluations] == matrices
     assert "Resumed after iteration 9, on a processor" in record.lines
     assert record.notices == []
 
@@ -335,15 +358,15 @@ def test_journal_of_a_newer_version(config: TrainingConfig) -> None:
     run = finished(Run(config))
     folder = rewritten(
         run,
-        (rb'"schema_version":2,', b'"schema_version":3,"recipe":"muon",'),
-        (rb'"learning_rate":', b'"warmup":5,"learning_rate":'),
+        (rb'"schema_version":3,', b'"schema_version":4,"recipe":"muon",'),
+        (rb'"learning_rate":', b'"dropout":5,"learning_rate":'),
         (rb'(\{"event":"evaluated")', b'{"event":"rate_changed","to":0.1}\n\\1'),
         (rb'"event":"epoch_started","seconds":[^,]+,"epoch":2', b'"event":"epoch_started","epoch":"second"'),
     )
     record = tail.read(folder)
     assert (record.status, record.accuracy) == ("completed", run.record().accuracy)
     assert [notice.rpartition("does not show ")[2] for notice in record.notices] == [
-        *("run_started.recipe.", "the constant warmup.", "rate_changed.", "line 6."),
+        *("run_started.recipe.", "the constant dropout.", "rate_changed.", "line 7."),
     ]
     (entry,) = listing.list_runs(config.runs_dir)
     assert (entry.status, entry.accuracy) == ("completed", run.record().accuracy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -17,9 +18,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from engine import models, registry
+from engine.config import TrainingConfig
 from engine.recipe import optimizers
 from engine.recipe.flat import flatten
-from engine.recipe.optimizers import Optimizer, Settings
+from engine.recipe.optimizers import Settings
 from engine.recipe.recipe import Recipe
 from engine.training.loop import train_on_batch
 from engine.training.order import shuffled
@@ -33,8 +35,21 @@ from tests.images import made_up_images
 
 CPU = torch.device("cpu")
 LEARNING_RATE = 0.001
+CONFIG = TrainingConfig(device="cpu", learning_rate=LEARNING_RATE)
 
-Made = tuple[Steps, Optimizer]
+
+@dataclass(frozen=True)
+class Made:
+    """Steps of one kind, with the recipe that they follow."""
+
+    steps: Steps
+    recipe: Recipe
+    batch_size: int
+
+    def epoch(self, order: Tensor, done: int = 0) -> NDArray[np.float32]:
+        """Train on the images in `order` without the first `done` batches, and return the losses."""
+        rates = self.recipe.rates(0, -(-len(order) // self.batch_size))
+        return np.concatenate(list(self.steps.epoch(order, rates, done)))
 
 
 @pytest.fixture(autouse=True)
@@ -78,8 +93,9 @@ def again(run: Callable[[], None]) -> Callable[[], None]:
 
 
 def eager(model: nn.Module, images: ResidentImages, batch_size: int, precision: str = "float32") -> Made:
-    recipe = Recipe(model, LEARNING_RATE)
-    return EagerSteps(partial(train_on_batch, model, recipe, precision), images, batch_size), recipe.optimizer
+    recipe = Recipe(model, CONFIG, batches=len(images))
+    steps = EagerSteps(partial(train_on_batch, model, recipe, precision), images, batch_size, recipe, 10)
+    return Made(steps, recipe, batch_size)
 
 
 def graphed(
@@ -89,9 +105,9 @@ def graphed(
     precision: str = "float32",
     record: Callable[[Callable[[], None]], Callable[[], object]] | None = again,
 ) -> Made:
-    recipe = Recipe(model, LEARNING_RATE, fused=True)
+    recipe = Recipe(model, CONFIG, batches=len(images), fused=True)
     step = partial(train_on_batch, model, recipe, precision)
-    return GraphedSteps(step, images, batch_size, model, recipe.optimizer, record), recipe.optimizer
+    return Made(GraphedSteps(step, images, batch_size, model, recipe, 10, record), recipe, batch_size)
 
 
 def replayed_on_a_gpu(model: nn.Module, images: ResidentImages, batch_size: int, precision: str = "float32") -> Made:
@@ -109,11 +125,7 @@ def resident(count: int) -> ResidentImages:
 
 def built(name: str = "cnn") -> nn.Module:
     torch.manual_seed(0)
-    return models.build(name, 10).train()
-
-
-def epoch(steps: Steps, order: Tensor, done: int = 0) -> NDArray[np.float32]:
-    return np.concatenate(list(steps.epoch(order, done)))
+    return models.build(name, 10, width=8).train()
 
 
 def plain_losses(
@@ -153,9 +165,9 @@ def plain_losses_of(name: str) -> list[float]:
 @pytest.mark.parametrize(("images", "batch_size"), [(100, 32), (96, 32), (7, 1), (40, 40), (40, 64), (300, 299)])
 def test_every_batch_of_an_epoch_once(make: Make, images: int, batch_size: int) -> None:
     """Each epoch gives one finite loss a batch, the shorter last one included, whatever the batch size."""
-    steps, _ = make(built(), resident(images), batch_size)
+    made = make(built(), resident(images), batch_size)
     for _ in range(2):
-        losses = epoch(steps, torch.randperm(images))
+        losses = made.epoch(torch.randperm(images))
         assert losses.shape == (-(-images // batch_size),)
         assert losses.dtype == np.float32
         assert np.isfinite(losses).all()
@@ -165,18 +177,18 @@ def test_every_batch_of_an_epoch_once(make: Make, images: int, batch_size: int) 
 @pytest.mark.parametrize("name", models.names())
 def test_the_same_losses_as_plain_torch(make: Make, name: str) -> None:
     """Every network gets the losses of a plain torch loop, with either kind of steps."""
-    steps, _ = make(built(name), resident(150), 32)
-    losses = np.concatenate([epoch(steps, order) for order in two_orders(150)])
+    made = make(built(name), resident(150), 32)
+    losses = np.concatenate([made.epoch(order) for order in two_orders(150)])
     np.testing.assert_allclose(losses, plain_losses_of(name), atol=0.02)
 
 
 @both
 def test_losses_told_stay_as_they_were_told(make: Make) -> None:
     """The losses of one epoch do not change while the next one runs."""
-    steps, _ = make(built(), resident(100), 32)
-    first = epoch(steps, torch.arange(100))
+    made = make(built(), resident(100), 32)
+    first = made.epoch(torch.arange(100))
     kept = first.copy()
-    epoch(steps, torch.arange(100))
+    made.epoch(torch.arange(100))
     np.testing.assert_array_equal(first, kept)
 
 
@@ -187,17 +199,17 @@ def test_going_on_within_an_epoch(make: Make) -> None:
     torch.manual_seed(2)
     order = shuffled(200)
     straight_model = built()
-    straight, straight_optimizer = make(straight_model, images, 32)
-    epoch(straight, order)
-    epoch(straight, order, done=5)  # a state in the middle of an epoch
+    straight = make(straight_model, images, 32)
+    straight.epoch(order)
+    straight.epoch(order, done=5)  # a state in the middle of an epoch
     weights = {name: tensor.clone() for name, tensor in straight_model.state_dict().items()}
-    state = {name: tensor.clone() for name, tensor in straight_optimizer.state().items()}
+    state = straight.recipe.state()
 
     model = built()
-    steps, optimizer = make(model, images, 32)
+    made = make(model, images, 32)
     model.load_state_dict(weights)
-    optimizer.restore(state)
-    np.testing.assert_array_equal(epoch(steps, order, done=3), epoch(straight, order, done=3))
+    made.recipe.restore(state)
+    np.testing.assert_array_equal(made.epoch(order, done=3), straight.epoch(order, done=3))
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), straight_model.parameters(), strict=True))
 
 
@@ -208,17 +220,17 @@ def test_making_steps_changes_nothing(make: Make, name: str) -> None:
     model = built(name)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     random_state = torch.get_rng_state()
-    _, optimizer = make(model, resident(50), 32)
+    made = make(model, resident(50), 32)
     assert all(torch.equal(tensor.cpu(), before[name]) for name, tensor in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), random_state)
-    assert all(not tensor.any() for tensor in optimizer.state().values())
+    assert all(not tensor.any() for tensor in made.recipe.state().values())
 
 
 @both
 def test_bfloat16_is_another_run(make: Make) -> None:
     """bfloat16 changes the losses a little, which is why it is off unless asked for."""
     images, order = resident(200), torch.arange(200)
-    whole, rounded = (epoch(make(built(), images, 32, precision)[0], order) for precision in ("float32", "bfloat16"))
+    whole, rounded = (make(built(), images, 32, precision).epoch(order) for precision in ("float32", "bfloat16"))
     assert not np.array_equal(whole, rounded)
     np.testing.assert_allclose(whole, rounded, atol=0.1)
 
@@ -227,10 +239,10 @@ def test_bfloat16_is_another_run(make: Make) -> None:
 def test_learning_rate_changes_between_iterations(make: Make) -> None:
     """A new learning rate counts from the next iteration on, and the steps before it are untouched."""
     images, order = resident(96), torch.arange(96)
-    steps, optimizer = make(built(), images, 32)
-    losses = [epoch(steps, order)]
-    optimizer.rates.fill_(0.004)
-    losses += [epoch(steps, order), epoch(steps, order)]
+    made = make(built(), images, 32)
+    losses = [made.epoch(order)]
+    made.recipe.learning_rate = 0.004
+    losses += [made.epoch(order), made.epoch(order)]
     expected = plain_losses(built(), images, 32, [order] * 3, rates=(LEARNING_RATE, 0.004))
     np.testing.assert_allclose(np.concatenate(losses), expected, atol=1e-4)
     unchanged = plain_losses(built(), images, 32, [order] * 3)
@@ -243,19 +255,21 @@ def test_recorded_steps_read_the_learning_rate() -> None:
 
     def losses(recorded: bool) -> NDArray[np.float32]:
         model = built("batchnorm")
-        recipe = Recipe(model, LEARNING_RATE, fused=True)
+        recipe = Recipe(model, CONFIG, batches=3, fused=True)
 
         def record(run: Callable[[], None]) -> Callable[[], None]:
             recording = Recording()
-            with undone(model, recipe.optimizer), recording:
+            with undone(model, recipe), recording:
                 run()
             return recording.replay
 
         step = partial(train_on_batch, model, recipe, "float32")
-        steps = GraphedSteps(step, images, 32, model, recipe.optimizer, record if recorded else again)
-        told = [epoch(steps, order)]
+        made = Made(
+            GraphedSteps(step, images, 32, model, recipe, 10, record if recorded else again), recipe, batch_size=32
+        )
+        told = [made.epoch(order)]
         recipe.learning_rate = 0.0123
-        return np.concatenate([*told, epoch(steps, order), epoch(steps, order)])
+        return np.concatenate([*told, made.epoch(order), made.epoch(order)])
 
     np.testing.assert_array_equal(losses(recorded=True), losses(recorded=False))
 
@@ -267,7 +281,7 @@ def test_every_optimizer_keeps_the_contract(name: str, fused: bool) -> None:
     results = []
     for interrupted in (False, True):
         torch.manual_seed(2)
-        flat = flatten(nn.Linear(7, 5).parameters())
+        flat = flatten(nn.Linear(7, 5).named_parameters(), {})
         optimizer = optimizers.build(name, flat, Settings(learning_rate=0.1 / 3, momentum=0.9), fused=fused)
         for number in range(6):
             if number == 3:
@@ -287,17 +301,18 @@ def test_every_optimizer_keeps_the_contract(name: str, fused: bool) -> None:
 def test_adam_is_torchs_bit_for_bit(rates: tuple[float, ...]) -> None:
     """The optimizer that works on all parameters at once moves them exactly where torch's own would."""
     ours, torchs = built("residual"), built("residual")
-    recipe = Recipe(ours, LEARNING_RATE)
+    optimizer = Recipe(ours, CONFIG).optimizer
     reference = torch.optim.Adam(torchs.parameters(), lr=LEARNING_RATE)
     generator = torch.Generator().manual_seed(0)
     for step in range(30):
-        recipe.learning_rate = reference.param_groups[0]["lr"] = rates[step % len(rates)]
+        reference.param_groups[0]["lr"] = rates[step % len(rates)]
+        optimizer.rates.fill_(rates[step % len(rates)])
         gradients = [
             torch.randn(each.shape, generator=generator) * 10.0 ** (step % 7 - 5) for each in ours.parameters()
         ]
         for parameter, gradient in zip(torchs.parameters(), gradients, strict=True):
             parameter.grad = gradient
-        recipe.optimizer.step(gradients)
+        optimizer.step(gradients)
         reference.step()
     assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), torchs.parameters(), strict=True))
 
@@ -306,7 +321,7 @@ def test_flattening_keeps_a_network() -> None:
     """A network whose parameters lie in one tensor has the same values, whatever their layout in memory."""
     model, other = built("deeper").to(memory_format=torch.channels_last), built("deeper")
     strides = [parameter.stride() for parameter in model.parameters()]
-    (flat,) = flatten(model.parameters())
+    (flat,) = flatten(model.named_parameters(), {})
     assert flat.values.shape == (sum(p.numel() for p in other.parameters()),)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
     assert [parameter.stride() for parameter in model.parameters()] == strides
@@ -320,7 +335,8 @@ def test_gradients_in_another_layout(fused: bool) -> None:
     moved = []
     for layout in (torch.contiguous_format, torch.channels_last):
         parameter = nn.Parameter(torch.linspace(0, 1, 90).view(5, 2, 3, 3))
-        optimizer = optimizers.build("adam", flatten([parameter]), Settings(learning_rate=0.1), fused=fused)
+        groups = flatten([("filter", parameter)], {})
+        optimizer = optimizers.build("adam", groups, Settings(learning_rate=0.1), fused=fused)
         gradient = torch.linspace(-1, 1, 90).view(5, 2, 3, 3).contiguous(memory_format=layout)
         optimizer.step([gradient])
         moved.append(parameter.detach())
@@ -332,7 +348,7 @@ def test_frozen_and_mixed_parameters() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2, dtype=torch.float64), nn.Linear(5, 6))
     model[2].requires_grad_(False)
     before = [parameter.clone() for parameter in model.parameters()]
-    recipe = Recipe(model, LEARNING_RATE)
+    recipe = Recipe(model, CONFIG)
     loss = model[1](model[0](torch.ones(1, 3)).double()).sum()
     recipe.optimizer.step(torch.autograd.grad(loss, recipe.parameters))
     changed = [not torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True)]
@@ -355,9 +371,9 @@ def test_recording_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choose, "GraphedSteps", refuse)
     held, model, notices = resident(50), built(), list[str]()
     held.device = torch.device("cuda")  # as far as the choice can see
-    recipe = Recipe(model, LEARNING_RATE)
+    recipe = Recipe(model, CONFIG)
     step = partial(train_on_batch, model, recipe, "float32")
-    assert isinstance(steps_on(held, step, model, recipe.optimizer, 32, notices.append), EagerSteps)
+    assert isinstance(steps_on(held, step, model, recipe, 32, 10, notices.append), EagerSteps)
     (notice,) = notices
     assert notice.endswith("slower: CUDA error: operation not permitted when stream is capturing")
 
@@ -377,12 +393,11 @@ def test_memory_of_a_recording_that_failed(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(choose, "GraphedSteps", refuse)
     held, model = resident(50), built()
     held.device = torch.device("cuda")  # as far as the choice can see
-    recipe = Recipe(model, LEARNING_RATE)
+    recipe = Recipe(model, CONFIG)
     gc.disable()
     try:
-        steps_on(
-            held, partial(train_on_batch, model, recipe, "float32"), model, recipe.optimizer, 32, lambda text: None
-        )
+        step = partial(train_on_batch, model, recipe, "float32")
+        steps_on(held, step, model, recipe, 32, 10, lambda text: None)
         assert used[0]() is None
     finally:
         gc.enable()

@@ -129,14 +129,14 @@ def test_the_rules_see_a_race(order: Order) -> None:
 def test_recorded_steps(name: str, order: Order) -> None:
     """What was made before the training's stream is finished in it, and what it made is finished afterwards."""
     with order:
-        model = models.build(name, 10)
+        model = models.build(name, 10, width=8)
         images = ResidentImages(IMAGES.train, CPU)
-        recipe = Recipe(model, 0.001, fused=True)
+        recipe = Recipe(model, TrainingConfig(device="cpu"), batches=4, fused=True)
         step = partial(train_on_batch, model, recipe, "float32")
         for _ in range(2):
             with devices.working_on(GPU):
-                steps = GraphedSteps(step, images, 32, model, recipe.optimizer, lambda run: run)
-                losses = list(steps.epoch(torch.arange(100)))
+                steps = GraphedSteps(step, images, 32, model, recipe, 10, lambda run: run)
+                losses = list(steps.epoch(torch.arange(100), recipe.rates(0, 4)))
             predict(model, images, "float32")
     assert np.isfinite(np.concatenate(losses)).all()
     assert order.races == []

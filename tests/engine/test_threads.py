@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from engine import models
+from engine.config import TrainingConfig
 from engine.hardware.processors import most_threads
 from engine.recipe.recipe import Recipe
 from engine.training.loop import train_on_batch
@@ -38,8 +39,8 @@ def test_fastest_count_is_taken(costs: dict[int, float], best: int) -> None:
 
 
 def set_for(model: nn.Module, threads: int) -> Recipe:
-    recipe = Recipe(model, 0.001)
-    set_threads(threads, partial(train_on_batch, model, recipe, "float32"), model, recipe.optimizer, batch_size=16)
+    recipe = Recipe(model, TrainingConfig())
+    set_threads(threads, partial(train_on_batch, model, recipe, "float32"), model, recipe, batch_size=16)
     return recipe
 
 
@@ -51,7 +52,7 @@ def test_measuring_changes_nothing_else() -> None:
     recipe = set_for(model, 0)
     assert 1 <= torch.get_num_threads() <= most_threads()
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    assert not any(tensor.any() for tensor in recipe.optimizer.state().values())
+    assert not any(tensor.any() for tensor in recipe.state().values())
     assert torch.equal(torch.get_rng_state(), random_state)
 
 

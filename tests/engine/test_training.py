@@ -129,6 +129,7 @@ def test_events_of_a_whole_run() -> None:
         "EpochStarted",
         "BatchDone",
         "BatchDone",
+        "EpochTrained",
         "EvaluationStarted",
         "Evaluated",
         "Finished",
@@ -314,8 +315,8 @@ def test_machine_that_gives_up(thrown: Exception, told: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         build = models.build
 
-        def breaking(name: str, classes: int) -> nn.Module:
-            model = build(name, classes)
+        def breaking(name: str, classes: int, width: int) -> nn.Module:
+            model = build(name, classes, width)
             model.register_forward_pre_hook(give_up)
             return model
 

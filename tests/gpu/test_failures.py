@@ -27,8 +27,8 @@ def built_with(hook: Callable[[nn.Module, Any, Tensor], Tensor | None], patch: p
     """Let every network call `hook` after its forward pass."""
     build = models.build
 
-    def built(name: str, classes: int) -> nn.Module:
-        model = build(name, classes)
+    def built(name: str, classes: int, width: int) -> nn.Module:
+        model = build(name, classes, width)
         model.register_forward_hook(hook)
         return model
 

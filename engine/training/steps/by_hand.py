@@ -41,8 +41,8 @@ def order_of_sums(config: TrainingConfig, device: torch.device) -> str | None:
 def by_hand(step: Step, model: nn.Module, recipe: Recipe, config: TrainingConfig) -> Step:
     """Return a step with the bits of `step`, which trains `model` on a batch.
 
-    It takes images as floats or, which is faster, as bytes. It is `step` itself for another network, precision, loss or optimizer, and
-    calls it for batches that the compiled code does not compute.
+    It takes images as floats or, which is faster, as bytes. It is `step` itself for another network, precision, loss or
+    optimizer, and calls it for batches that the compiled code does not compute.
     """
     if not has_the_notebooks_bits(config, recipe.parameters[0].device) or _has_hooks(model):
         return step

@@ -45,8 +45,8 @@ def steps_on(
 ) -> Steps:
     """Return recorded steps on a CUDA GPU, eager steps elsewhere or, after a `notice`, if recording fails.
 
-    `step` trains on a batch (inputs, labels) and returns its loss and logits. Raises `torch.OutOfMemoryError`, or an error that
-    has it as its cause, if the GPU has too little memory.
+    `step` trains on a batch. Raises `torch.OutOfMemoryError`, or an error that has it as its cause, if the GPU has too
+    little memory.
     """
     if images.device.type == "cuda":
         try:

@@ -24,16 +24,16 @@ class EagerSteps:
 
     def __init__(self, step: Step, images: ResidentImages, batch_size: int, recipe: Recipe, classes: int) -> None:
         self._step, self._images, self._batch_size = step, images, batch_size
-        self._rates = recipe.optimizer.rates
+        self._rates, device = recipe.optimizer.rates, recipe.parameters[0].device
         # Asking a GPU for a loss waits until it has finished, so several losses are asked for at once.
         self._stride = 1 if images.device.type == "cpu" else max(1, min(32, 4096 // batch_size))
         self._order, self._done = torch.empty(0, dtype=torch.int64), 0
-        self._recognised = Recognised(len(images), classes, images.device)
+        self._recognised = Recognised(len(images), classes, device)
 
     def epoch(self, order: Tensor, rates: Tensor, done: int = 0) -> Iterator[NDArray[np.float32]]:
         self._order, self._done = order, done * self._batch_size
         self._recognised.begin(self._done)
-        batches = self._batches(order[self._done :], rates[done:])
+        batches = self._batches(order[self._done :], rates[done:].to(self._rates))
         while losses := [self._train(*batch) for batch in islice(batches, self._stride)]:
             yield torch.stack(losses).float().cpu().numpy()
 
