@@ -74,7 +74,8 @@ def _declared(code: ctypes.CDLL) -> ctypes.CDLL:
     code.convolve.argtypes = [*[address] * 6, ctypes.c_int]
     # shape, x, gradients; gradients of the weights, their strides, room, parts
     code.convolve_weight_gradients.argtypes = [*[address] * 6, ctypes.c_int]
-    code.room_of_a_part.argtypes, code.room_of_a_part.restype = [size, size], size
+    for room in (code.room_of_weights, code.room_of_a_part):
+        room.argtypes, room.restype = [size, size], size
     code.convolve.restype = code.convolve_weight_gradients.restype = None
     code.normalize.restype = code.normalize_backward.restype = None
     code.adam_moments.restype = code.adam_step.restype = None

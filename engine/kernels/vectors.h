@@ -25,6 +25,26 @@ typedef Vector AnyVector __attribute__((aligned(4), may_alias));
 INLINE Vector load(const float *from) { return *(const AnyVector *)from; }
 INLINE void store(float *to, Vector vector) { *(AnyVector *)to = vector; }
 
+/* The first `count` lanes: the others are zero, or stay as they are. In registers of 8 lanes `count` is 8. Whole lines
+ * may be written `past_the_caches`. */
+INLINE Vector load_part(const float *from, int64_t count) {
+#ifdef __AVX512F__
+    return (Vector)_mm512_maskz_loadu_ps((__mmask16)((1 << count) - 1), from);
+#else
+    return (void)count, load(from);
+#endif
+}
+INLINE void store_part(float *to, Vector vector, int64_t count, int past_the_caches) {
+#ifdef __AVX512F__
+    if (past_the_caches && count == LANES && (uintptr_t)to % sizeof vector == 0)
+        _mm512_stream_ps(to, (__m512)vector);
+    else
+        _mm512_mask_storeu_ps(to, (__mmask16)((1 << count) - 1), (__m512)vector);
+#else
+    (void)count, (void)past_the_caches, store(to, vector);
+#endif
+}
+
 /* sum + factor * by, rounded once. */
 INLINE Vector add_product(Vector sum, float factor, Vector by) {
 #ifdef __AVX512F__

@@ -1,25 +1,25 @@
-/* 3x3 convolutions with padding 1, as F(2x2, 3x3) of Winograd (Lavin and Gray, 2015, arXiv 1509.09308).
+/* 3x3 convolutions with padding 1, as F(4x4, 3x3) of Winograd (Lavin and Gray, 2015, arXiv 1509.09308).
  *
- * A tile of 4x4 inputs gives 2x2 outputs. Inputs and weights are transformed by sums and differences, multiplied at
- * each of 16 positions, and the products are transformed back: 16 multiplications instead of 36. The product at one
+ * A tile of 6x6 inputs gives 4x4 outputs. Inputs and weights are transformed by sums and differences, multiplied at
+ * each of 36 positions, and the products are transformed back: 36 multiplications instead of 144. The product at one
  * position, for all tiles and channels, is a product of matrices. The gradients are the transposes of the same steps.
  *
- * Images are [n][y][x][channel], weights lie as their strides say. Tiles are shared out to the threads in the same way
- * each time, and the sums of the threads are added in their order, so the same number of threads gives the same bits.
+ * Images are [n][y][x][channel], weights lie as their strides say. What of a tile lies outside the image is zero and is
+ * not written. Tiles are shared out to the threads in the same way each time, and the sums of the threads are added in
+ * their order, so the same number of threads gives the same bits.
  */
 
 #include <string.h>
 
-#include "vectors.h"
+#include "products.h"
+#include "winograd.h"
 
-/* Rows of a product of matrices whose sums are in registers at the same time: a multiple of the rows of a low block. */
-enum { LOW = 4, ROWS = LANES == 16 ? 12 : LOW };
+/* Tiles that are transformed and multiplied together, and channels of the outputs that are: what they need is in the
+ * second cache. The transformed weights are not, if there are many channels: they are read once for these tiles. */
+enum { TILES = 24, CHUNK = 64 };
 
-/* Tiles that are transformed and multiplied together: what they need is in the second cache. */
-enum { TILES = 24, POSITIONS = 16 };
-
-/* Floats from one position to the next. A line more than the numbers take, or all would share a set of the cache. */
-INLINE int64_t step_of(int64_t channels) { return TILES * channels + 16; }
+/* Outputs of so many bytes leave the caches before they are used, so they are written past them. */
+enum { LARGE = 32 << 20 };
 
 typedef struct {
     int64_t images, height, width, inputs, outputs;
@@ -29,113 +29,105 @@ typedef struct {
     int64_t output, input, row, column;
 } Strides;
 
-INLINE int64_t tiles_of(const Shape *shape) { return shape->images * (shape->height / 2) * (shape->width / 2); }
+/* Transformed numbers are [tile][position][channel], with channels that fill registers. A line more than the numbers
+ * take, or those of all tiles would share a set of the cache. */
+INLINE int64_t padded(int64_t channels) { return (channels + GROUP - 1) / GROUP * GROUP; }
+INLINE int64_t step_of(int64_t channels) { return POSITIONS * padded(channels) + LINE; }
 
-/* Where tile number `tile` begins: its image, and the row and column of its first output. */
-typedef struct {
-    int64_t image, y, x;
-} Place;
-INLINE Place place_of(int64_t tile, const Shape *shape) {
-    const int64_t across = shape->width / 2, of_image = across * (shape->height / 2);
-    return (Place){tile / of_image, tile % of_image / across * 2, tile % across * 2};
+INLINE int64_t tiles_across(int64_t pixels) { return (pixels + OUT - 1) / OUT; }
+INLINE int64_t tiles_of(const Shape *shape) {
+    return shape->images * tiles_across(shape->height) * tiles_across(shape->width);
 }
 
-/* Inputs and their transforms: [position][tile][channel]. */
-static void transform_inputs(const Shape *shape, const float *x, int64_t channels, int64_t first, int64_t count,
-                             float *to) {
+/* Find the pixels of a tile that begins `before` its outputs, and `outside` for those that are not in the image. */
+INLINE void find_pixels(const Shape *shape, int64_t tile, const int size, const int before, const float *images,
+                        int64_t channels, const float *outside, const float *pixels[IN][IN]) {
+    const int64_t across = tiles_across(shape->width), of_image = across * tiles_across(shape->height);
+    const int64_t top = tile % of_image / across * OUT - before, left = tile % across * OUT - before;
+    const float *image = images + tile / of_image * shape->height * shape->width * channels;
+    UNROLLED for (int i = 0; i < size; i++) {
+        const int64_t y = top + i;
+        const float *row = image + y * shape->width * channels;
+        const int in_row = y >= 0 && y < shape->height;
+        UNROLLED for (int j = 0; j < size; j++) {
+            const int64_t x = left + j;
+            pixels[i][j] = in_row && x >= 0 && x < shape->width ? row + x * channels : outside;
+        }
+    }
+}
+
+/* Transform `count` tiles, whose pixels are 6x6 inputs or 4x4 gradients of outputs. */
+INLINE void transform_pixels(Transform *transform, const int size, const int before, const Shape *shape,
+                             const float *images, int64_t channels, int64_t first, int64_t count, float *to) {
     static const float zeros[MOST];
-    const int64_t step = step_of(channels);
-    for (int64_t t = 0; t < count; t++) {
-        const Place at = place_of(first + t, shape);
-        const float *pixels[4][4];
-        for (int64_t i = 0; i < 4; i++)
-            for (int64_t j = 0; j < 4; j++) {
-                const int64_t y = at.y + i - 1, column = at.x + j - 1;
-                const int inside = y >= 0 && y < shape->height && column >= 0 && column < shape->width;
-                pixels[i][j] = inside ? x + ((at.image * shape->height + y) * shape->width + column) * channels : zeros;
-            }
+    for (int64_t t = 0; t < count; t++, to += step_of(channels)) {
+        const float *pixels[IN][IN];
+        find_pixels(shape, first + t, size, before, images, channels, zeros, pixels);
         for (int64_t c = 0; c < channels; c += LANES) {
-            Vector half[4][4];
-            UNROLLED for (int j = 0; j < 4; j++) {
-                const Vector a = load(pixels[0][j] + c), b = load(pixels[1][j] + c), d = load(pixels[2][j] + c);
-                half[0][j] = a - d, half[1][j] = b + d, half[2][j] = d - b, half[3][j] = b - load(pixels[3][j] + c);
-            }
-            UNROLLED for (int i = 0; i < 4; i++) {
-                float *row = to + 4 * i * step + t * channels + c;
-                const Vector a = half[i][0], b = half[i][1], d = half[i][2], e = half[i][3];
-                store(row, a - d), store(row + step, b + d), store(row + 2 * step, d - b), store(row + 3 * step, b - e);
-            }
+            const int64_t lanes = smaller(LANES, channels - c);
+            Vector values[IN][IN], transformed[IN][IN];
+            UNROLLED for (int i = 0; i < size; i++)
+                UNROLLED for (int j = 0; j < size; j++) values[i][j] = load_part(pixels[i][j] + c, lanes);
+            transform_tile(transform, size, IN, values, transformed);
+            UNROLLED for (int i = 0; i < IN; i++)
+                UNROLLED for (int j = 0; j < IN; j++) store(to + (IN * i + j) * padded(channels) + c, transformed[i][j]);
         }
     }
 }
 
-/* The transposed transform of the outputs, for their gradients: 2x2 to 4x4. */
+static void transform_inputs(const Shape *shape, const float *x, int64_t first, int64_t count, float *to) {
+    transform_pixels(transform_input, IN, 1, shape, x, shape->inputs, first, count, to);
+}
+
 static void transform_gradients(const Shape *shape, const float *gradients, int64_t first, int64_t count, float *to) {
-    const int64_t channels = shape->outputs, row_size = shape->width * channels, step = step_of(channels);
-    for (int64_t t = 0; t < count; t++) {
-        const Place at = place_of(first + t, shape);
-        const float *corner = gradients + (at.image * shape->height + at.y) * row_size + at.x * channels;
-        for (int64_t c = 0; c < channels; c += LANES) {
-            Vector half[4][2];
-            UNROLLED for (int j = 0; j < 2; j++) {
-                const Vector a = load(corner + j * channels + c), b = load(corner + row_size + j * channels + c);
-                half[0][j] = a, half[1][j] = a + b, half[2][j] = a - b, half[3][j] = -b;
-            }
-            UNROLLED for (int i = 0; i < 4; i++) {
-                float *row = to + 4 * i * step + t * channels + c;
-                const Vector a = half[i][0], b = half[i][1];
-                store(row, a), store(row + step, a + b), store(row + 2 * step, a - b), store(row + 3 * step, -b);
-            }
+    transform_pixels(transform_gradient, OUT, 0, shape, gradients, shape->outputs, first, count, to);
+}
+
+/* Transform the products of the outputs [from, end) back. */
+static void write_outputs(const Shape *shape, const float *products, int64_t from, int64_t end, int64_t first,
+                          int64_t count, float *out) {
+    float scratch[MOST + LINE] __attribute__((aligned(4 * LINE)));
+    float *nowhere = scratch + LINE / 2; /* not the beginning of a line, so it stays in the cache */
+    const int past_the_caches = 4 * shape->images * shape->height * shape->width * shape->outputs >= LARGE;
+    for (int64_t t = 0; t < count; t++, products += step_of(CHUNK)) {
+        const float *pixels[IN][IN];
+        find_pixels(shape, first + t, OUT, 0, out, shape->outputs, nowhere, pixels);
+        for (int64_t c = 0; c < end - from; c += LANES) {
+            const int64_t lanes = smaller(LANES, end - from - c);
+            Vector values[IN][IN], transformed[IN][IN];
+            UNROLLED for (int i = 0; i < IN; i++)
+                UNROLLED for (int j = 0; j < IN; j++) values[i][j] = load(products + (IN * i + j) * CHUNK + c);
+            transform_tile(transform_product, IN, OUT, values, transformed);
+            UNROLLED for (int i = 0; i < OUT; i++)
+                UNROLLED for (int j = 0; j < OUT; j++)
+                    store_part((float *)pixels[i][j] + from + c, transformed[i][j], lanes, past_the_caches);
         }
     }
 }
 
-/* Transform the products back and write 2x2 outputs of each tile. */
-static void write_outputs(const Shape *shape, const float *products, int64_t channels, int64_t first, int64_t count,
-                          float *out) {
-    const int64_t row_size = shape->width * channels, step = step_of(channels);
-    for (int64_t t = 0; t < count; t++) {
-        const Place at = place_of(first + t, shape);
-        float *corner = out + (at.image * shape->height + at.y) * row_size + at.x * channels;
-        for (int64_t c = 0; c < channels; c += LANES) {
-            Vector half[2][4];
-            UNROLLED for (int j = 0; j < 4; j++) {
-                const float *from = products + j * step + t * channels + c;
-                const int64_t below = 4 * step;
-                const Vector a = load(from), b = load(from + below);
-                const Vector d = load(from + 2 * below), e = load(from + 3 * below);
-                half[0][j] = a + b + d, half[1][j] = b - d - e;
-            }
-            UNROLLED for (int i = 0; i < 2; i++) {
-                const Vector a = half[i][0], b = half[i][1], d = half[i][2], e = half[i][3];
-                store(corner + i * row_size + c, a + b + d), store(corner + i * row_size + channels + c, b - d - e);
-            }
-        }
-    }
+/* Where the weights at a position, of an input and the outputs from `output` on, lie, in the order of their use:
+ * [chunk][position][panel][input][output of the panel]. `outputs` are padded. */
+INLINE int64_t place_of(int64_t position, int64_t input, int64_t output, int64_t inputs, int64_t outputs) {
+    const int64_t chunk = output / CHUNK * CHUNK, panel = output / PANEL * PANEL;
+    return inputs * (POSITIONS * chunk + position * smaller(CHUNK, outputs - chunk) + panel - chunk) +
+           input * smaller(PANEL, outputs - panel) + output - panel;
 }
 
-/* Transform the weights of `inputs` [first, end): [position][input][output]. */
+/* Transform the weights of `inputs` [first, end). */
 static void transform_weights(const float *weights, const Strides *strides, int64_t inputs, int64_t outputs,
                               int64_t first, int64_t end, float *to) {
     for (int64_t i = first; i < end; i++)
-        for (int64_t o = 0; o < outputs; o += LANES) {
-            Vector taps[3][3], half[4][3];
-            for (int r = 0; r < 3; r++)
-                for (int s = 0; s < 3; s++)
-                    for (int lane = 0; lane < LANES; lane++)
+        for (int64_t o = 0; o < padded(outputs); o += LANES) {
+            Vector taps[IN][IN] = {0}, transformed[IN][IN];
+            for (int r = 0; r < TAPS; r++)
+                for (int s = 0; s < TAPS; s++)
+                    for (int lane = 0; lane < smaller(LANES, outputs - o); lane++)
                         taps[r][s][lane] = weights[(o + lane) * strides->output + i * strides->input +
                                                    r * strides->row + s * strides->column];
-            UNROLLED for (int s = 0; s < 3; s++) {
-                const Vector a = taps[0][s], b = taps[1][s], d = taps[2][s];
-                half[0][s] = a, half[1][s] = 0.5f * (a + b + d), half[2][s] = 0.5f * (a - b + d), half[3][s] = d;
-            }
-            UNROLLED for (int r = 0; r < 4; r++) {
-                const Vector a = half[r][0], b = half[r][1], d = half[r][2];
-                float *row = to + (4 * r * inputs + i) * outputs + o;
-                const int64_t next = inputs * outputs;
-                store(row, a), store(row + next, 0.5f * (a + b + d));
-                store(row + 2 * next, 0.5f * (a - b + d)), store(row + 3 * next, d);
-            }
+            transform_tile(transform_weight, TAPS, IN, taps, transformed);
+            UNROLLED for (int r = 0; r < IN; r++)
+                UNROLLED for (int s = 0; s < IN; s++)
+                    store(to + place_of(IN * r + s, i, o, inputs, padded(outputs)), transformed[r][s]);
         }
 }
 
@@ -143,125 +135,103 @@ static void transform_weights(const float *weights, const Strides *strides, int6
 static void write_weight_gradients(const float *sums, const Strides *strides, int64_t inputs, int64_t outputs,
                                    int64_t first, int64_t end, float *to) {
     for (int64_t i = first; i < end; i++)
-        for (int64_t o = 0; o < outputs; o += LANES) {
-            Vector half[3][4], taps[3][3];
-            UNROLLED for (int s = 0; s < 4; s++) {
-                const float *from = sums + (s * inputs + i) * outputs + o;
-                const int64_t below = 4 * inputs * outputs;
-                const Vector a = load(from), b = load(from + below);
-                const Vector d = load(from + 2 * below), e = load(from + 3 * below);
-                half[0][s] = a + 0.5f * (b + d), half[1][s] = 0.5f * (b - d), half[2][s] = 0.5f * (b + d) + e;
-            }
-            UNROLLED for (int r = 0; r < 3; r++) {
-                const Vector a = half[r][0], b = half[r][1], d = half[r][2], e = half[r][3];
-                taps[r][0] = a + 0.5f * (b + d), taps[r][1] = 0.5f * (b - d), taps[r][2] = 0.5f * (b + d) + e;
-            }
-            for (int r = 0; r < 3; r++)
-                for (int s = 0; s < 3; s++)
-                    for (int lane = 0; lane < LANES; lane++)
+        for (int64_t o = 0; o < padded(outputs); o += LANES) {
+            Vector values[IN][IN], taps[IN][IN];
+            UNROLLED for (int r = 0; r < IN; r++)
+                UNROLLED for (int s = 0; s < IN; s++)
+                    values[r][s] = load(sums + place_of(IN * r + s, i, o, inputs, padded(outputs)));
+            transform_tile(transform_weight_gradient, IN, TAPS, values, taps);
+            for (int r = 0; r < TAPS; r++)
+                for (int s = 0; s < TAPS; s++)
+                    for (int lane = 0; lane < smaller(LANES, outputs - o); lane++)
                         to[(o + lane) * strides->output + i * strides->input + r * strides->row + s * strides->column] =
                             taps[r][s][lane];
         }
 }
 
-/* Where the numbers of a product of matrices lie: to[row][column] is the sum over k of left[row][k] * right[k][column],
- * and what was there before if `add`. */
-typedef struct {
-    int64_t depth, row_stride, k_stride, columns; /* left[row][k] is at row * row_stride + k * k_stride */
-    int add;
-} Product;
-
-/* `rows` rows and `registers` registers of columns, with all sums in registers. */
-INLINE void multiply_block(const int rows, const int registers, const Product *of, const float *left,
-                           const float *right, float *to) {
-    Vector sums[ROWS][2];
-    UNROLLED for (int row = 0; row < rows; row++)
-        UNROLLED for (int r = 0; r < registers; r++)
-            sums[row][r] = of->add ? load(to + row * of->columns + r * LANES) : (Vector){0};
-    for (int64_t k = 0; k < of->depth; k++, left += of->k_stride, right += of->columns) {
-        Vector by[2];
-        UNROLLED for (int r = 0; r < registers; r++) by[r] = load(right + r * LANES);
-        UNROLLED for (int row = 0; row < rows; row++)
-            UNROLLED for (int r = 0; r < registers; r++)
-                sums[row][r] = add_product(sums[row][r], left[row * of->row_stride], by[r]);
-    }
-    UNROLLED for (int row = 0; row < rows; row++)
-        UNROLLED for (int r = 0; r < registers; r++) store(to + row * of->columns + r * LANES, sums[row][r]);
+/* Numbers that the transformed weights take, and those that a thread needs for its tiles. */
+int64_t room_of_weights(int64_t inputs, int64_t outputs) { return POSITIONS * inputs * padded(outputs); }
+int64_t room_of_a_part(int64_t inputs, int64_t outputs) {
+    return TILES * (step_of(inputs) + step_of(outputs > CHUNK ? outputs : CHUNK));
 }
 
-static void multiply(int64_t rows, Product of, const float *left, const float *right, float *to) {
-    for (int64_t column = 0; column < of.columns; column += 2 * LANES) {
-        const int narrow = of.columns - column == LANES;
-        for (int64_t row = 0; row < rows;) {
-            const int low = rows - row < ROWS;
-            const float *from = left + row * of.row_stride, *by = right + column;
-            float *block = to + row * of.columns + column;
-            if (narrow && low)
-                multiply_block(LOW, 1, &of, from, by, block);
-            else if (narrow)
-                multiply_block(ROWS, 1, &of, from, by, block);
-            else if (low)
-                multiply_block(LOW, 2, &of, from, by, block);
-            else
-                multiply_block(ROWS, 2, &of, from, by, block);
-            row += low ? LOW : ROWS;
-        }
-    }
-}
-
-/* Floats that a thread needs for a block of tiles. */
-int64_t room_of_a_part(int64_t inputs, int64_t outputs) { return POSITIONS * (step_of(inputs) + step_of(outputs)); }
-
-/* out = x convolved with the weights. `room` has 16 * inputs * outputs numbers, and those of all parts. */
+/* out = x convolved with the weights. `room` has the numbers of the transformed weights, and those of all parts. */
 void convolve(const Shape *shape, const float *x, const float *weights, const Strides *strides, float *out, float *room,
               int parts) {
-    const int64_t inputs = shape->inputs, outputs = shape->outputs, tiles = tiles_of(shape);
-    const int64_t blocks = (tiles + TILES - 1) / TILES;
+    const int64_t inputs = shape->inputs, outputs = padded(shape->outputs), tiles = tiles_of(shape);
     float *transformed = room;
-    room += POSITIONS * inputs * outputs;
+    room += room_of_weights(inputs, outputs);
 #pragma omp parallel num_threads(parts)
     {
 #pragma omp for schedule(static, 1)
         for (int part = 0; part < parts; part++)
-            transform_weights(weights, strides, inputs, outputs, first_of(part, inputs, parts),
+            transform_weights(weights, strides, inputs, shape->outputs, first_of(part, inputs, parts),
                               first_of(part + 1, inputs, parts), transformed);
 #pragma omp for schedule(static, 1)
         for (int part = 0; part < parts; part++) {
-            float *values = room + part * room_of_a_part(inputs, outputs);
-            float *products = values + POSITIONS * step_of(inputs);
-            for (int64_t block = first_of(part, blocks, parts); block < first_of(part + 1, blocks, parts); block++) {
-                const int64_t first = block * TILES, count = smaller(TILES, tiles - first);
-                const int64_t padded = (count + LOW - 1) / LOW * LOW;
-                transform_inputs(shape, x, inputs, first, count, values);
-                for (int64_t p = 0; p < POSITIONS; p++)
-                    multiply(padded, (Product){inputs, inputs, 1, outputs, 0}, values + p * step_of(inputs),
-                             transformed + p * inputs * outputs, products + p * step_of(outputs));
-                write_outputs(shape, products, outputs, first, count, out);
+            float *values = room + part * room_of_a_part(inputs, outputs), *products = values + TILES * step_of(inputs);
+            const int64_t end = first_of(part + 1, tiles, parts);
+            for (int64_t first = first_of(part, tiles, parts); first < end; first += TILES) {
+                const int64_t count = smaller(TILES, end - first), rows = (count + LOW - 1) / LOW * LOW;
+                transform_inputs(shape, x, first, count, values);
+                for (int64_t chunk = 0; chunk < outputs; chunk += CHUNK) {
+                    const int64_t chunk_end = smaller(chunk + CHUNK, outputs);
+                    for (int64_t p = 0; p < POSITIONS; p++)
+                        for (int64_t o = chunk; o < chunk_end; o += PANEL) {
+                            const int64_t columns = smaller(PANEL, chunk_end - o);
+                            const float *panel = transformed + place_of(p, 0, o, inputs, outputs);
+                            const Product of = {.depth = inputs,
+                                                .left_row = step_of(inputs),
+                                                .left_k = 1,
+                                                .right_k = columns,
+                                                .to_row = step_of(CHUNK),
+                                                .next = panel + inputs * columns,
+                                                .next_of_row = inputs * columns / TILES};
+                            multiply(rows, columns == LANES, of, values + p * padded(inputs), panel,
+                                     products + p * CHUNK + o - chunk);
+                        }
+                    write_outputs(shape, products, chunk, smaller(chunk_end, shape->outputs), first, count, out);
+                }
             }
+            _mm_sfence(); /* what was written past the caches is there for the other threads */
         }
     }
 }
 
-/* The gradients of the weights. `room` has 16 * inputs * outputs numbers for each part, and those of all parts. */
+/* The gradients of the weights. `room` has the numbers of the transformed weights for each part, and those of all
+ * parts. */
 void convolve_weight_gradients(const Shape *shape, const float *x, const float *gradients, float *to,
                                const Strides *strides, float *room, int parts) {
-    const int64_t inputs = shape->inputs, outputs = shape->outputs, tiles = tiles_of(shape);
-    const int64_t blocks = (tiles + TILES - 1) / TILES, size = POSITIONS * inputs * outputs;
+    const int64_t inputs = shape->inputs, outputs = padded(shape->outputs), tiles = tiles_of(shape);
+    const int64_t size = room_of_weights(inputs, outputs);
     float *buffers = room + parts * size;
 #pragma omp parallel num_threads(parts)
     {
 #pragma omp for schedule(static, 1)
         for (int part = 0; part < parts; part++) {
             float *sums = room + part * size, *values = buffers + part * room_of_a_part(inputs, outputs);
-            float *pulls = values + POSITIONS * step_of(inputs);
-            memset(sums, 0, size * sizeof *sums);
-            for (int64_t block = first_of(part, blocks, parts); block < first_of(part + 1, blocks, parts); block++) {
-                const int64_t first = block * TILES, count = smaller(TILES, tiles - first);
-                transform_inputs(shape, x, inputs, first, count, values);
+            float *pulls = values + TILES * step_of(inputs);
+            const int64_t start = first_of(part, tiles, parts), end = first_of(part + 1, tiles, parts);
+            if (start == end) memset(sums, 0, size * sizeof *sums);
+            for (int64_t first = start; first < end; first += TILES) {
+                const int64_t count = smaller(TILES, end - first);
+                transform_inputs(shape, x, first, count, values);
                 transform_gradients(shape, gradients, first, count, pulls);
                 for (int64_t p = 0; p < POSITIONS; p++)
-                    multiply(inputs, (Product){count, 1, inputs, outputs, 1}, values + p * step_of(inputs),
-                             pulls + p * step_of(outputs), sums + p * inputs * outputs);
+                    for (int64_t o = 0; o < outputs; o += PANEL) {
+                        const int64_t columns = smaller(PANEL, outputs - o);
+                        float *panel = sums + place_of(p, 0, o, inputs, outputs);
+                        const Product of = {.depth = count,
+                                            .left_row = 1,
+                                            .left_k = step_of(inputs),
+                                            .right_k = step_of(outputs),
+                                            .to_row = columns,
+                                            .add = first > start,
+                                            .next = panel + ROWS * columns,
+                                            .next_of_row = columns};
+                        multiply(inputs, columns == LANES, of, values + p * padded(inputs), pulls + p * outputs + o,
+                                 panel);
+                    }
             }
         }
 #pragma omp for schedule(static, 1)
@@ -272,7 +242,7 @@ void convolve_weight_gradients(const Shape *shape, const float *x, const float *
         }
 #pragma omp for schedule(static, 1)
         for (int part = 0; part < parts; part++)
-            write_weight_gradients(room, strides, inputs, outputs, first_of(part, inputs, parts),
+            write_weight_gradients(room, strides, inputs, shape->outputs, first_of(part, inputs, parts),
                                    first_of(part + 1, inputs, parts), to);
     }
 }

@@ -1,8 +1,8 @@
-"""3×3 convolutions with 16 multiplications where the definition has 36, for networks that promise no notebook's bits.
+"""3×3 convolutions with 36 multiplications where the definition has 144, for networks that promise no notebook's bits.
 
 `winograd.c` explains how. torch's convolutions are as fast as the processor multiplies, so a faster one must multiply
-less. It rounds differently, on average less. It is for float32 on an x86-64 processor, with channels last; otherwise
-torch computes.
+less. It rounds differently: its error is up to 2.5 times that of torch's convolution, below a millionth of the results.
+It is for float32 on an x86-64 processor, with channels last; otherwise torch computes.
 """
 
 from __future__ import annotations
@@ -38,17 +38,21 @@ class Convolution(nn.Conv2d):
 
 
 def _is_made_for(x: Tensor, weight: Tensor) -> bool:
-    _, inputs, height, width = x.shape
+    inputs = x.shape[1]
     return (
         x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and x.is_contiguous(memory_format=torch.channels_last)
-        and height % 2 == width % 2 == 0
         and not torch.is_autocast_enabled("cpu")
         and inputs * len(weight) >= _WORTH_IT
-        and takes_channels(inputs)
-        and takes_channels(len(weight))
+        and _takes(inputs)
+        and _takes(len(weight))
     )
+
+
+def _takes(channels: int) -> bool:
+    """Unlike other compiled code, this one also takes channels that fill a register but for its half."""
+    return channels % 8 == 0 and takes_channels(channels + channels % 16)
 
 
 class _Convolved(torch.autograd.Function):
@@ -103,9 +107,11 @@ def _weight_gradient(x: Tensor, gradient: Tensor, weight: Tensor) -> Tensor:
     return to_weight
 
 
+@functools.cache
 def _room_of_weights(inputs: int, outputs: int) -> int:
-    """Transformed weights have 16 positions."""
-    return 16 * inputs * outputs
+    code = library()
+    assert code is not None
+    return int(code.room_of_weights(inputs, outputs))
 
 
 @functools.cache

@@ -52,7 +52,10 @@ def results(layer: nn.Module, x: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize(
     ("images", "inputs", "outputs", "height", "width"),
-    [(4, 32, 32, 8, 8), (1, 16, 48, 2, 2), (3, 48, 16, 6, 4), (7, 64, 128, 4, 4), (2, 32, 16, 32, 32)],
+    [
+        *((4, 32, 32, 8, 8), (1, 16, 48, 2, 2), (3, 48, 16, 6, 4), (7, 64, 144, 4, 4), (2, 32, 16, 32, 32)),
+        *((2, 24, 32, 31, 31), (5, 32, 40, 7, 7), (3, 64, 24, 3, 3), (1, 16, 32, 1, 9), (9, 80, 80, 5, 2)),
+    ],
 )
 @pytest.mark.usefixtures("_only_compiled")
 def test_what_torch_computes(
@@ -64,7 +67,7 @@ def test_what_torch_computes(
     width: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Output and gradients are torch's up to rounding, for any shape that is even and any number of threads."""
+    """Output and gradients are torch's up to rounding, for any shape and any number of threads."""
     torch.set_num_threads(threads)
     x = drawn(images, inputs, height, width)
     found = results(layer_of(inputs, outputs), x)
@@ -72,7 +75,23 @@ def test_what_torch_computes(
     expected = results(layer_of(inputs, outputs).double(), x.double())
     for one, other in zip(found, expected, strict=True):
         assert one.is_contiguous(memory_format=torch.channels_last)
-        assert (one - other).abs().max() <= 2e-6 * other.abs().max() * max(1, images * height * width / 64) ** 0.5
+        assert (one - other).abs().max() <= 5e-6 * other.abs().max() * max(1, images * height * width / 64) ** 0.5
+
+
+@pytest.mark.usefixtures("_only_compiled")
+def test_small_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is at most 4 times that of torch's own convolution (measured: 2.4), and a millionth of the results."""
+    x = drawn(8, 256, 15, 15).relu_()
+    found = results(layer_of(256, 64), x)
+    monkeypatch.undo()
+    monkeypatch.setattr(winograd, "_is_made_for", lambda *_: False)
+    own = results(layer_of(256, 64), x)
+    exact = results(layer_of(256, 64).double(), x.double())
+    for ours, torchs, right in zip(found, own, exact, strict=True):
+        size = right.square().mean().sqrt()
+        error, usual = ((each - right).square().mean().sqrt() / size for each in (ours, torchs))
+        assert error <= 1e-6
+        assert error <= 4 * usual
 
 
 @pytest.mark.usefixtures("_only_compiled")
@@ -91,7 +110,7 @@ def test_same_bits_each_time_and_on_each_processor(monkeypatch: pytest.MonkeyPat
     found = []
     for code in (*variants, variants[0]):
         monkeypatch.setattr(winograd, "library", lambda code=code: code)
-        found.append(results(layer_of(32, 48), drawn(5, 32, 8, 8)))
+        found.append(results(layer_of(24, 48), drawn(5, 24, 7, 9)))
     for each in found[1:]:
         assert all(torch.equal(one, other) for one, other in zip(each, found[0], strict=True))
 
@@ -109,15 +128,12 @@ def test_images_do_not_depend_on_each_other() -> None:
     assert not broken[2].any()
 
 
-@pytest.mark.parametrize("case", ["usual layout", "odd size", "float64", "24 channels", "few channels", "not compiled"])
+@pytest.mark.parametrize("case", ["usual layout", "float64", "20 channels", "few channels", "not compiled"])
 def test_what_the_compiled_code_is_not_made_for(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything else is left to torch, with torch's bits."""
     monkeypatch.setattr(winograd, "_Convolved", None)  # calling it would fail
-    inputs = {"24 channels": 24, "few channels": 16}.get(case, 32)
-    layer, x = (
-        layer_of(inputs, 16 if case == "few channels" else 32),
-        drawn(2, inputs, 5 if case == "odd size" else 4, 4),
-    )
+    inputs = {"20 channels": 20, "few channels": 16}.get(case, 32)
+    layer, x = layer_of(inputs, 16 if case == "few channels" else 32), drawn(2, inputs, 4, 4)
     if case == "usual layout":
         x = x.contiguous()
     if case == "float64":
