@@ -132,7 +132,7 @@ def test_bits_are_compared_with_the_same_kernels(avx2_kernels: bool, monkeypatch
         started.append((name, environment))
         yield InPlaceOf(name, environment, avx2_kernels)
 
-    monkeypatch.setattr(contests, "_contestant", contestant)
+    monkeypatch.setattr(contests, "contestant", contestant)
     result = contest(TrainingConfig(device="cpu"), stand_in=False, say=lambda told: None)
     assert all(claim.holds for claim in result.claims)
     assert result.claims[0].median == 4.5
