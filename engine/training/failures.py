@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -11,22 +11,21 @@ import torch
 from engine.config import TrainingConfig
 from engine.errors import TrainingError, chain
 from engine.hardware.torch_errors import message
-from engine.training.reporter import Reporter
 
 
 @contextmanager
-def reported(run: Reporter, config: TrainingConfig) -> Iterator[None]:
-    """Report a failure of the training as `Failed`, and raise it as `TrainingError`."""
+def reported(failed: Callable[[TrainingError], object], config: TrainingConfig) -> Iterator[None]:
+    """Call `failed` with a failure of the training, and raise it as `TrainingError`."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         failure = TrainingError(explained(error, config))
-        run.failed(failure)
+        failed(failure)
         for each in chain(error):
             traceback.clear_frames(each.__traceback__)  # the next run needs the memory of their tensors
         raise failure from error
     except TrainingError as failure:
-        run.failed(failure)
+        failed(failure)
         raise
 
 

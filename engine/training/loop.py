@@ -8,6 +8,7 @@ takes what a run adds to the notebook: it reports, counts, waits in pauses, stop
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,9 +31,64 @@ from engine.training.reporter import Reporter
 from engine.training.resident import ResidentImages, as_floats
 from engine.training.shape import check_shape
 from engine.training.steps.by_hand import Step, by_hand
-from engine.training.steps.choose import steps_on
+from engine.training.steps.choose import Steps, steps_on
 from engine.training.threads import set_threads
 from engine.training.validation import Splits
+
+
+class Preparation:
+    """What comes before the first step: seed, network and recipe; then the images, and steps that train on them.
+
+    Training and the learning-rate finder begin with it. `images` are those of the run.
+    """
+
+    def __init__(self, config: TrainingConfig, images: Splits, device: torch.device) -> None:
+        self._config, self._images, self._device = config, images, device
+        torch.manual_seed(config.seed)
+        self.model = models.build(config.model, len(images.classes), config.width)
+        check_shape(self.model, len(images.classes))
+        models.set_up(self.model, lambda: as_floats(images.train))
+        self.batches = math.ceil(len(images.train) / config.batch_size)
+        """Iterations of an epoch."""
+        self.recipe, self._plain, self._step = learner(config, self.model, device, self.batches)
+        self.layout = layout(config, device)
+        if device.type == "cpu":
+            set_threads(config.threads, self._step, self.model, self.recipe, config.batch_size, self.layout)
+
+    def train_images(self) -> ResidentImages:
+        """Put the training images on the device."""
+        return ResidentImages(
+            self._images.train,
+            self._device,
+            self.layout,
+            as_bytes=self._step is not self._plain,
+            augmentation=augmentations.build(self._config.augmentation),
+            seed=self._config.seed,
+        )
+
+    def steps(self, train_images: ResidentImages, notice: Callable[[str], None]) -> Steps:
+        """Return the fastest steps on `train_images` here. `notice` is called with what is wrong with them."""
+        config, model = self._config, self.model
+        if self._device.type == "mps" and (
+            problem := unlike_the_processor(train_on_batch, model, config, train_images)
+        ):
+            notice(problem)
+        classes = len(self._images.classes)
+        return steps_on(train_images, self._step, model, self.recipe, config.batch_size, classes, notice)
+
+
+def learner(
+    config: TrainingConfig, model: nn.Module, device: torch.device, batches: int = 1
+) -> tuple[Recipe, Step, Step]:
+    """Move `model` to `device`. Return its recipe, the step that trains it on a batch, and the fastest such step.
+
+    `batches` are the iterations of an epoch.
+    """
+    fused = device.type in ("cpu", "cuda") and not has_the_notebooks_bits(config, device)
+    model.to(device).to(memory_format=layout(config, device))
+    recipe = Recipe(model, config, batches=batches, fused=fused)
+    plain = partial(train_on_batch, model, recipe, config.precision)
+    return recipe, plain, by_hand(plain, model, recipe, config)
 
 
 @dataclass(frozen=True)
@@ -47,29 +103,13 @@ class Trained:
 
 def train(config: TrainingConfig, images: Splits, run: Reporter, device: torch.device) -> Trained:
     """Train the network that `config` names until all epochs are done or the run is asked to stop."""
-    torch.manual_seed(config.seed)
-    model = models.build(config.model, len(images.classes), config.width)
-    check_shape(model, len(images.classes))
-    models.set_up(model, lambda: as_floats(images.train))
-    batches = math.ceil(len(images.train) / config.batch_size)
-    recipe, plain, step = learner(config, model, device, batches)
-    laid_out = layout(config, device)
-    if device.type == "cpu":
-        set_threads(config.threads, step, model, recipe, config.batch_size, laid_out)
+    prepared = Preparation(config, images, device)
+    model, recipe, batches = prepared.model, prepared.recipe, prepared.batches
     run.begin(model, recipe, device)
-    train_images = ResidentImages(
-        images.train,
-        device,
-        laid_out,
-        as_bytes=step is not plain,
-        augmentation=augmentations.build(config.augmentation),
-        seed=config.seed,
-    )
-    measured_images = ResidentImages(images.measured, device, laid_out)
-    test_images = ResidentImages(images.test, device, laid_out) if images.validation else measured_images
-    if device.type == "mps" and (problem := unlike_the_processor(train_on_batch, model, config, train_images)):
-        run.notice(problem)
-    steps = steps_on(train_images, step, model, recipe, config.batch_size, len(images.classes), run.notice)
+    train_images = prepared.train_images()
+    measured_images = ResidentImages(images.measured, device, prepared.layout)
+    test_images = ResidentImages(images.test, device, prepared.layout) if images.validation else measured_images
+    steps = prepared.steps(train_images, run.notice)
 
     def evaluate(split: SplitName, views: int = 1) -> NDArray[np.int64] | None:
         of = test_images if split == "test" else measured_images
@@ -98,20 +138,6 @@ def train(config: TrainingConfig, images: Splits, run: Reporter, device: torch.d
         predictions = evaluate("test", config.test_views)
     run.finished()
     return Trained(model, predictions)
-
-
-def learner(
-    config: TrainingConfig, model: nn.Module, device: torch.device, batches: int = 1
-) -> tuple[Recipe, Step, Step]:
-    """Move `model` to `device`. Return its recipe, the step that trains it on a batch, and the fastest such step.
-
-    `batches` are the iterations of an epoch.
-    """
-    fused = device.type in ("cpu", "cuda") and not has_the_notebooks_bits(config, device)
-    model.to(device).to(memory_format=layout(config, device))
-    recipe = Recipe(model, config, batches=batches, fused=fused)
-    plain = partial(train_on_batch, model, recipe, config.precision)
-    return recipe, plain, by_hand(plain, model, recipe, config)
 
 
 def train_on_batch(

@@ -51,6 +51,6 @@ def train(
         devices.working_on(device),
         multiplying_in(config.precision, config.deterministic),
         convolving(config, device),
-        reported(run, config),
+        reported(run.failed, config),
     ):
         return loop.train(config, splits, run, device)
