@@ -1,4 +1,4 @@
-"""Speed is measured only while nothing else trains in this process, and a training waits until it has been measured."""
+"""Nothing is measured while something trains in this process, and a training waits until all is measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _measuring = False
 
 @contextmanager
 def training() -> Iterator[None]:
-    """Train in here. Waits for a measurement, about a second at most."""
+    """Train in here. Waits for a measurement: about a second, or until the learning-rate finder has been stopped."""
     global _trainings
     with _changed:
         _changed.wait_for(lambda: not _measuring)
@@ -26,10 +26,12 @@ def training() -> Iterator[None]:
 
 
 @contextmanager
-def measuring() -> Iterator[bool]:
-    """Measure in here if this is True: nothing trains, and nothing else is measured."""
+def measuring(*, wait: bool = False) -> Iterator[bool]:
+    """Measure in here if this is True: nothing trains, and nothing else is measured; `wait` waits for the latter."""
     global _measuring
     with _changed:
+        if wait:
+            _changed.wait_for(lambda: not _measuring)
         free = not _trainings and not _measuring
         _measuring = _measuring or free
     try:
