@@ -23,6 +23,10 @@ _FAR = 10
 """Times the usual from which on a value is an outlier."""
 
 
+_RATE_COLUMNS = 9
+"""For `0.0001` and the space between it and the next."""
+
+
 @dataclass(frozen=True)
 class Tick:
     value: float
@@ -117,9 +121,14 @@ def number(value: float) -> str:
     return f"{value:.2f}" if size >= 0.1 or not size else f"{value:.4f}"
 
 
-def _scientific(value: float, digits: int) -> str:
+def two_digits(value: float) -> str:
+    """The first two digits of a value, as short as it goes: 0.0021, 5.2e-7, 10."""
+    return _short(f"{value:.2g}")
+
+
+def _scientific(value: float, decimals: int) -> str:
     """1.5e-7, not 1.5e-07."""
-    return _short(f"{value:.{digits}e}")
+    return _short(f"{value:.{decimals}e}")
 
 
 def _short(text: str) -> str:
@@ -148,6 +157,12 @@ def highest_usual(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
     limit = _FAR * usual
     within = highs[: np.searchsorted(highs, limit, side="right")] if usual > 0 else highs
     return float(within[-1])
+
+
+@lru_cache(_KEPT)
+def rate_axis(low: float, high: float, columns: int) -> Axis:
+    """Learning rates from `low` to `high`, both above 0, on a logarithmic axis, with the ticks that fit."""
+    return _logarithmic("learning rate", low, high, 4 * max(1, columns // _RATE_COLUMNS))
 
 
 @lru_cache(_KEPT)

@@ -26,9 +26,10 @@ app = App(
     help_format="plaintext",
     result_action="return_value",
 )
-COMMANDS = tuple(sorted(module.name for module in pkgutil.iter_modules(commands.__path__)))
-for _name in COMMANDS:
-    app.command(getattr(importlib.import_module(f"{commands.__name__}.{_name}"), _name), name=_name)
+_MODULES = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+COMMANDS = tuple(name.replace("_", "-") for name in _MODULES)
+for _name, _command in zip(_MODULES, COMMANDS, strict=True):
+    app.command(getattr(importlib.import_module(f"{commands.__name__}.{_name}"), _name), name=_command)
 
 
 @app.default

@@ -1,1 +1,4 @@
-"""The subcommands of `cifar-tui`, one a file. A file `name.py` has a function `name`; its arguments are the flags."""
+"""The subcommands of `cifar-tui`, one a file: `some_name.py` has the function `some_name`, which is `some-name`.
+
+The function's arguments are the flags.
+"""
