@@ -66,8 +66,13 @@ def _declared(code: ctypes.CDLL) -> ctypes.CDLL:
     ]
     code.adam_moments.argtypes = [size, *[address] * 3, *[number] * 3, ctypes.c_int]
     code.adam_step.argtypes = [size, *[address] * 3, *[number] * 3, ctypes.c_int]
-    # shape, x, weight, bias, added, epsilon, momentum; both running and both own statistics, out, winners, room
-    code.normalize.argtypes = [*[address] * 5, *[ctypes.c_double] * 2, *[address] * 7, ctypes.c_int]
+    # shape, x, weight, bias, added; training, epsilon, momentum; both statistics, out, winners, room; threads
+    code.normalize.argtypes = [
+        *([address] * 5),
+        *(ctypes.c_int, ctypes.c_double, ctypes.c_double),
+        *([address] * 7),
+        ctypes.c_int,
+    ]
     # shape, gradients, x, weight, bias, mean, inverse, out, winners; gradients of x, weight, bias, added; room
     code.normalize_backward.argtypes = [*[address] * 14, ctypes.c_int]
     # shape, x, weights, their strides; out, room, parts

@@ -1,4 +1,5 @@
-/* Batch normalization with what follows it: the sum with a shortcut or 2x2 max-pooling, and ReLU; forward and backward.
+/* Batch normalization with what follows it: GELU, or ReLU after the sum with a shortcut or 2x2 max-pooling; forward and
+ * backward.
  *
  * torch reads and writes all activations once for each of these operations. Here they are read twice, once for the mean
  * and the variance of each channel and once for all the rest.
@@ -10,6 +11,7 @@
 
 #include <math.h>
 
+#include "gelu.h"
 #include "vectors.h"
 
 enum { BLOCK = 64 }; /* a block of rows is summed in float, blocks in double */
@@ -18,12 +20,8 @@ const int GROUP_OF_CHANNELS = GROUP, MOST_CHANNELS = MOST;
 typedef uint8_t Bytes __attribute__((vector_size(LANES)));
 typedef Bytes AnyBytes __attribute__((aligned(1), may_alias));
 
-/* Where `mask` has all bits, `yes`, else `no`. */
-INLINE Vector chosen(Mask mask, Vector yes, Vector no) { return (Vector)((mask & (Mask)yes) | (~mask & (Mask)no)); }
-INLINE Vector rectified(Vector z) { return chosen(z < 0, (Vector){0}, z); } /* NaN stays */
-
 typedef struct {
-    int64_t images, height, width, channels, pooled; /* pooled: 1 or 0 */
+    int64_t images, height, width, channels, pooled, gelu; /* the last two: 1 or 0 */
 } Shape;
 
 static void add_block(double *sums, Vector block) {
@@ -47,18 +45,18 @@ static void sum_values(int64_t rows, int64_t channels, const float *x, const flo
         }
 }
 
-/* ReLU of rows x * scale + shift, plus `added` if there is any. */
-static void write_rows(int64_t rows, int64_t channels, const float *restrict x, const float *restrict added,
+/* The activation of rows x * scale + shift, plus `added` if there is any. */
+INLINE void write_rows(const int with_gelu, int64_t rows, int64_t channels, const float *restrict x, const float *restrict added,
                        const float *restrict scale, const float *restrict shift, float *restrict out) {
     for (int64_t row = 0; row < rows; row++)
         for (int64_t c = 0; c < channels; c += LANES) {
             Vector z = load(x + row * channels + c) * load(scale + c) + load(shift + c);
             if (added) z += load(added + row * channels + c);
-            store(out + row * channels + c, rectified(z));
+            store(out + row * channels + c, with_gelu ? gelu(z) : rectified(z));
         }
 }
 
-/* The same, pooled 2x2. As in torch the first of equal values wins, and NaN wins over all. `winners` are 0 to 3. */
+/* The same with ReLU, pooled 2x2. As in torch the first of equal values wins, and NaN wins over all. `winners` are 0 to 3. */
 static void write_pooled(const Shape *shape, const float *restrict x, const float *restrict scale,
                          const float *restrict shift, float *restrict out, uint8_t *restrict winners) {
     const int64_t channels = shape->channels, row = shape->width * channels;
@@ -83,10 +81,11 @@ static void write_pooled(const Shape *shape, const float *restrict x, const floa
         }
 }
 
-/* Normalize x with mean and variance of the batch, and let the running ones follow them. `mean` and `inverse`, which is
- * 1 / sqrt(variance + epsilon), are kept for the backward pass. `room` has 2 * parts * channels numbers. */
+/* Normalize x with mean and variance of the batch, and let the running ones follow them, or, without `training`, with the
+ * running ones. `mean` and `inverse`, which is 1 / sqrt(variance + epsilon), are kept for the backward pass. `room` has
+ * 2 * parts * channels numbers. */
 void normalize(const Shape *shape, const float *x, const float *weight, const float *bias, const float *added,
-               double epsilon, double momentum, float *running_mean, float *running_variance, float *mean,
+               int training, double epsilon, double momentum, float *running_mean, float *running_variance, float *mean,
                float *inverse, float *out, uint8_t *winners, double *room, int parts) {
     const int64_t channels = shape->channels, pixels = shape->height * shape->width, image = pixels * channels;
     const double rows = (double)(shape->images * pixels);
@@ -94,13 +93,18 @@ void normalize(const Shape *shape, const float *x, const float *weight, const fl
 #pragma omp parallel num_threads(parts)
     {
 #pragma omp for schedule(static, 1)
-        for (int part = 0; part < parts; part++) {
+        for (int part = 0; part < (training ? parts : 0); part++) {
             const int64_t first = first_of(part, shape->images, parts), end = first_of(part + 1, shape->images, parts);
             double *sums = room + 2 * part * channels;
             sum_values((end - first) * pixels, channels, x + first * image, x, sums, sums + channels);
         }
 #pragma omp single
         for (int64_t c = 0; c < channels; c++) {
+            if (!training) {
+                mean[c] = running_mean[c], inverse[c] = (float)(1 / sqrt(running_variance[c] + epsilon));
+                scale[c] = weight[c] * inverse[c], shift[c] = bias[c] - mean[c] * scale[c];
+                continue;
+            }
             double sum = 0, squares = 0;
             for (int part = 0; part < parts; part++) {
                 sum += room[2 * part * channels + c], squares += room[(2 * part + 1) * channels + c];
@@ -116,11 +120,13 @@ void normalize(const Shape *shape, const float *x, const float *weight, const fl
 #pragma omp for schedule(static, 1)
         for (int part = 0; part < parts; part++)
             for (int64_t i = first_of(part, shape->images, parts); i < first_of(part + 1, shape->images, parts); i++) {
+                const float *own = x + i * image, *own_added = added ? added + i * image : 0;
                 if (shape->pooled)
-                    write_pooled(shape, x + i * image, scale, shift, out + i * image / 4, winners + i * image / 4);
+                    write_pooled(shape, own, scale, shift, out + i * image / 4, winners + i * image / 4);
+                else if (shape->gelu)
+                    write_rows(1, pixels, channels, own, 0, scale, shift, out + i * image);
                 else
-                    write_rows(pixels, channels, x + i * image, added ? added + i * image : 0, scale, shift,
-                               out + i * image);
+                    write_rows(0, pixels, channels, own, own_added, scale, shift, out + i * image);
             }
     }
 }
@@ -134,41 +140,42 @@ typedef struct {
     float alignment[MOST]; /* mean of their products with x - mean, over the variance */
 } Channels;
 
-/* The gradient of x - without the part that reaches it through ReLU - times -1 / scale. */
+/* The gradient of x - without the part that reaches it through the activation - times -1 / scale. */
 INLINE Vector pull(Vector x, const Channels *of, int64_t c) {
     return load(of->gradient + c) + (x - load(of->mean + c)) * load(of->alignment + c);
 }
 
-/* Sum the gradients that ReLU let pass, and their products with x - mean. With a shortcut, whose gradient they are,
- * they are written to `to_added`, and `out` says what passed. */
-static void sum_rows(int64_t rows, int64_t channels, const float *gradients, const float *x, const float *out,
-                     float *to_added, const Channels *of, double *sums, double *products) {
+/* Sum the gradients that the activation let pass, and their products with x - mean, and write them to `passed_to` if
+ * there is any: the gradients of a shortcut, where `out` says what passed, or those of GELU, which take long. */
+INLINE void sum_rows(const int with_gelu, int64_t rows, int64_t channels, const float *gradients, const float *x,
+                     const float *out, float *passed_to, const Channels *of, double *sums, double *products) {
     for (int64_t start = 0; start < rows; start += BLOCK)
         for (int64_t c = 0; c < channels; c += LANES) {
             Vector sum = {0}, product = {0};
             for (int64_t i = start * channels + c; i < smaller(start + BLOCK, rows) * channels; i += channels) {
-                const Vector value = load(x + i);
-                const Vector z = to_added ? load(out + i) : value * load(of->scale + c) + load(of->shift + c);
-                const Vector passed = chosen(z > 0, load(gradients + i), (Vector){0});
-                if (to_added) store(to_added + i, passed);
+                const Vector value = load(x + i), gradient = load(gradients + i);
+                const int is_known = passed_to && !with_gelu;
+                const Vector z = is_known ? load(out + i) : value * load(of->scale + c) + load(of->shift + c);
+                const Vector passed = with_gelu ? gradient * gelu_slope(z) : chosen(z > 0, gradient, (Vector){0});
+                if (passed_to) store(passed_to + i, passed);
                 sum += passed, product += passed * (value - load(of->mean + c));
             }
             add_block(sums + c, sum), add_block(products + c, product);
         }
 }
 
-static void write_row_gradients(int64_t rows, int64_t channels, const float *restrict gradients,
-                                const float *restrict x, const float *restrict to_added, const Channels *of,
-                                float *restrict to_x) {
+/* `passed` may be `to_x`. */
+static void write_row_gradients(int64_t rows, int64_t channels, const float *gradients, const float *restrict x,
+                                const float *passed, const Channels *of, float *to_x) {
     for (int64_t row = 0; row < rows; row++)
         for (int64_t c = 0, i = row * channels; c < channels; c += LANES, i += LANES) {
             const Vector value = load(x + i), scale = load(of->scale + c);
-            Vector passed;
-            if (to_added)
-                passed = load(to_added + i);
+            Vector gradient;
+            if (passed)
+                gradient = load(passed + i);
             else
-                passed = chosen(value * scale + load(of->shift + c) > 0, load(gradients + i), (Vector){0});
-            store(to_x + i, scale * (passed - pull(value, of, c)));
+                gradient = chosen(value * scale + load(of->shift + c) > 0, load(gradients + i), (Vector){0});
+            store(to_x + i, scale * (gradient - pull(value, of, c)));
         }
 }
 
@@ -213,6 +220,7 @@ void normalize_backward(const Shape *shape, const float *gradients, const float 
     const int64_t channels = shape->channels, pixels = shape->height * shape->width, image = pixels * channels;
     const int64_t image_out = shape->pooled ? image / 4 : image;
     const double rows = (double)(shape->images * pixels);
+    float *passed = shape->gelu ? to_x : to_added;
     Channels of;
     for (int64_t c = 0; c < channels; c++) {
         of.mean[c] = mean[c], of.scale[c] = weight[c] * inverse[c], of.shift[c] = bias[c] - mean[c] * of.scale[c];
@@ -224,13 +232,14 @@ void normalize_backward(const Shape *shape, const float *gradients, const float 
             double *sums = room + 2 * part * channels, *products = sums + channels;
             for (int64_t c = 0; c < channels; c++) sums[c] = products[c] = 0;
             for (int64_t i = first_of(part, shape->images, parts); i < first_of(part + 1, shape->images, parts); i++) {
-                const float *own = gradients + i * image_out, *own_out = out + i * image_out;
+                const float *own = gradients + i * image_out, *own_x = x + i * image, *own_out = out + i * image_out;
                 if (shape->pooled)
-                    pooled_gradients(shape, own, x + i * image, own_out, winners + i * image_out, &of, sums, products,
-                                     0);
+                    pooled_gradients(shape, own, own_x, own_out, winners + i * image_out, &of, sums, products, 0);
+                else if (shape->gelu)
+                    sum_rows(1, pixels, channels, own, own_x, 0, passed + i * image, &of, sums, products);
                 else
-                    sum_rows(pixels, channels, own, x + i * image, own_out, to_added ? to_added + i * image : 0, &of,
-                             sums, products);
+                    sum_rows(0, pixels, channels, own, own_x, own_out, passed ? passed + i * image : 0, &of, sums,
+                             products);
             }
         }
 #pragma omp single
@@ -251,7 +260,7 @@ void normalize_backward(const Shape *shape, const float *gradients, const float 
                     pooled_gradients(shape, own, x + i * image, out + i * image_out, winners + i * image_out, &of, 0, 0,
                                      to_x + i * image);
                 else
-                    write_row_gradients(pixels, channels, own, x + i * image, to_added ? to_added + i * image : 0, &of,
+                    write_row_gradients(pixels, channels, own, x + i * image, passed ? passed + i * image : 0, &of,
                                         to_x + i * image);
             }
     }

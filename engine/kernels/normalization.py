@@ -1,14 +1,14 @@
-"""Batch normalization with what follows it: the sum with a shortcut or 2×2 max-pooling, and ReLU.
+"""Batch normalization with what follows it: GELU, or ReLU after the sum with a shortcut or 2×2 max-pooling.
 
 `normalization.c` does all of it in one operation, which reads the activations half as often as torch's operations one
-by one. It rounds differently, so the notebook's network does not use it. It is for training in float32 on an x86-64
-processor, with channels last; otherwise torch computes.
+by one. It rounds differently, so the notebook's network does not use it. It is for float32 on an x86-64 processor, with
+channels last, in training and, without gradients, in evaluation; otherwise torch computes.
 """
 
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,39 +19,55 @@ from engine.kernels.compiled import library, takes_channels
 
 
 class Normalization(nn.BatchNorm2d):
-    """Batch normalization of images (n, c, h, w), then 2×2 max-pooling if `pool`, then ReLU.
+    """Batch normalization of images (n, c, h, w), then 2×2 max-pooling if `pool`, then an activation.
 
-    Its parameters and buffers are those of `nn.BatchNorm2d`.
+    Its parameters and buffers are those of `nn.BatchNorm2d`. Without `scale` the weights stay 1 and have no gradients.
+    After GELU, which does not only grow, pooling would be something else: it is not offered.
     """
 
     momentum: float
 
-    def __init__(self, channels: int, *, pool: bool = False) -> None:
-        super().__init__(channels)
-        self.pool = pool
+    def __init__(
+        self,
+        channels: int,
+        *,
+        pool: bool = False,
+        activation: Literal["relu", "gelu"] = "relu",
+        scale: bool = True,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> None:
+        super().__init__(channels, eps, momentum)
+        assert not (pool and activation == "gelu")
+        self.pool, self.gelu = pool, activation == "gelu"
+        self.weight.requires_grad_(scale)
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         """Return the result; `added`, of the same shape as `x`, is added before ReLU, and not pooled."""
-        if self.training and _is_made_for(x):
-            assert self.num_batches_tracked is not None
-            self.num_batches_tracked.add_(1)
+        assert added is None or not self.gelu
+        # Only training keeps what the backward pass needs, and only evaluation is worth compiled code without it.
+        if self.training == torch.is_grad_enabled() and _is_made_for(x, self.pool):
+            if self.training:
+                assert self.num_batches_tracked is not None
+                self.num_batches_tracked.add_(1)
             result: Tensor = _Normalized.apply(x, self.weight, self.bias, added, self)
             return result
         x = super().forward(x)
+        if self.gelu:
+            return functional.gelu(x)
         if added is not None:
             x = x + added
         # ReLU after pooling is a quarter of the work and the same, gradients included: both only compare values.
         return functional.relu(functional.max_pool2d(x, 2) if self.pool else x)
 
 
-def _is_made_for(x: Tensor) -> bool:
+def _is_made_for(x: Tensor, pool: bool) -> bool:
     _, channels, height, width = x.shape
     return (
         x.device.type == "cpu"
         and x.dtype == torch.float32
-        and torch.is_grad_enabled()
         and x.is_contiguous(memory_format=torch.channels_last)
-        and height % 2 == width % 2 == 0
+        and not (pool and (height % 2 or width % 2))
         and takes_channels(channels)
     )
 
@@ -73,10 +89,11 @@ class _Normalized(torch.autograd.Function):
         winners = torch.empty(out.numel() if layer.pool else 0, dtype=torch.uint8)
         mean, inverse = torch.empty(channels), torch.empty(channels)
         room = _room(channels)
-        shape = (ctypes.c_int64 * 5)(n, height, width, channels, layer.pool)
+        shape = (ctypes.c_int64 * 6)(n, height, width, channels, layer.pool, layer.gelu)
         code.normalize(
             shape,
             *map(_address, (x, weight, bias, added)),
+            layer.training,
             layer.eps,
             layer.momentum,
             *map(_address, (layer.running_mean, layer.running_var, mean, inverse, out, winners, room)),
@@ -102,7 +119,7 @@ class _Normalized(torch.autograd.Function):
             *map(_address, (to_x, to_weight, to_bias, to_added, room)),
             torch.get_num_threads(),
         )
-        return to_x, to_weight, to_bias, to_added, None
+        return to_x, to_weight if ctx.needs_input_grad[1] else None, to_bias, to_added, None
 
 
 def _room(channels: int) -> Tensor:

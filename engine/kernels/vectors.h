@@ -54,6 +54,21 @@ INLINE Vector add_product(Vector sum, float factor, Vector by) {
 #endif
 }
 
+/* a * b + c, rounded once. */
+INLINE Vector fused(Vector a, Vector b, Vector c) {
+#ifdef __AVX512F__
+    return (Vector)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#else
+    return (Vector)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#endif
+}
+
+INLINE Vector same(float value) { return (Vector){0} + value; }
+
+/* Where `mask` has all bits, `yes`, else `no`. */
+INLINE Vector chosen(Mask mask, Vector yes, Vector no) { return (Vector)((mask & (Mask)yes) | (~mask & (Mask)no)); }
+INLINE Vector rectified(Vector z) { return chosen(z < 0, (Vector){0}, z); } /* NaN stays */
+
 INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* `count` things in `parts` parts: part p has those from first_of(p) to before first_of(p + 1). */
