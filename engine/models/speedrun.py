@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.kernels.normalization import Normalization
 from engine.kernels.winograd import Convolution
 
 _KERNEL = 2
@@ -18,14 +19,6 @@ _SAMPLE = 5_000
 """Images that the first layer is made from."""
 _SMALLEST_VARIANCE = 5e-4
 """Added to the variance of each direction: those that hardly occur are not blown up."""
-
-
-class _Normalization(nn.BatchNorm2d):
-    """Batch normalization with a bias and no scale: the next convolution has one."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, eps=1e-12, momentum=0.4)
-        self.weight.requires_grad = False
 
 
 class _Convolution(Convolution):
@@ -39,12 +32,18 @@ class _Convolution(Convolution):
 class _Group(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv1, self.norm1 = _Convolution(inputs, outputs), _Normalization(outputs)
-        self.conv2, self.norm2 = _Convolution(outputs, outputs), _Normalization(outputs)
+        self.conv1, self.norm1 = _Convolution(inputs, outputs), _normalization(outputs)
+        self.conv2, self.norm2 = _Convolution(outputs, outputs), _normalization(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = functional.gelu(self.norm1(functional.max_pool2d(self.conv1(x), 2)))
-        return functional.gelu(self.norm2(self.conv2(x)))
+        x = self.norm1(functional.max_pool2d(self.conv1(x), 2))
+        maps: Tensor = self.norm2(self.conv2(x))
+        return maps
+
+
+def _normalization(channels: int) -> Normalization:
+    # The next convolution has a scale. A momentum for runs of some hundred iterations.
+    return Normalization(channels, activation="gelu", scale=False, momentum=0.4, eps=1e-12)
 
 
 class Model(nn.Module):

@@ -10,8 +10,10 @@ from contextlib import suppress
 
 def main() -> None:
     """What the console script runs. Ends the process."""
+    from engine.hardware.memory import keep_freed_memory
     from tui.terminal import watchdog
 
+    keep_freed_memory()  # before there are other threads
     watchdog.start()
     try:
         code = execute(sys.argv[1:])
