@@ -130,9 +130,9 @@ class RunRecord:
                 self.reached = event.seconds, self.started.batches * (event.epoch - 1)
             case BatchDone():
                 self.reached = event.seconds, event.batches * (event.epoch - 1) + event.batch
-            case Evaluated():  # of the best weights, perhaps: those of an earlier iteration
+            case Evaluated() | EvaluationStarted():  # of the best weights, perhaps: those of an earlier iteration
                 self.reached = event.seconds, max(self.reached[1], event.iteration)
-            case EpochTrained() | EvaluationStarted() | Paused() | Resumed() | Stopping() | RunResumed():
+            case EpochTrained() | Paused() | Resumed() | Stopping() | RunResumed():
                 self.reached = event.seconds, event.iteration
             case Finished() | Failed():
                 self.reached = event.seconds, event.iterations

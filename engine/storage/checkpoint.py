@@ -1,16 +1,13 @@
 """Checkpoints: the state of a run between two iterations, on disk. safetensors and JSON, no pickle.
 
-A checkpoint is a folder `iteration-<n>` with `model.safetensors` (the network), `training.safetensors` (optimizer and
-random generator), `state.json`, and `manifest.json` with the size and SHA-256 of the others. It is written under a
-temporary name, each file with fsync, the manifest last, and then renamed. So a folder with the final name was complete
-when it got that name, and a reader checks that it still is.
+A checkpoint is a folder `iteration-<n>` with `model.safetensors` (the network), `training.safetensors` (optimizer,
+average, best weights and random generator) and `state.json`. The best weights so far, if they are to be kept, are also
+a folder of their own, `best-<n>`, with `model.safetensors` and `state.json`. Both are written as
+`engine.storage.whole` describes.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,21 +18,19 @@ import pydantic
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from engine.errors import RunFolderError
-from engine.files import open_regular, read_bounded
+from engine.files import read_bounded
 from engine.record.events import DatasetInfo, DeviceInfo
-from engine.storage.durable import sync_folder, write_synced
+from engine.storage import whole as folders
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-MODEL, TRAINING, STATE, MANIFEST = "model.safetensors", "training.safetensors", "state.json", "manifest.json"
+MODEL, TRAINING, STATE = "model.safetensors", "training.safetensors", "state.json"
 
 KEPT = 2
 """Number of checkpoints that stay. Older ones are removed after a newer one is complete."""
 
 _LARGEST_JSON = 1 << 20
-_LARGEST_FILE = 1 << 32
-"""Bytes. A larger file cannot be ours, and is not even hashed."""
 _LARGEST_HEADER = 1 << 20
 """Most bytes of the header of a safetensors file: names, shapes and offsets."""
 
@@ -75,8 +70,8 @@ class Snapshot:
     training: Mapping[str, Tensor]
     """The state of the optimizer, of the average of the weights, and the best weights, where there are any."""
     learning_rate: float
-    recognised: int
-    """Training images of this epoch that were recognised so far."""
+    recognised: int | None
+    """Training images of this epoch that were recognised so far; None if the journal has them, or nobody knows."""
     progress: Progress
     random: Tensor
     """The state of torch's global generator before the epoch's order was drawn, uint8. An epoch draws nothing else, so
@@ -114,27 +109,15 @@ class State:
     evaluation_seconds: _Seconds
     learning_rate: Annotated[float, Field(ge=0)] | None = None
     """The full rate, of which the schedule makes that of an iteration. None in checkpoints of older versions."""
-    recognised: _Count = 0
+    recognised: _Count | None = None
+    """None as in a snapshot, and in checkpoints of older versions."""
     progress: Progress = Progress()
     journal_bytes: _Count
     """Length of the journal. Everything behind it happened later."""
     origin: Origin
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=_STRICT)
-class _File:
-    bytes: Annotated[int, Field(ge=0, le=_LARGEST_FILE)]
-    sha256: str
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=_STRICT)
-class _Manifest:
-    schema_version: Literal[1]
-    files: dict[Literal["model.safetensors", "training.safetensors", "state.json"], _File]
-
-
-_STATE_JSON, _MANIFEST_JSON = TypeAdapter(State), TypeAdapter(_Manifest)
-_PROGRESS_JSON = TypeAdapter(Progress)
+_STATE_JSON, _PROGRESS_JSON = TypeAdapter(State), TypeAdapter(Progress)
 
 
 def write(folder: Path, snapshot: Snapshot, origin: Origin, *, seconds: float, journal_bytes: int) -> Path:
@@ -164,7 +147,7 @@ def write(folder: Path, snapshot: Snapshot, origin: Origin, *, seconds: float, j
         TRAINING: save(_plain({**snapshot.training, "random": snapshot.random})),
         STATE: _STATE_JSON.dump_json(state, indent=2) + b"\n",
     }
-    _write_folder(final, contents)
+    folders.write(final, contents)
     for old in _checkpoints(folder)[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
     return final
@@ -178,37 +161,15 @@ def write_best(folder: Path, progress: Progress, weights: Mapping[str, Tensor]) 
     from safetensors.torch import save
 
     final = folder / f"best-{progress.iteration:012d}"
-    if not final.exists():
+    if not folders.is_whole(final, {MODEL, STATE}):
+        folders.remove(final)
         folder.mkdir(exist_ok=True)
         contents = {MODEL: save(_plain(weights)), STATE: _PROGRESS_JSON.dump_json(progress, indent=2) + b"\n"}
-        _write_folder(final, contents)
+        folders.write(final, contents)
     for other in folder.glob("best-*"):
         if other != final:
             shutil.rmtree(other, ignore_errors=True)
     return final
-
-
-def _write_folder(final: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files and their manifest to a folder that gets its name when all of it is on disk. Raises `OSError`."""
-    folder = final.parent
-    for left_behind in (*folder.glob(".iteration-*"), *folder.glob(".best-*")):
-        shutil.rmtree(left_behind, ignore_errors=True)
-    temporary = folder / f".{final.name}.{os.getpid()}"
-    try:
-        temporary.mkdir()
-        for name, content in contents.items():
-            write_synced(temporary / name, content)
-        files = {
-            name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            for name, content in contents.items()
-        }
-        write_synced(temporary / MANIFEST, json.dumps({"schema_version": 1, "files": files}, indent=2).encode() + b"\n")
-        sync_folder(temporary)
-        temporary.rename(final)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_folder(folder)
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -222,7 +183,8 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 
 def _iteration(path: Path) -> int:
-    digits = path.name.removeprefix("iteration-")
+    """Return the iteration in the name of a checkpoint or of the best weights; -1 if there is none."""
+    digits = path.name.rpartition("-")[2]
     return int(digits) if digits.isdecimal() and len(digits) < 20 else -1
 
 
@@ -262,33 +224,23 @@ class Checkpoint:
 
 
 def drop_newer(folder: Path, checkpoint: Checkpoint | None) -> None:
-    """Remove the incomplete checkpoints newer than `checkpoint`: the resumed run will need their names."""
-    for path in _checkpoints(folder):
+    """Remove what is newer than `checkpoint`: incomplete checkpoints, whose names the resumed run will need, and best
+    weights that it has not reached yet."""
+    for path in (*_checkpoints(folder), *folder.glob("best-*")):
         if checkpoint is None or _iteration(path) > checkpoint.state.position.iteration:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            folders.remove(path)
 
 
 def whole(folder: Path) -> Iterator[Checkpoint]:
     """Yield the complete checkpoints below `folder`, the newest first. Anything else there is ignored."""
     for path in _checkpoints(folder):
         try:
-            manifest = _MANIFEST_JSON.validate_json(read_bounded(path / MANIFEST, _LARGEST_JSON))
-            if set(manifest.files) == {MODEL, TRAINING, STATE} and all(
-                _matches(path / name, file) for name, file in manifest.files.items()
-            ):
+            if folders.is_whole(path, {MODEL, TRAINING, STATE}):
                 state = _STATE_JSON.validate_json(read_bounded(path / STATE, _LARGEST_JSON))
                 if state.position.iteration == _iteration(path):
                     yield Checkpoint(path, state)
         except (OSError, ValueError):
             continue
-
-
-def _matches(path: Path, expected: _File) -> bool:
-    """Return whether the file at `path` has the expected size and SHA-256."""
-    with open(open_regular(path), "rb") as file:
-        return os.fstat(file.fileno()).st_size == expected.bytes and (
-            hashlib.file_digest(file, "sha256").hexdigest() == expected.sha256
-        )
 
 
 def _reason(error: Exception) -> str:

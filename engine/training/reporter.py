@@ -73,8 +73,11 @@ class Reporter:
         self._epoch, self.batch, self._iteration = position.epoch, position.batch, position.iteration
         """`batch` counts the batches of this epoch that are done, `_iteration` those of the whole run."""
         self._recognised = start.state.recognised if start else 0
+        """Training images of this epoch that were recognised; None once they are told, or if they are not known."""
         self._newly_recognised: Callable[[], int] = lambda: 0
-        """Training images of this epoch that were recognised, and a function that counts those since its last call."""
+        """Counts those since it was last called."""
+        self._measured_at = -1
+        """The iteration of the weights that were last measured for an epoch; -1 before."""
         self._result_of = -1
         """The iteration of the weights that were evaluated as the run's result; -1 before."""
         self._has_results = self._is_over = False
@@ -87,6 +90,7 @@ class Reporter:
         self._checkpoints = Checkpoints(self._save, self._clock, model, recipe, self.best, described)
         if self._start is not None:
             restore(self._start, model, recipe, self.best)
+            self._keep_best()
             self._report.event(
                 RunResumed(
                     seconds=self._clock.seconds(),
@@ -128,17 +132,18 @@ class Reporter:
 
     def epochs(self) -> Iterator[int]:
         """The epochs that remain, from 1; none after a stop."""
-        for epoch in range(self._epoch, self._config.epochs + 1):
-            self._epoch = epoch
+        while self._epoch <= self._config.epochs:
             self._checkpoints.epoch_begins()
             if not self.goes_on():
+                self._tell_trained()  # if this run was resumed within an epoch
                 return
             if self.batch == 0:
                 self._report.event(EpochStarted(seconds=self._clock.seconds(), epoch=self._epoch))
-            yield epoch
-            if self.stopping:
+            yield self._epoch
+            is_measured = self._measured_at == self._iteration or not self._config.evaluate_each_epoch
+            if self.batch < self._batches or not is_measured:
                 return
-            self.batch = self._recognised = 0
+            self._epoch, self.batch, self._recognised = self._epoch + 1, 0, 0
 
     @contextmanager
     def training(self, newly_recognised: Callable[[], int]) -> Iterator[None]:
@@ -151,9 +156,18 @@ class Reporter:
             yield
         if self.stopping or self._epoch == self._config.epochs or self._checkpoints.due(epoch_ends=True):
             self._keep()
-        self._recognised += newly_recognised()
+        self._count_recognised()
         self._newly_recognised = lambda: 0
-        if self.batch:
+        self._tell_trained()
+
+    def _count_recognised(self) -> None:
+        count = self._newly_recognised()
+        if self._recognised is not None:
+            self._recognised += count
+
+    def _tell_trained(self) -> None:
+        """Report how much of this epoch's training images was recognised, once."""
+        if self.batch and self._recognised is not None:
             self._report.event(
                 EpochTrained(
                     seconds=self._clock.seconds(),
@@ -163,6 +177,7 @@ class Reporter:
                     total=min(self.batch * self._config.batch_size, len(self._images.train)),
                 )
             )
+            self._recognised = None
 
     def trained(self, losses: NDArray[np.float32]) -> None:
         """Report the losses of the next batches. Raises `TrainingError` if one of them is not finite."""
@@ -193,13 +208,24 @@ class Reporter:
 
     def goes_on(self) -> bool:
         """Keep a checkpoint every 30 seconds and before a pause, and wait while the run is paused. False after a
-        stop, or when the time limit is over."""
+        stop, or when a constant ends the run."""
         if self._gate.paused or self._checkpoints.due():
             self._keep()
-        limit = self._config.time_limit
-        if limit and self._clock.spent("training") + self._clock.spent("evaluation") >= limit:
-            self._end(f"the time limit of {limit:g} s is over")
+        self._ended = self._why_it_ends()
         return self._gate.lets_train(self._iteration) and not self._ended
+
+    def _why_it_ends(self) -> str:
+        """Return why a constant ends the run here, before its last iteration; nothing if none does."""
+        limit, patience = self._config.time_limit, self._config.patience
+        if limit and self._clock.spent("training") + self._clock.spent("evaluation") >= limit and not self._all_done:
+            return f"the time limit of {limit:g} s is over"
+        if self.best.is_over and not self._all_done:
+            return f"no better accuracy in {counted(patience, 'epoch')}"
+        return ""
+
+    @property
+    def _all_done(self) -> bool:
+        return self._iteration == self._batches * self._config.epochs
 
     @property
     def stopping(self) -> bool:
@@ -209,13 +235,10 @@ class Reporter:
     @contextmanager
     def evaluating(self, split: SplitName, images: int) -> Iterator[None]:
         """Report the start of an evaluation of so many images, and count its time."""
+        epoch, iteration = self._evaluated_position
         self._report.event(
             EvaluationStarted(
-                seconds=self._clock.seconds(),
-                epoch=self._epoch,
-                iteration=self._iteration,
-                images=images,
-                split=split,
+                seconds=self._clock.seconds(), epoch=epoch, iteration=iteration, images=images, split=split
             )
         )
         with self._clock.counting("evaluation"):
@@ -228,7 +251,7 @@ class Reporter:
     def evaluated(self, found: Predictions | None, split: SplitName, views: int, model: nn.Module) -> None:
         """Report what an evaluation of `model` found; None if it was left out.
 
-        While the network trains this also says whether it has become better, and may end the run.
+        While the network trains this also says whether it has become better.
         """
         epoch, iteration = self._evaluated_position
         if split == "test" and views == self._config.test_views:
@@ -251,27 +274,24 @@ class Reporter:
             )
         )
         if not self._is_over:
-            self._measured(percent(plain_correct, len(labels)), model)
-
-    def _measured(self, accuracy: float, model: nn.Module) -> None:
-        is_best = self.best.measured(accuracy, self._epoch, self._iteration, model)
-        if is_best and self.best.weights and self._save_best is not None:
-            self._save_best(self.best.progress, self.best.weights)
-        if self.best.is_over and self._epoch < self._config.epochs:
-            self._end(f"no better accuracy in {counted(self._config.patience, 'epoch')}")
+            self._measured_at = iteration
+            if self.best.measured(percent(plain_correct, len(labels)), epoch, iteration, model):
+                self._keep_best()
 
     def ends(self) -> None:
-        """No training follows; the weights that are evaluated now are the result."""
+        """No training follows; the weights that are evaluated from here on are the result."""
         self._is_over = True
+        self._keep()
+        self._keep_best()  # once more, if the disk failed
         if self._ended:
-            self._keep()
+            self.notice(f"The training ends after iteration {self._iteration:,}: {self._ended}.")
 
     @property
     def _evaluated_position(self) -> tuple[int, int]:
         """Epoch and iteration of the weights that are evaluated: those of now, or the best at the end."""
         if self._is_over and self.best.weights:
             return self.best.progress.epoch, self.best.progress.iteration
-        return self._epoch, self._iteration
+        return max(1, -(-self._iteration // self._batches)), self._iteration
 
     @property
     def is_evaluated(self) -> bool:
@@ -282,15 +302,8 @@ class Reporter:
         """Report something that a person should know and that does not end the run."""
         self._report.event(Notice(seconds=self._clock.seconds(), text=text))
 
-    def _end(self, reason: str) -> None:
-        """End the training before its last epoch, because a constant says so."""
-        if not self._ended:
-            self._ended = reason
-            self.notice(f"The training ends after iteration {self._iteration:,}: {reason}.")
-
     def finished(self) -> None:
-        all_done = self._iteration == self._batches * self._config.epochs
-        complete = self._has_results and (all_done or bool(self._ended))
+        complete = self._has_results and (self._all_done or bool(self._ended))
         self._report.event(
             Finished(
                 seconds=self._clock.seconds(),
@@ -314,8 +327,12 @@ class Reporter:
         )
 
     def _keep(self) -> None:
-        self._recognised += self._newly_recognised()
+        self._count_recognised()
         self._checkpoints.keep(Position(self._epoch, self.batch, self._iteration), self._recognised)
+
+    def _keep_best(self) -> None:
+        if self.best.weights and self._save_best is not None:
+            self._save_best(self.best.progress, self.best.weights)
 
 
 def _now() -> str:

@@ -40,8 +40,8 @@ class Checkpoints:
         """Note the random generator's state. The epoch draws from it only at its start."""
         self._random = torch.get_rng_state()
 
-    def keep(self, position: Position, recognised: int) -> None:
-        """Save the state at `position`, with `recognised` training images in this epoch so far."""
+    def keep(self, position: Position, recognised: int | None) -> None:
+        """Save the state at `position`. `recognised` is as in a snapshot."""
         if self._save is None or position.iteration == self._kept:
             return
         self._save(

@@ -34,6 +34,7 @@ from engine.storage import checkpoint, listing, tail
 from engine.storage.inbox import Inbox
 from engine.storage.lock import held
 from engine.storage.recorded import Recorded
+from engine.storage.whole import MANIFEST
 from tests.engine.official_layout import miniature
 from tests.faults.conftest import Made, Often
 from tests.images import made_up_images
@@ -151,9 +152,9 @@ def seal(folder: Path) -> None:
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
         for path in folder.iterdir()
-        if path.name != checkpoint.MANIFEST
+        if path.name != MANIFEST
     }
-    (folder / checkpoint.MANIFEST).write_text(json.dumps({"schema_version": 1, "files": files}))
+    (folder / MANIFEST).write_text(json.dumps({"schema_version": 1, "files": files}))
 
 
 def harmless(read: Callable[[], None], allowed: Collection[str] = ()) -> None:
