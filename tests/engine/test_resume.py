@@ -6,18 +6,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from engine import data
 from engine.config import TrainingConfig
-from engine.control import Leave, Pause, Resume, Stop
+from engine.control import Pause, Resume, Stop
 from engine.data.imageset import ImageSet
 from engine.errors import RunFolderError, TrainingError
 from engine.recipe.recipe import Recipe
@@ -28,6 +25,7 @@ from engine.storage.folder import RunFolder
 from engine.storage.recorded import Recorded
 from engine.training import loop, reporter, restore
 from tests.images import made_up_images
+from tests.interrupted import assert_same_tensors, at, ended, final_state, left_after, told
 
 BATCHES = 5
 """Iterations of an epoch of the runs here."""
@@ -79,36 +77,6 @@ def left(config: TrainingConfig, left_once: Path) -> Path:
     return shutil.copytree(left_once, config.runs_dir / config.name)
 
 
-def ended(run: Run) -> Run:
-    run.start()
-    assert run.join(60)
-    return run
-
-
-def left_after(run: Run, iteration: int) -> Run:
-    """`run`, left with a checkpoint once so many iterations were done."""
-    at(run, iteration, lambda: run.ask(Leave()))
-    return ended(run)
-
-
-def at(run: Run, iteration: int, act: Callable[[], object]) -> None:
-    """Let `act` happen in `run` right after `iteration`."""
-    take = run.log.losses
-
-    def losses(values: NDArray[np.float32]) -> None:
-        take(values)
-        if len(run.log.loss_buffer) == iteration:
-            act()
-
-    run.log.losses = losses  # type: ignore[method-assign]
-
-
-def final_state(run: Run) -> dict[str, NDArray[np.float32]]:
-    """The tensors of a run's last checkpoint."""
-    last = max((run.folder / "checkpoints").glob("iteration-*"))
-    return {**load_file(last / "model.safetensors"), **load_file(last / "training.safetensors")}
-
-
 def assert_same_run(run: Run, straight: Run) -> None:
     """`run` ended with the very numbers of `straight`, in memory and on disk."""
     assert run.error is None
@@ -117,10 +85,8 @@ def assert_same_run(run: Run, straight: Run) -> None:
         np.testing.assert_array_equal(one.losses, straight.record().losses)
         assert [done.matrix for done in one.evaluations] == [done.matrix for done in straight.record().evaluations]
         assert [done.iteration for done in one.evaluations] == [5, 10, 15]
-    expected, found = final_state(straight), final_state(run)
-    assert found.keys() == expected.keys()
-    for name, tensor in expected.items():
-        np.testing.assert_array_equal(found[name], tensor, err_msg=name)
+    assert_same_tensors(final_state(run.folder), final_state(straight.folder))
+    assert told(run.folder) == told(straight.folder)
 
 
 @pytest.mark.parametrize("iteration", [1, 4, 5, 7, 10, 14, 15])
