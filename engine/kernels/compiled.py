@@ -11,6 +11,8 @@ import importlib.machinery
 from contextlib import suppress
 from pathlib import Path
 
+from torch import Tensor
+
 VARIANTS = {"avx512": "AVX-512", "avx2": "AVX2"}
 """The compiled files and the instructions they need, the fastest first."""
 
@@ -55,33 +57,38 @@ def _loaded(variant: str) -> ctypes.CDLL | None:
 
 def _declared(code: ctypes.CDLL) -> ctypes.CDLL:
     """Return `code` with the types of its functions' arguments. Raises `AttributeError` if it lacks a function."""
-    number, size, address, three = ctypes.c_float, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p * 3
+    number, size, pointer, three = ctypes.c_float, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p * 3
     # n, images as floats or bytes, shades, weights, biases; activations, winners, features; threads
-    code.forward.argtypes = [size, *[address] * 3, three, three, *[address] * 3, ctypes.c_int]
+    code.forward.argtypes = [size, *[pointer] * 3, three, three, *[pointer] * 3, ctypes.c_int]
     # n, gradients, weights, activations, winners; the weights' and the biases' gradients and groups; threads
     groups = ctypes.c_int32 * 3
     code.backward.argtypes = [
-        *(size, address, three, address, address),
+        *(size, pointer, three, pointer, pointer),
         *(three, three, groups, groups, ctypes.c_int),
     ]
-    code.adam_moments.argtypes = [size, *[address] * 3, *[number] * 3, ctypes.c_int]
-    code.adam_step.argtypes = [size, *[address] * 3, *[number] * 3, ctypes.c_int]
+    code.adam_moments.argtypes = [size, *[pointer] * 3, *[number] * 3, ctypes.c_int]
+    code.adam_step.argtypes = [size, *[pointer] * 3, *[number] * 3, ctypes.c_int]
     # shape, x, weight, bias, added; training, epsilon, momentum; both statistics, out, winners, room; threads
     code.normalize.argtypes = [
-        *([address] * 5),
+        *([pointer] * 5),
         *(ctypes.c_int, ctypes.c_double, ctypes.c_double),
-        *([address] * 7),
+        *([pointer] * 7),
         ctypes.c_int,
     ]
     # shape, gradients, x, weight, bias, mean, inverse, out, winners; gradients of x, weight, bias, added; room
-    code.normalize_backward.argtypes = [*[address] * 14, ctypes.c_int]
-    # shape, x, weights, their strides; out, room, parts
-    code.convolve.argtypes = [*[address] * 6, ctypes.c_int]
-    # shape, x, gradients; gradients of the weights, their strides, room, parts
-    code.convolve_weight_gradients.argtypes = [*[address] * 6, ctypes.c_int]
+    code.normalize_backward.argtypes = [*[pointer] * 14, ctypes.c_int]
+    # shape, x, its winners, weights, their strides; out, its winners, room, parts
+    code.convolve.argtypes = [*[pointer] * 8, ctypes.c_int]
+    # shape, x, gradients, winners; gradients of the weights, their strides, room, parts
+    code.convolve_weight_gradients.argtypes = [*[pointer] * 7, ctypes.c_int]
     for room in (code.room_of_weights, code.room_of_a_part):
         room.argtypes, room.restype = [size, size], size
     code.convolve.restype = code.convolve_weight_gradients.restype = None
     code.normalize.restype = code.normalize_backward.restype = None
     code.adam_moments.restype = code.adam_step.restype = None
     return code
+
+
+def address(tensor: Tensor | None) -> int | None:
+    """Return where the numbers of `tensor` begin; None, a null pointer, for no tensor."""
+    return None if tensor is None else tensor.data_ptr()

@@ -17,9 +17,6 @@
 enum { BLOCK = 64 }; /* a block of rows is summed in float, blocks in double */
 const int GROUP_OF_CHANNELS = GROUP, MOST_CHANNELS = MOST;
 
-typedef uint8_t Bytes __attribute__((vector_size(LANES)));
-typedef Bytes AnyBytes __attribute__((aligned(1), may_alias));
-
 typedef struct {
     int64_t images, height, width, channels, pooled, gelu; /* the last two: 1 or 0 */
 } Shape;
@@ -76,7 +73,7 @@ static void write_pooled(const Shape *shape, const float *restrict x, const floa
                     winner = (wins & pixel) | (~wins & winner);
                 }
                 store(out + c, rectified(best));
-                *(AnyBytes *)(winners + c) = __builtin_convertvector(winner, Bytes);
+                store_bytes(winners + c, winner, LANES);
             }
         }
 }
@@ -193,7 +190,7 @@ static void pooled_gradients(const Shape *shape, const float *gradients, const f
                 const int64_t window = (y / 2 * shape->width / 2 + column / 2) * channels + c;
                 const int64_t corner = y * row + column * channels + c;
                 const Vector passed = chosen(load(out + window) > 0, load(gradients + window), (Vector){0});
-                const Mask winner = __builtin_convertvector(*(const AnyBytes *)(winners + window), Mask);
+                const Mask winner = load_bytes(winners + window, LANES);
                 Vector won = {0};
 #pragma GCC unroll 4
                 for (int pixel = 0; pixel < 4; pixel++) {

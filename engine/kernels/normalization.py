@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from engine.kernels.compiled import library, takes_channels
+from engine.kernels.compiled import address, library, takes_channels
 
 
 class Normalization(nn.BatchNorm2d):
@@ -92,11 +92,11 @@ class _Normalized(torch.autograd.Function):
         shape = (ctypes.c_int64 * 6)(n, height, width, channels, layer.pool, layer.gelu)
         code.normalize(
             shape,
-            *map(_address, (x, weight, bias, added)),
+            *map(address, (x, weight, bias, added)),
             layer.training,
             layer.eps,
             layer.momentum,
-            *map(_address, (layer.running_mean, layer.running_var, mean, inverse, out, winners, room)),
+            *map(address, (layer.running_mean, layer.running_var, mean, inverse, out, winners, room)),
             torch.get_num_threads(),
         )
         ctx.save_for_backward(x, weight, bias, mean, inverse, out, winners)
@@ -115,8 +115,8 @@ class _Normalized(torch.autograd.Function):
         room = _room(len(weight))
         code.normalize_backward(
             ctx.shape,
-            *map(_address, (gradient, x, weight, bias, mean, inverse, out, winners)),
-            *map(_address, (to_x, to_weight, to_bias, to_added, room)),
+            *map(address, (gradient, x, weight, bias, mean, inverse, out, winners)),
+            *map(address, (to_x, to_weight, to_bias, to_added, room)),
             torch.get_num_threads(),
         )
         return to_x, to_weight if ctx.needs_input_grad[1] else None, to_bias, to_added, None
@@ -125,7 +125,3 @@ class _Normalized(torch.autograd.Function):
 def _room(channels: int) -> Tensor:
     """Two sums of each channel for each thread."""
     return torch.empty(2 * torch.get_num_threads() * channels, dtype=torch.float64)
-
-
-def _address(tensor: Tensor | None) -> int | None:
-    return None if tensor is None else tensor.data_ptr()

@@ -45,6 +45,24 @@ INLINE void store_part(float *to, Vector vector, int64_t count, int past_the_cac
 #endif
 }
 
+/* Small whole numbers, in bytes. */
+typedef uint8_t Bytes __attribute__((vector_size(LANES)));
+typedef Bytes AnyBytes __attribute__((aligned(1), may_alias));
+INLINE Mask load_bytes(const uint8_t *from, int64_t count) {
+#ifdef __AVX512F__
+    return (Mask)_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8((__mmask16)((1 << count) - 1), from));
+#else
+    return (void)count, __builtin_convertvector(*(const AnyBytes *)from, Mask);
+#endif
+}
+INLINE void store_bytes(uint8_t *to, Mask numbers, int64_t count) {
+#ifdef __AVX512F__
+    _mm512_mask_cvtepi32_storeu_epi8(to, (__mmask16)((1 << count) - 1), (__m512i)numbers);
+#else
+    (void)count, *(AnyBytes *)to = __builtin_convertvector(numbers, Bytes);
+#endif
+}
+
 /* sum + factor * by, rounded once. */
 INLINE Vector add_product(Vector sum, float factor, Vector by) {
 #ifdef __AVX512F__

@@ -14,26 +14,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
-from engine.kernels.compiled import library, takes_channels
+from engine.kernels.compiled import address, library, takes_channels
 
 _WORTH_IT = 512
 """Inputs times outputs. With fewer the transforms cost what they save: 16 to 16 channels took 1.06 and 1.00 ms."""
 
 
 class Convolution(nn.Conv2d):
-    """A 3×3 convolution of images (n, c, h, w) with padding 1 and without a bias.
+    """A 3×3 convolution of images (n, c, h, w) with padding 1 and without a bias, then 2×2 max-pooling if `pool`.
 
-    Its weight is that of `nn.Conv2d`.
+    Its weight is that of `nn.Conv2d`. Pooling drops a last odd line, as torch's does.
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, *, pool: bool = False) -> None:
         super().__init__(inputs, outputs, kernel_size=3, padding=1, bias=False)
+        self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
         if not _is_made_for(x, self.weight):
-            return super().forward(x)
-        result: Tensor = _Convolved.apply(x, self.weight)
+            x = super().forward(x)
+            return functional.max_pool2d(x, 2) if self.pool else x
+        result: Tensor = _Convolved.apply(x, self.weight, self.pool)
         return result
 
 
@@ -59,50 +62,71 @@ class _Convolved(torch.autograd.Function):
     """The compiled code as one operation of torch."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return _convolved(x, weight, weight.stride())
+    def forward(ctx: Any, x: Tensor, weight: Tensor, pool: bool) -> Tensor:
+        n, _, height, width = x.shape
+        size = (n, len(weight), height // 2, width // 2) if pool else (n, len(weight), height, width)
+        out = torch.empty(size, memory_format=torch.channels_last)
+        winners = torch.empty(out.numel(), dtype=torch.uint8) if pool else None
+        _convolve(x, None, weight, weight.stride(), out, winners, (height, width))
+        ctx.save_for_backward(x, weight, winners)
+        return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor]:
-        x, weight = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, weight, winners = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        to_x = None
+        to_x = to_weight = None
         if ctx.needs_input_grad[0]:
             # The gradient of x is that of the outputs, convolved with the weights turned around, from the last tap on.
             output, tap_of_input, row, column = weight.stride()
-            to_x = _convolved(gradient, weight[..., 2:, 2:], (tap_of_input, output, -row, -column), weight.shape[1])
-        return to_x, _weight_gradient(x, gradient, weight)
+            strides = (tap_of_input, output, -row, -column)
+            to_x = torch.empty_like(x)
+            _convolve(gradient, winners, weight[..., 2:, 2:], strides, to_x, None, tuple(x.shape[2:]))
+        if ctx.needs_input_grad[1]:
+            to_weight = _weight_gradient(x, gradient, winners, weight)
+        return to_x, to_weight, None
 
 
-def _convolved(x: Tensor, weight: Tensor, strides: tuple[int, ...], outputs: int | None = None) -> Tensor:
-    """Return `x` convolved with the weights that begin where `weight` does, and lie as `strides` say."""
+def _convolve(
+    x: Tensor,
+    x_winners: Tensor | None,
+    weight: Tensor,
+    strides: tuple[int, ...],
+    out: Tensor,
+    winners: Tensor | None,
+    size: tuple[int, ...],
+) -> None:
+    """Fill `out` with `x` convolved with the weights that begin where `weight` does, and lie as `strides` say.
+
+    With winners the numbers beside them are pooled; `size` is the height and the width without.
+    """
     code = library()
     assert code is not None
-    n, inputs, height, width = x.shape
-    outputs = len(weight) if outputs is None else outputs
-    threads = torch.get_num_threads()
-    out = torch.empty((n, outputs, height, width), memory_format=torch.channels_last)
+    (n, inputs), outputs, threads = x.shape[:2], out.shape[1], torch.get_num_threads()
     room = torch.empty(_room_of_weights(inputs, outputs) + threads * _room_of_a_part(inputs, outputs))
-    shape = (ctypes.c_int64 * 5)(n, height, width, inputs, outputs)
     code.convolve(
-        shape, x.data_ptr(), weight.data_ptr(), (ctypes.c_int64 * 4)(*strides), out.data_ptr(), room.data_ptr(), threads
+        (ctypes.c_int64 * 5)(n, *size, inputs, outputs),
+        *map(address, (x, x_winners, weight)),
+        (ctypes.c_int64 * 4)(*strides),
+        *map(address, (out, winners, room)),
+        threads,
     )
-    return out
 
 
-def _weight_gradient(x: Tensor, gradient: Tensor, weight: Tensor) -> Tensor:
+def _weight_gradient(x: Tensor, gradient: Tensor, winners: Tensor | None, weight: Tensor) -> Tensor:
     code = library()
     assert code is not None
     n, inputs, height, width = x.shape
     outputs, threads = len(weight), torch.get_num_threads()
     to_weight = torch.empty_like(weight)
     room = torch.empty(threads * (_room_of_weights(inputs, outputs) + _room_of_a_part(inputs, outputs)))
-    shape = (ctypes.c_int64 * 5)(n, height, width, inputs, outputs)
-    strides = (ctypes.c_int64 * 4)(*to_weight.stride())
     code.convolve_weight_gradients(
-        shape, x.data_ptr(), gradient.data_ptr(), to_weight.data_ptr(), strides, room.data_ptr(), threads
+        (ctypes.c_int64 * 5)(n, height, width, inputs, outputs),
+        *map(address, (x, gradient, winners, to_weight)),
+        (ctypes.c_int64 * 4)(*to_weight.stride()),
+        room.data_ptr(),
+        threads,
     )
     return to_weight
 

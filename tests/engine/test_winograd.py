@@ -34,8 +34,10 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
     return numbers.contiguous(memory_format=torch.channels_last)
 
 
-def layer_of(inputs: int, outputs: int, layout: torch.memory_format = torch.channels_last) -> Convolution:
-    layer = Convolution(inputs, outputs)
+def layer_of(
+    inputs: int, outputs: int, layout: torch.memory_format = torch.channels_last, *, pool: bool = False
+) -> Convolution:
+    layer = Convolution(inputs, outputs, pool=pool)
     with torch.no_grad():
         layer.weight.copy_(drawn(outputs, inputs, 3, 3, seed=1))
     return layer.to(memory_format=layout)
@@ -78,6 +80,52 @@ def test_what_torch_computes(
         assert (one - other).abs().max() <= 5e-6 * other.abs().max() * max(1, images * height * width / 64) ** 0.5
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    ("images", "inputs", "outputs", "height", "width"),
+    [(1, 24, 80, 15, 13), (3, 64, 24, 7, 7), (5, 32, 16, 3, 3), (2, 16, 48, 8, 5), (2, 16, 32, 2, 6)],
+)
+@pytest.mark.usefixtures("_only_compiled")
+def test_pooled(
+    threads: int,
+    images: int,
+    inputs: int,
+    outputs: int,
+    height: int,
+    width: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With pooling output and gradients are those of torch's two layers; a last odd line is dropped.
+
+    The images are small, so that no window has two numbers that rounding puts in another order.
+    """
+    torch.set_num_threads(threads)
+    x = drawn(images, inputs, height, width)
+    found = results(layer_of(inputs, outputs, pool=True), x)
+    monkeypatch.undo()
+    expected = results(layer_of(inputs, outputs, pool=True).double(), x.double())
+    assert found[0].shape[2:] == (height // 2, width // 2)
+    for one, other in zip(found, expected, strict=True):
+        assert one.is_contiguous(memory_format=torch.channels_last)
+        assert (one - other).abs().max() <= 5e-6 * other.abs().max() * max(1, images * height * width / 64) ** 0.5
+
+
+@pytest.mark.usefixtures("_only_compiled")
+def test_pooling_of_equal_and_broken_numbers() -> None:
+    """Of equal outputs the first gets the gradient, and what is not a number wins, as with torch's pooling."""
+    layer, x = layer_of(32, 16, pool=True), torch.zeros(2, 32, 6, 6).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        layer.weight.fill_(1)
+    x[1, 0, 0, 0] = float("nan")
+    x.requires_grad_()
+    out = layer(x)
+    assert out[1, :, 0, 0].isnan().all()
+    out[0].sum().backward()
+    # The winner is the upper left pixel of each window: weight by weight it sees its neighbours, for 16 outputs.
+    assert x.grad is not None
+    torch.testing.assert_close(x.grad[0, 5, :3, :3], torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]) * 16)
+
+
 @pytest.mark.usefixtures("_only_compiled")
 def test_small_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error is at most 4 times that of torch's own convolution (measured: 2.4), and a millionth of the results."""
@@ -102,15 +150,16 @@ def test_weights_in_any_layout() -> None:
     assert all(torch.equal(one, other) for one, other in zip(ours, others, strict=True))
 
 
+@pytest.mark.parametrize("pool", [False, True])
 @pytest.mark.usefixtures("_only_compiled")
-def test_same_bits_each_time_and_on_each_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_bits_each_time_and_on_each_processor(pool: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same number of threads gives the same bits, with AVX-512 as with AVX2."""
     torch.set_num_threads(3)
     variants = [code for variant in compiled.VARIANTS if (code := compiled._loaded(variant)) and code.runs_here()]
     found = []
     for code in (*variants, variants[0]):
         monkeypatch.setattr(winograd, "library", lambda code=code: code)
-        found.append(results(layer_of(24, 48), drawn(5, 24, 7, 9)))
+        found.append(results(layer_of(24, 48, pool=pool), drawn(5, 24, 7, 9)))
     for each in found[1:]:
         assert all(torch.equal(one, other) for one, other in zip(each, found[0], strict=True))
 
@@ -141,7 +190,10 @@ def test_what_the_compiled_code_is_not_made_for(case: str, monkeypatch: pytest.M
     if case == "not compiled":
         monkeypatch.setattr(compiled, "library", lambda: None)
         compiled.takes_channels.cache_clear()
-    assert torch.equal(layer(x), nn.functional.conv2d(x, layer.weight, padding=1))
+    expected = nn.functional.conv2d(x, layer.weight, padding=1)
+    assert torch.equal(layer(x), expected)
+    layer.pool = True
+    assert torch.equal(layer(x), nn.functional.max_pool2d(expected, 2))
 
 
 def test_bfloat16_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
