@@ -24,20 +24,19 @@ _SMALLEST_VARIANCE = 5e-4
 class _Convolution(Convolution):
     """A 3×3 convolution that begins by passing its inputs on, as far as it has outputs for them."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs)
+    def __init__(self, inputs: int, outputs: int, *, pool: bool = False) -> None:
+        super().__init__(inputs, outputs, pool=pool)
         nn.init.dirac_(self.weight.data[:inputs])
 
 
 class _Group(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv1, self.norm1 = _Convolution(inputs, outputs), _normalization(outputs)
+        self.conv1, self.norm1 = _Convolution(inputs, outputs, pool=True), _normalization(outputs)
         self.conv2, self.norm2 = _Convolution(outputs, outputs), _normalization(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.norm1(functional.max_pool2d(self.conv1(x), 2))
-        maps: Tensor = self.norm2(self.conv2(x))
+        maps: Tensor = self.norm2(self.conv2(self.norm1(self.conv1(x))))
         return maps
 
 
