@@ -182,12 +182,8 @@ class RunRecord:
         line = f"{evaluated.split.capitalize()} accuracy {self.when(evaluated)}: {evaluated.accuracy:.2f} %"
         line += f" ({evaluated.correct:,} of {evaluated.total:,})"
         if evaluated.views > 1:
-            line += f" with {evaluated.views} views, {evaluated.plain_accuracy:.2f} % with one"
-        if evaluated.loss is not None:
-            line += f", loss {evaluated.loss:.4f}"
-        if self.trained and self.trained[-1].iteration == evaluated.iteration:
-            line += f"; training accuracy {self.trained[-1].accuracy:.2f} %"
-        return line
+            line += f" with {evaluated.views} views"
+        return ", ".join([line, *self.measures(evaluated)])
 
     def when(self, evaluated: Evaluated) -> str:
         """Return when an evaluation happened: `after epoch 7`, or `after 6.7 epochs (iteration 2,108)`."""
@@ -196,6 +192,25 @@ class RunRecord:
         if not rest:
             return f"after epoch {epochs:,}"
         return f"after {epochs:,}.{10 * rest // batches} epochs (iteration {evaluated.iteration:,})"
+
+    def measures(self, evaluated: Evaluated) -> list[str]:
+        """Return what else an evaluation measured, each in a few words: one view, loss, training accuracy."""
+        found = []
+        if evaluated.views > 1:
+            found.append(f"{evaluated.plain_accuracy:.2f} % with one view")
+        if evaluated.loss is not None:
+            found.append(f"{evaluated.split} loss {evaluated.loss:.4f}")
+        trained = [each for each in self.trained if each.iteration == evaluated.iteration]
+        if trained:
+            found.append(f"training accuracy {trained[-1].accuracy:.2f} %")
+        return found
+
+    @property
+    def planned(self) -> int:
+        """Iterations of the whole run: those that were done, if one of its constants ended it early."""
+        if isinstance(self.closing, Finished) and self.closing.reason:
+            return self.closing.iterations
+        return self.started.iterations if self.started else 0
 
     def evaluation_at(self, index: int) -> Evaluation:
         """Return number `index` of `evaluations` with the class names."""

@@ -172,7 +172,7 @@ def progress_line(record: RunRecord, pace: Pace, now: float, columns: int) -> Te
     """What the run is doing, in one line of at most `columns` columns. What is last is left out first."""
     started, data = record.started, record.data_progress
     if started is not None:
-        done, total = len(record.losses), started.iterations
+        done, total = len(record.losses), record.planned
         said = [f"{record.status}, epoch {record.epoch} of {started.epochs}"]
         if done:
             said.append(f"loss {recent_loss(record, done):.4f}")

@@ -53,9 +53,10 @@ def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
     headline = Text.assemble((clean(started.name), "bold"), f"  {record.status}")
     if evaluation is not None:
         headline.append(f"  {evaluation.accuracy:.2f} %", style="bold")
-        headline.append(
-            f"  ({evaluation.correct:,} of {evaluation.total:,} test images, {clean(started.dataset.name)})"
-        )
+        last = record.evaluations[-1]
+        views = f" with {last.views} views" if last.views > 1 else ""
+        images = f"{evaluation.correct:,} of {evaluation.total:,} {last.split} images{views}"
+        headline.append(f"  ({images}, {clean(started.dataset.name)})")
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("class", max_width=24, no_wrap=True, overflow="ellipsis")
         for heading in ("correct", "of", "accuracy"):
@@ -68,6 +69,8 @@ def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
             )
         console.print()
         _print_line(console, headline)
+        if measures := record.measures(last):
+            _print_line(console, Text(" · ".join(measures)))
         console.print(table)
     else:
         _print_line(console, headline)

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import DataTable, Digits, Static
 
-from engine.record.events import Failed
+from engine.record.events import Failed, Finished
 from engine.record.record import RunRecord
 from engine.text import clean, counted
 from tui.charts.keys import CHART_BINDINGS, ChartKeys
@@ -172,16 +172,21 @@ class ResultsScreen(ChartKeys, Screen[None]):
         low = self.size.height < LOW
         lines = [Content.styled(self._outcome(with_accuracy=low), "bold $foreground")]
         if not low:
-            lines += [Content(line) for line in self._training()]
+            measures = self.record.measures(self.record.evaluations[-1]) if self.record.evaluations else []
+            lines += [Content(line) for line in (" · ".join(measures), *self._training()) if line]
         return Content("\n").join(lines)
 
     def _outcome(self, *, with_accuracy: bool) -> str:
-        """How many test images were recognised, and of which data set."""
+        """How many images were recognised, and of which data set."""
         record, evaluation = self.record, self._evaluation
         if evaluation is None:
             return "No evaluation: the test images were not used." if record.ended else "No evaluation yet."
+        last = record.evaluations[-1]
         counts = f"{evaluation.correct:,} of {evaluation.total:,}"
-        outcome = f"{evaluation.accuracy:.2f} %  ({counts})" if with_accuracy else f"{counts} test images recognised"
+        outcome = f"{evaluation.accuracy:.2f} %  ({counts})"
+        if not with_accuracy:
+            outcome = f"{counts} {last.split} images recognised"
+            outcome += f" with {last.views} views" if last.views > 1 else ""
         return f"{outcome} ({cropped(record.started.dataset.name, 30)})" if record.started else outcome
 
     def _training(self) -> list[str]:
@@ -190,8 +195,11 @@ class ResultsScreen(ChartKeys, Screen[None]):
         lines = []
         if started is not None:
             config, epochs = started.config, counted(started.epochs, "epoch")
-            if self._evaluation is not None and record.status != "completed":
-                epochs = f"evaluated {record.when(record.evaluations[-1])} of {started.epochs:,}"
+            last = record.evaluations[-1] if record.evaluations else None
+            if last is not None and last.iteration < started.iterations:
+                kept = config.get("keep_best") and isinstance(closing, Finished)
+                what = "the best weights," if kept else "evaluated"
+                epochs = f"{what} {record.when(last)} of {started.epochs:,}"
             parts = [clean(config.get("model", "")), epochs]
             parts += [f"{name.replace('_', ' ')} {config.get(name)}" for name in ("batch_size", "learning_rate")]
             lines.append(" · ".join(parts))

@@ -17,7 +17,8 @@ def report_md(record: RunRecord) -> str:
     content = summary(record)
     parts = [f"# {_plain(content['name'])}: {content['status']}"]
     if "reason" in content:
-        parts.append(f"Why it failed: {_plain(content['reason'])}")
+        told = "Why it failed" if content["status"] == "failed" else "Why it ended early"
+        parts.append(f"{told}: {_plain(content['reason'])}")
     parts.append(_headline(record, content))
     parts += [f"> {_plain(notice)}" for notice in record.notices]
     parts.append("![Loss and test accuracy over iterations](loss.svg)")
@@ -33,9 +34,12 @@ def _headline(record: RunRecord, content: dict[str, Any]) -> str:
     name, evaluation = _plain(content["dataset"]["name"]), content["evaluation"]
     if not evaluation:
         return f"The test images of {name} were not evaluated."
+    last = record.evaluations[-1]
+    views = f" with {last.views} views" if last.views > 1 else ""
+    others = "".join(f", {measure}" for measure in record.measures(last))
     return (
-        f"Accuracy on the test images of {name}: **{evaluation['accuracy']:.2f} %**"
-        f" ({evaluation['correct']:,} of {evaluation['total']:,}), {record.when(record.evaluations[-1])}."
+        f"Accuracy on the {last.split} images of {name}: **{evaluation['accuracy']:.2f} %**"
+        f" ({evaluation['correct']:,} of {evaluation['total']:,}){views}, {record.when(last)}{others}."
     )
 
 
@@ -62,17 +66,23 @@ def _facts(record: RunRecord, content: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("started", content["started_at"]),
         ("data", f"{dataset['name']}, {dataset['source']}"),
-        ("images", f"{dataset['train_images']:,} training, {dataset['test_images']:,} test"),
+        ("images", _images(dataset)),
         ("fingerprint", dataset["fingerprint"]),
         ("device", f"{device['kind']}, {device['name']}{threads}"),
         *([("order of sums", device["sums"])] if "sums" in device else []),
         ("parameters", f"{content['parameters']:,}"),
-        ("iterations", f"{content['iterations']:,} of {started.iterations:,}"),
+        ("iterations", f"{content['iterations']:,} of {record.planned:,}"),
         ("final loss", final),
         ("training", f"{timing['train_seconds']:.1f} s{speed}"),
         ("evaluation", f"{timing['evaluation_seconds']:.1f} s"),
         *content["versions"].items(),
     ]
+
+
+def _images(dataset: dict[str, Any]) -> str:
+    held_out = dataset["validation_images"]
+    training = f"{dataset['train_images'] - held_out:,} training"
+    return f"{training}{f', {held_out:,} validation' if held_out else ''}, {dataset['test_images']:,} test"
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
