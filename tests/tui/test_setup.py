@@ -19,6 +19,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Button, Input, OptionList, Select
 
+import engine.config.presets
 from engine.config import CONSTANTS, PRESETS, Preset, TrainingConfig, preset_named
 from engine.errors import ConstantError, DataError
 from engine.preflight import Check, Preflight
@@ -199,7 +200,8 @@ async def test_a_preset_says_what_it_does_before_it_is_chosen(monkeypatch: pytes
     """At 80 columns the list tells of every preset what it does and what it reached, with no word cut off."""
     reached = "90.81 % with six views, 89.60 % with one, on average of three seeds, in 12 minutes on two cores"
     presets = tuple(replace(preset, reached=reached) for preset in PRESETS)
-    monkeypatch.setattr(start_bar, "PRESETS", presets)
+    for module in (start_bar, engine.config.presets):
+        monkeypatch.setattr(module, "PRESETS", presets)
     app = SetupApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.status == "ready")
@@ -230,9 +232,8 @@ async def test_a_reason_is_shown_once() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.status == "1 constant is wrong")
         assert "device ✘ see device in the form" in shown(app.panel)
-        assert drawn(app).count("no cuda here") == 1
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: app.setup.focused is not None and app.setup.focused.parent is not None)
+        await until(pilot, lambda: drawn(app).count("no cuda here") == 1)
         assert app.setup.focused is not None
         assert app.setup.focused.query_ancestor(ConstantField).constant.name == "device"
         assert app.started == []
@@ -240,7 +241,7 @@ async def test_a_reason_is_shown_once() -> None:
 
 async def test_start_shows_a_check_that_failed() -> None:
     """If no constant is wrong but a check failed, Ctrl+R scrolls to that check."""
-    checks = [*READY.checks[:-1], *(Check("run", True, ("more",)) for _ in range(9)), Check("run", False, ("full",))]
+    checks = [*READY.checks[:-1], *(Check("run", True, ("more",)) for _ in range(19)), Check("run", False, ("full",))]
     app = SetupApp(lambda config: Preflight(tuple(checks)))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.status == "cannot start yet")
@@ -276,7 +277,7 @@ async def test_the_command_is_shown_and_copied(size: tuple[int, int]) -> None:
         await until(pilot, lambda: app.panel.command == "cifar-tui train")
         app.preset.value = LOOK
         await until(pilot, lambda: app.panel.command != "cifar-tui train")
-        command = "cifar-tui train --data demo --epochs 2"
+        command = "cifar-tui train --preset look"
         assert command in drawn(app)
         await pilot.press("ctrl+y")
         assert app.clipboard == command

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -16,9 +16,12 @@ EventsAsJson = Annotated[
     bool, Parameter(name="--json", negative="", help="One event a line on stdout, as JSON, and nothing else there.")
 ]
 
-_PRESET = Annotated[
-    Literal[tuple(preset.name for preset in PRESETS)] | None,  # type: ignore[valid-type]
-    Parameter(help="Constants to begin with: " + " ".join(f"{p.name}: {p.help}" for p in PRESETS) + " Flags change them."),
+_ONE_OF: Any = Literal  # a type checker wants its names written out
+_PRESET: Any = Annotated[
+    _ONE_OF[tuple(preset.name for preset in PRESETS)] | None,
+    Parameter(
+        help="Constants to begin with: " + " ".join(f"{p.name}: {p.help}" for p in PRESETS) + " Flags change them."
+    ),
 ]
 
 
@@ -27,9 +30,7 @@ def _flag(constant: Constant) -> tuple[object, object]:
 
     `TrainingConfig.checked` reads the text, because it has the messages for wrong values. None: the flag was not given.
     """
-    explained = Parameter(
-        help=f"{constant.help} Allowed: {constant.allowed}.", show_default=lambda _: constant.default
-    )
+    explained = Parameter(help=f"{constant.help} Allowed: {constant.allowed}.", show_default=lambda _: constant.default)
     kind = bool if constant.type is bool else str
     return Annotated[kind | None, explained], field(default=None)
 

@@ -23,7 +23,6 @@ from engine.config import CONSTANTS, Constant, TrainingConfig, fixed, shown
 from engine.errors import ConstantError
 from tui.widgets.constant_field import ConstantField
 
-
 _ROWS = ((("data", "training"), ("recipe",)), (("machine",), ("run",)))
 """The groups: rows of columns. The columns of a row are about equally high."""
 
@@ -89,7 +88,11 @@ class ConfigForm(Vertical):
         &.-low {
             height: 1fr;
             .fields { height: 1fr; }
-            .group { border: none; border-top: solid $foreground 25%; &:focus-within { border-top: solid $accent 70%; } }
+            .group {
+                border: none;
+                border-top: solid $foreground 25%;
+                &:focus-within { border-top: solid $accent 70%; }
+            }
         }
 
         ConstantField {
@@ -258,7 +261,9 @@ class ConfigForm(Vertical):
             problems = error.problems
         for name, field in self._fields.items():
             field.reason = "" if field.is_awaited else problems.get(name) or self._outside.get(name, "")
-        right = {name: self._fields[name].constant.read(text) for name, text in self.values.items() if name not in problems}
+        right = {
+            name: self._fields[name].constant.read(text) for name, text in self.values.items() if name not in problems
+        }
         self._show_effects(config or TrainingConfig().replaced(**right))
         return config
 

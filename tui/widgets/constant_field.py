@@ -172,9 +172,10 @@ class ConstantField(Vertical):
 
     @reason.setter
     def reason(self, reason: str) -> None:
-        self._reason = reason
-        if self.is_mounted:
-            self._show_reason()
+        if reason != self._reason:
+            self._reason = reason
+            if self.is_mounted:
+                self._show_reason()
 
     @property
     def fixed(self) -> str:
@@ -183,8 +184,9 @@ class ConstantField(Vertical):
 
     @fixed.setter
     def fixed(self, reason: str) -> None:
-        self._fixed = reason
-        self.set_class(bool(reason), "-fixed")
+        if reason != self._fixed:
+            self._fixed = reason
+            self.set_class(bool(reason), "-fixed")
 
     @property
     def label_width(self) -> int:
