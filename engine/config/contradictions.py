@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,7 +10,6 @@ if TYPE_CHECKING:
 
 _WIDE = "speedrun"
 """The network whose width is a constant."""
-_STANDARD_WIDTH = 64
 
 
 def contradictions(config: TrainingConfig) -> dict[str, str]:
@@ -17,30 +17,36 @@ def contradictions(config: TrainingConfig) -> dict[str, str]:
 
     A constant with its default value never contradicts the others.
     """
-    problems = {}
-    if config.optimizer in ("adam", "adamw") and config.momentum:
-        problems["momentum"] = f"{config.optimizer} has a momentum of its own; 0 here, or choose sgd or muon"
-    if config.optimizer == "adam" and config.weight_decay:
-        problems["weight_decay"] = "adam has none here; choose adamw, sgd or muon, or 0"
+    defaults = {each.name: each.default for each in fields(config)}
+    problems = {name: reason for name, reason in fixed(config).items() if getattr(config, name) != defaults[name]}
     if config.warmup and config.warmup >= config.epochs:
         problems["warmup"] = (
             f"{config.warmup:g} epochs are not less than the {config.epochs} of the run; less, or more epochs"
         )
-    if config.test_views > 1 and config.augmentation == "none":
-        problems["test_views"] = _never_seen("mirrored", config)
-    elif config.test_views > 2 and "shift" not in config.augmentation:
-        problems["test_views"] = _never_seen("moved", config)
-    if config.patience and not config.evaluate_each_epoch:
-        problems["patience"] = "it needs an accuracy after each epoch; evaluate each epoch, or 0"
-    if config.keep_best and not config.evaluate_each_epoch:
-        problems["keep_best"] = "it needs an accuracy after each epoch; evaluate each epoch, or no"
-    if config.width != _STANDARD_WIDTH and config.model != _WIDE:
-        problems["width"] = f"{config.model} has a fixed width; leave it at {_STANDARD_WIDTH}, or choose {_WIDE}"
+    if config.test_views > 2 and "shift" not in config.augmentation:
+        problems["test_views"] = _never_seen("moved", "flip and shift")
     return problems
 
 
-def _never_seen(how: str, config: TrainingConfig) -> str:
+def fixed(config: TrainingConfig) -> dict[str, str]:
+    """Return the constants that must keep their defaults because of the others, with the reason and what to do."""
+    reasons = {}
+    if config.optimizer in ("adam", "adamw"):
+        reasons["momentum"] = f"{config.optimizer} has a momentum of its own; 0 here, or choose sgd or muon"
+    if config.optimizer == "adam":
+        reasons["weight_decay"] = "adam has none here; choose adamw, sgd or muon, or 0"
+    if config.augmentation == "none":
+        reasons["test_views"] = _never_seen("mirrored", "flip")
+    if not config.evaluate_each_epoch:
+        for name, without in (("patience", "0"), ("keep_best", "no")):
+            reasons[name] = f"it needs an accuracy after each epoch; evaluate each epoch, or {without}"
+    if config.model != _WIDE:
+        reasons["width"] = f"{config.model} has a fixed width; leave it as it is, or choose {_WIDE}"
+    return reasons
+
+
+def _never_seen(how: str, augmentation: str) -> str:
     return (
-        f"{config.test_views} views are {how} images, which the network never sees in training;"
-        f" choose an augmentation with {'flip and shift' if config.test_views > 2 else 'flip'}, or 1"
+        f"more views are {how} images, which the network never sees in training;"
+        f" choose an augmentation with {augmentation}, or {'1' if how == 'mirrored' else '2'}"
     )

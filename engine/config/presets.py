@@ -54,6 +54,11 @@ PRESETS = (
 )
 
 
+def preset_named(name: str) -> Preset:
+    """Return a preset by its name. Raises `KeyError`."""
+    return {preset.name: preset for preset in PRESETS}[name]
+
+
 def preset_of(config: TrainingConfig) -> Preset | None:
     """Return the preset that `config` equals, the group `run` aside; None if there is none."""
     for preset in PRESETS:

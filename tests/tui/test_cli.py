@@ -10,11 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from engine import data
-from engine.config import CONSTANTS, TrainingConfig
+from engine.config import CONSTANTS, PRESETS, TrainingConfig, preset_named
 from engine.process import python_running
 from engine.runs.local import Run
 from tests.images import made_up_images, save_folder
@@ -98,6 +96,8 @@ def test_help_is_enough_to_work_from(command: str, capsys: pytest.CaptureFixture
         ("export", "--to"),
         ("export nothing --to x", "There is no run nothing in runs"),
         ("train --data /nowhere", "--data: /nowhere"),
+        ("--preset no", 'for --preset. Choose from: "notebook", "look", '),
+        ("train --preset minutes --optimizer adam", "--momentum: adam has a momentum of its own"),
         ("train --data ~nobody-here/images", "~nobody-here/images does not exist"),
         ("watch --runs-dir ~nobody-here", "There is no run in ~nobody-here yet"),
         ("train --data demo --name a/b", "--name: a/b is not allowed"),
@@ -125,19 +125,24 @@ def test_escape_sequences_stay_out_of_the_terminal(capsys: pytest.CaptureFixture
         assert "\x1b" not in capsys.readouterr().err
 
 
-@given(
-    epochs=st.integers(1, 10_000),
-    learning_rate=st.floats(1e-8, 1),
-    each=st.booleans(),
-    name=st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="/\\.-"), max_size=20),
-)
-def test_flags_say_what_the_config_says(epochs: int, learning_rate: float, each: bool, name: str) -> None:
-    """The command line that the form shows for a config gives that config again."""
-    config = TrainingConfig(epochs=epochs, learning_rate=learning_rate, evaluate_each_epoch=each, name=name)
-    changed = config.changed()
-    words = [word for c in CONSTANTS if c.name in changed for word in c.arguments(changed[c.name])]
-    _, bound, _ = parser.app.parse_args(["train", *words], exit_on_error=False, print_error=False)
-    assert as_config(bound.arguments.get("config", TrainingConfig())) == config
+def test_flags_change_a_preset() -> None:
+    """--preset gives its constants, and a flag changes one of them, before or after it, even back to its default."""
+    for words in (
+        ["--preset", "speedrun", "--epochs", "4", "--no-evaluate-each-epoch"],
+        ["--epochs", "4", "--no-evaluate-each-epoch", "--preset", "speedrun"],
+    ):
+        _, bound, _ = parser.app.parse_args(["train", *words], exit_on_error=False, print_error=False)
+        wanted = {**preset_named("speedrun").constants(), "epochs": 4, "evaluate_each_epoch": False}
+        assert as_config(bound.arguments["config"]) == TrainingConfig.checked(wanted)
+
+
+def test_help_tells_the_presets_and_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    """--help lists the presets with what they do, and the default of every constant."""
+    cli.execute(["train", "--help"])
+    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert f"[choices: {', '.join(preset.name for preset in PRESETS)}]" in told
+    assert all(preset.help in told for preset in PRESETS)
+    assert all(f"[default: {c.default}]" in told for c in CONSTANTS if c.default != "")
 
 
 def test_json_is_events_and_progress(quick: list[str], capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,17 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Button, Input, OptionList, Select
 
-from engine.config import CONSTANTS, PRESETS, Preset, TrainingConfig
+import engine.config.presets
+from engine.config import CONSTANTS, PRESETS, Preset, TrainingConfig, preset_named
 from engine.errors import ConstantError, DataError
 from engine.preflight import Check, Preflight
+from tui.command_line import parser
+from tui.command_line.arguments import as_config
 from tui.dialogs.help import HelpScreen
 from tui.screens import checks
 from tui.screens.messages import StartRun
 from tui.screens.setup import SetupScreen
+from tui.widgets import start_bar
 from tui.widgets.config_form import ConfigForm
 from tui.widgets.constant_field import ConstantField
 from tui.widgets.keys import Keys
@@ -32,7 +37,7 @@ from tui.widgets.preflight_panel import PreflightPanel, command_line
 
 Look = Callable[[TrainingConfig], Preflight]
 
-LOOK = next(preset for preset in PRESETS if preset.name == "one-minute look")
+LOOK = preset_named("look")
 
 READY = Preflight(
     (
@@ -187,8 +192,26 @@ async def test_the_presets_cover_neither_their_label_nor_the_footer(size: tuple[
         await pilot.press("enter")
         await until(pilot, lambda: bool(app.preset.query_one(OptionList).region))
         assert app.preset.query_one(OptionList).region.bottom == app.preset.region.y
-        assert all(preset.name in drawn(app) for preset in PRESETS)
-        assert "preset the notebook" in drawn(app)
+        assert "preset notebook " in drawn(app)
+        assert "preset notebook C" not in drawn(app)
+
+
+async def test_a_preset_says_what_it_does_before_it_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 80 columns the list tells of every preset what it does and what it reached, with no word cut off."""
+    reached = "90.81 % with six views, 89.60 % with one, on average of three seeds, in 12 minutes on two cores"
+    presets = tuple(replace(preset, reached=reached) for preset in PRESETS)
+    for module in (start_bar, engine.config.presets):
+        monkeypatch.setattr(module, "PRESETS", presets)
+    app = SetupApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.status == "ready")
+        app.preset.focus()
+        await pilot.press("enter")
+        choices = app.preset.query_one(OptionList)
+        await until(pilot, lambda: bool(choices.region))
+        for preset in presets:
+            assert f"{preset.name} {preset.help} {reached}" in shown(choices)
+            await pilot.press("down")
 
 
 async def test_help_for_preset_and_start() -> None:
@@ -197,7 +220,7 @@ async def test_help_for_preset_and_start() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         shown_help = app.setup.query_one(".help")
         app.preset.focus()
-        await until(pilot, lambda: PRESETS[0].help in shown(shown_help))
+        await until(pilot, lambda: "all constants except the group run" in shown(shown_help))
         app.button.focus()
         await until(pilot, lambda: "Ctrl+B trains in a process of its own" in shown(shown_help))
 
@@ -209,9 +232,8 @@ async def test_a_reason_is_shown_once() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.status == "1 constant is wrong")
         assert "device ✘ see device in the form" in shown(app.panel)
-        assert drawn(app).count("no cuda here") == 1
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: app.setup.focused is not None and app.setup.focused.parent is not None)
+        await until(pilot, lambda: drawn(app).count("no cuda here") == 1)
         assert app.setup.focused is not None
         assert app.setup.focused.query_ancestor(ConstantField).constant.name == "device"
         assert app.started == []
@@ -219,7 +241,7 @@ async def test_a_reason_is_shown_once() -> None:
 
 async def test_start_shows_a_check_that_failed() -> None:
     """If no constant is wrong but a check failed, Ctrl+R scrolls to that check."""
-    checks = [*READY.checks[:-1], *(Check("run", True, ("more",)) for _ in range(9)), Check("run", False, ("full",))]
+    checks = [*READY.checks[:-1], *(Check("run", True, ("more",)) for _ in range(19)), Check("run", False, ("full",))]
     app = SetupApp(lambda config: Preflight(tuple(checks)))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.status == "cannot start yet")
@@ -255,7 +277,7 @@ async def test_the_command_is_shown_and_copied(size: tuple[int, int]) -> None:
         await until(pilot, lambda: app.panel.command == "cifar-tui train")
         app.preset.value = LOOK
         await until(pilot, lambda: app.panel.command != "cifar-tui train")
-        command = "cifar-tui train --data demo --epochs 2"
+        command = "cifar-tui train --preset look"
         assert command in drawn(app)
         await pilot.press("ctrl+y")
         assert app.clipboard == command
@@ -275,6 +297,7 @@ PLAIN = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1).filter
 
 
 @given(
+    preset=st.sampled_from(PRESETS),
     data=PLAIN,
     data_dir=PLAIN.map(Path),
     epochs=st.integers(1, 10_000),
@@ -282,23 +305,20 @@ PLAIN = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1).filter
     evaluate_each_epoch=st.booleans(),
     name=st.sampled_from(["", "a run", "it's", "$HOME", "*"]),
 )
-def test_the_command_leads_to_the_same_config(**values: object) -> None:
+def test_the_command_leads_to_the_same_config(preset: Preset, **values: object) -> None:
     """The command, split by a shell, gives exactly the constants of the form."""
-    config = TrainingConfig.checked(values)
-    program, subcommand, *words = shlex.split(command_line(config))
-    assert [program, subcommand] == ["cifar-tui", "train"]
-    flags = {constant.flag: constant for constant in CONSTANTS}
-    read: dict[str, object] = {}
-    while words:
-        flag = words.pop(0)
-        if flag.startswith("--no-"):
-            read[flags["--" + flag[5:]].name] = False
-        elif flags[flag].type is bool:
-            read[flags[flag].name] = True
-        else:
-            read[flags[flag].name] = words.pop(0)
-    assert read.keys() == config.changed().keys()
-    assert TrainingConfig.checked(read) == config
+    config = TrainingConfig.checked({**preset.constants(), **values})
+    program, *words = shlex.split(command_line(config))
+    assert program == "cifar-tui"
+    _, bound, _ = parser.app.parse_args(words, exit_on_error=False, print_error=False)
+    assert as_config(bound.arguments["config"]) == config
+
+
+def test_the_command_names_a_preset_where_that_is_shorter() -> None:
+    """A preset with a few changes is told as such; few constants without a preset are told as they are."""
+    speedrun = TrainingConfig.checked({**preset_named("speedrun").constants(), "data": "pics", "seed": 3})
+    assert command_line(speedrun) == "cifar-tui train --preset speedrun --data pics --seed 3"
+    assert command_line(TrainingConfig(epochs=3)) == "cifar-tui train --epochs 3"
 
 
 async def test_the_keyboard_alone_starts_a_run() -> None:
@@ -349,18 +369,30 @@ async def test_q_leaves_unless_it_is_typed() -> None:
         assert app.left
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_all_of_training_is_in_sight(size: tuple[int, int]) -> None:
-    """All constants, the checks and Start are visible without scrolling."""
+async def test_everything_is_in_sight() -> None:
+    """At 120×40 all constants, the checks and Start are visible without scrolling."""
     app = SetupApp()
-    async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.status == "ready")
-        body = app.setup.query_one("#body").region
-        fields = list(app.setup.query(ConstantField))
-        assert all(body.contains_region(field.region) for field in fields)
-        assert app.setup.query_one(ConfigForm).max_scroll_y == 0
-        assert app.panel.max_scroll_y == 0
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.status == "ready" and len(app.setup.query(ConstantField)) == len(CONSTANTS))
+        body = app.setup.query_one("#body")
+        assert all(body.region.contains_region(field.region) for field in app.setup.query(ConstantField))
+        assert (body.max_scroll_y, app.setup.query_one(".fields").max_scroll_y, app.panel.max_scroll_y) == (0, 0, 0)
         assert app.screen.region.contains_region(app.button.region)
+
+
+async def test_the_field_with_the_focus_is_in_sight_with_its_help() -> None:
+    """At 80×24 the form scrolls to the field with the focus; help, checks and Start stay where they are."""
+    app = SetupApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.status == "ready" and len(app.setup.query(ConstantField)) == len(CONSTANTS))
+        kept = [app.setup.query_one(".help"), app.panel, app.button]
+        assert app.panel.max_scroll_y == 0
+        for constant in CONSTANTS:
+            await until(pilot, lambda: " ".join(constant.help.split()) in shown(kept[0]))  # noqa: B023
+            assert app.setup.focused is not None
+            assert app.setup.query_one(".fields").region.contains_region(app.setup.focused.region)
+            assert all(app.screen.region.contains_region(widget.region) for widget in kept)
+            await pilot.press("down")
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from engine.config import CONSTANTS, Constant, TrainingConfig
+from engine.config import CONSTANTS, PRESETS, Constant, TrainingConfig, preset_named
 
 Run = Annotated[str | None, Parameter(help="A run's name or folder. Default: the latest run.")]
 RunsDir = Annotated[Path, Parameter(help="Where the runs are.")]
@@ -16,21 +16,28 @@ EventsAsJson = Annotated[
     bool, Parameter(name="--json", negative="", help="One event a line on stdout, as JSON, and nothing else there.")
 ]
 
+_ONE_OF: Any = Literal  # a type checker wants its names written out
+_PRESET: Any = Annotated[
+    _ONE_OF[tuple(preset.name for preset in PRESETS)] | None,
+    Parameter(
+        help="Constants to begin with: " + " ".join(f"{p.name}: {p.help}" for p in PRESETS) + " Flags change them."
+    ),
+]
+
 
 def _flag(constant: Constant) -> tuple[object, object]:
     """Return the type and the default of a constant's flag: bool for `--name` and `--no-name`, otherwise str.
 
-    `TrainingConfig.checked` reads the text, because it has the messages for wrong values.
+    `TrainingConfig.checked` reads the text, because it has the messages for wrong values. None: the flag was not given.
     """
-    explained = Parameter(help=f"{constant.help} Allowed: {constant.allowed}.")
-    if constant.type is bool:
-        return Annotated[bool, explained], field(default=constant.default)
-    return Annotated[str, explained], field(default=str(constant.default))
+    explained = Parameter(help=f"{constant.help} Allowed: {constant.allowed}.", show_default=lambda _: constant.default)
+    kind = bool if constant.type is bool else str
+    return Annotated[kind | None, explained], field(default=None)
 
 
 Flags = make_dataclass(
     "Flags",
-    [(c.name, *_flag(c)) for c in CONSTANTS],
+    [("preset", _PRESET, field(default=None)), *((c.name, *_flag(c)) for c in CONSTANTS)],
     namespace={"__module__": __name__},  # Cyclopts takes no flags from a class of the standard library
 )
 if TYPE_CHECKING:
@@ -40,5 +47,7 @@ else:
 
 
 def as_config(flags: object) -> TrainingConfig:
-    """Return the config that the flags give. Raises `ConstantError`."""
-    return TrainingConfig.checked(vars(flags))
+    """Return the config that the flags give: the preset's constants, changed by those given. Raises `ConstantError`."""
+    given = {name: value for name, value in vars(flags).items() if value is not None}
+    name = given.pop("preset", None)
+    return TrainingConfig.checked({**(preset_named(name).constants() if name else {}), **given})

@@ -65,14 +65,12 @@ class SetupScreen(Screen[None]):
     DEFAULT_CSS = """
     SetupScreen {
         #body { height: 1fr; width: 100%; layout: vertical; overflow: hidden auto; scrollbar-size-vertical: 1; }
-        ConfigForm { max-height: 80%; }
-        PreflightPanel { height: auto; max-height: 100%; }
-        PreflightPanel.-folded { height: 1fr; }
+        PreflightPanel { height: auto; }
+        &.-low PreflightPanel { max-height: 50%; }
         &.-beside {
             #body { layout: horizontal; }
-            ConfigForm { width: 1fr; max-height: 100%; margin-right: 1; }
-            ConfigForm.-explained { width: 2fr; }
-            PreflightPanel { width: 1fr; height: auto; max-height: 100%; }
+            ConfigForm { width: 2fr; margin-right: 1; }
+            PreflightPanel { width: 1fr; max-height: 100%; }
         }
     }
     """
@@ -122,14 +120,15 @@ class SetupScreen(Screen[None]):
 
     def _arrange(self, size: Size) -> None:
         width, height = size
-        beside = width >= 110 and height >= 30
+        beside, low = width >= 160 and height >= 30, height < 34
         self.set_class(beside, "-beside")
-        self._form.columns = 1 if beside or width < 76 else 2
-        self._form.airy = beside and height >= 36
-        self._form.explained = width >= 180 and height >= 50
-        self._panel.folded = not beside and height < 34
-        self._panel.brief = not beside and height < 29
-        self._panel.airy = beside and height >= 36
+        self.set_class(low, "-low")
+        self._form.columns = 1 if width < 76 else 2
+        self._form.low = low
+        self._panel.folded = low and not beside
+        self._panel.in_pairs = width >= 76 and not beside
+        self._panel.brief = height < 40 and not beside
+        self._panel.airy = beside or height >= 48
 
     # For the app
 

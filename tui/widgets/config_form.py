@@ -6,8 +6,7 @@ typed is kept as text; only `TrainingConfig.checked` knows whether it is allowed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -20,13 +19,45 @@ from textual.reactive import reactive
 from textual.suggester import Suggester
 from textual.widgets import Static
 
-from engine.config import CONSTANTS, Constant, TrainingConfig, shown
+from engine.config import CONSTANTS, Constant, TrainingConfig, fixed, shown
 from engine.errors import ConstantError
-from tui.widgets.constant_field import ConstantField, explained
+from tui.widgets.constant_field import ConstantField
+
+_ROWS = ((("data", "training"), ("recipe",)), (("machine",), ("run",)))
+"""The groups: rows of columns. The columns of a row are about equally high."""
 
 
-class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
-    """All constants in bordered groups, with the help of the focused one below them.
+_AT_ONCE = ("data", "training")
+"""The groups whose fields are there at the first paint. Making all of them first would take a fifth longer."""
+
+
+class _Group(Vertical):
+    """A box of fields. With `later` it shows their names and values as text until `complete` is called."""
+
+    def __init__(self, title: str, fields: Sequence[ConstantField], *, later: bool) -> None:
+        super().__init__(classes="group")
+        self.border_title = Content(title)
+        self._fields, self._later = fields, later
+
+    def compose(self) -> ComposeResult:
+        if self._later:
+            yield Static(Content("\n").join(field.line for field in self._fields), classes="later")
+        else:
+            yield from self._fields
+
+    def complete(self) -> None:
+        if self._later:
+            self._later = False
+            self.query(".later").remove()
+            self.mount_all(self._fields)
+
+
+class _Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """Scrolls by itself to the field that has the focus."""
+
+
+class ConfigForm(Vertical):
+    """All constants in groups, with the help of the focused one below them, where it stays in sight.
 
     `values` fill the fields by name; a missing one gets its default. `folders` completes the paths of folders. Raises
     `ConstantError` if a value is not allowed.
@@ -40,35 +71,28 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
     DEFAULT_CSS = """
     ConfigForm {
         height: auto;
-        scrollbar-size-vertical: 1;
 
-        .column { width: 1fr; height: auto; }
+        .fields { height: auto; scrollbar-size-vertical: 1; }
+        .row, .column, .group { height: auto; }
+        .column { width: 1fr; }
         .group {
-            height: auto;
             padding: 0 1 0 0;
             border: round $foreground 25%;
             border-title-color: $foreground 70%;
             &:focus-within { border: round $accent 70%; border-title-color: $text-accent; }
         }
-        .help {
-            height: auto;
-            min-height: 4;
-            padding: 0 1 0 2;
-            color: $foreground 70%;
-        }
+        .later { padding: 0 0 0 2; }
+        .help { height: auto; min-height: 3; padding: 0 1 0 2; color: $foreground 70%; }
 
-        &.-two-columns {
-            layout: horizontal;
-            .help { min-height: 6; }
-        }
-        &.-airy .group { padding: 1 1 1 0; }
-        &.-explained {
-            ConstantField { layout: horizontal; margin-bottom: 1; }
-            .line { width: 46; }
-            .explanation { display: block; }
-            ConstantField.-wrong .explanation { display: none; }
-            .group { padding: 1 1 0 0; }
-            .help { display: none; }
+        &.-two-columns .row { layout: horizontal; }
+        &.-low {
+            height: 1fr;
+            .fields { height: 1fr; }
+            .group {
+                border: none;
+                border-top: solid $foreground 25%;
+                &:focus-within { border-top: solid $accent 70%; }
+            }
         }
 
         ConstantField {
@@ -84,7 +108,6 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
             .editor { width: 1fr; max-width: 48; height: 1; }
             .unit { padding: 0 0 0 1; color: $foreground 60%; }
             .reason { display: none; width: 1fr; height: auto; padding: 0 0 0 2; color: $text-error; }
-            .explanation { display: none; width: 1fr; padding: 0 1 0 2; height: auto; color: $foreground 60%; }
 
             Input { width: 1fr; padding: 0; }
             .other { margin-left: 2; }
@@ -95,7 +118,9 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
             Checkbox, Checkbox:focus { border: none; background: transparent; background-tint: transparent 0%; }
 
             &.-number .editor { max-width: 16; }
+            &.-fixed .line { opacity: 50%; }
             &.-wrong {
+                .line { opacity: 100%; }
                 .reason { display: block; }
                 .label { color: $text-error; }
                 Input { background-tint: $error 25%; }
@@ -107,11 +132,8 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
     columns: reactive[int] = reactive(1)
     """The number of columns of groups: 1 or 2."""
 
-    airy: reactive[bool] = reactive(False, toggle_class="-airy")
-    """Whether there is room for blank lines around the fields."""
-
-    explained: reactive[bool] = reactive(False, toggle_class="-explained")
-    """Whether every field shows its help beside it, not only the focused one."""
+    low: reactive[bool] = reactive(False, toggle_class="-low")
+    """Whether the form is as high as there is room and scrolls, instead of being as high as its fields."""
 
     class Changed(Message):
         """A constant was edited. `config` is None while one of them is wrong."""
@@ -121,27 +143,34 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
             self.config = config
 
     def __init__(self, values: Mapping[str, object], folders: Suggester | None = None) -> None:
-        super().__init__()
         self.start = TrainingConfig.checked(values)
         """The config that the form is filled with at first."""
         self._fields = {c.name: ConstantField(c, getattr(self.start, c.name), folders) for c in CONSTANTS}
+        super().__init__()
+        self._align()
         self._outside: dict[str, str] = {}
+        self._explained: ConstantField | None = None
+        """The field whose help is shown."""
+        self._show_effects(self.start)
 
     def compose(self) -> ComposeResult:
-        columns = _columns()
-        for column in columns:
-            with Vertical(classes="column"):
-                for group, constants in column:
-                    with Vertical(classes="group") as box:
-                        box.border_title = Content(group)
-                        for constant in constants:
-                            yield self._fields[constant.name]
-                if column is columns[-1]:
-                    yield Static(classes="help", markup=False)
+        with _Fields(classes="fields"):
+            for row in _ROWS:
+                with Vertical(classes="row"):
+                    for column in row:
+                        with Vertical(classes="column"):
+                            for group in column:
+                                fields = [self._fields[constant.name] for constant in _of(group)]
+                                yield _Group(group, fields, later=group not in _AT_ONCE)
+        yield Static(classes="help", markup=False)
 
     def on_mount(self) -> None:
-        self._align()
-        self._explain()
+        self.call_after_refresh(self._complete)
+
+    def _complete(self) -> None:
+        with self.app.batch_update():
+            for group in self.query(_Group):
+                group.complete()
 
     @property
     def values(self) -> dict[str, str]:
@@ -158,14 +187,20 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
         for name in values:
             self._fields[name].text = shown(getattr(checked, name))
             self._outside.pop(name, None)
-        self._show_reasons(self._fields[name] for name in values)
         self._post_change()
 
     def choose(self, name: str, value: str | None) -> None:
         """Set one constant and move to it; None opens the row for a value that is not among its choices."""
         if value is not None:
             self.set_values({name: value})
-        self._fields[name].edit(other=value is None)
+        self._edit(self._fields[name], other=value is None)
+
+    def _edit(self, field: ConstantField, *, other: bool = False) -> None:
+        if field.is_mounted:
+            field.edit(other=other)
+        else:
+            self._complete()
+            self.call_after_refresh(field.edit, other=other)
 
     # Wrong values
 
@@ -180,7 +215,7 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
         Editing a field removes its reason. Names that are no constants are ignored.
         """
         self._outside = {name: reason for name, reason in problems.items() if name in self._fields}
-        self._show_reasons(self._fields.values())
+        self._check()
 
     def go_to_wrong(self) -> bool:
         """Move to the first field whose value is wrong or missing, and show why. Returns False if there is none."""
@@ -189,24 +224,20 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
         first = self.wrong[0]
         for field in self.wrong:
             field.is_awaited = False
-        self._show_reasons(self._fields.values())
-        first.edit()
-        first.call_after_refresh(first.scroll_visible, animate=False)
+        self._check()
+        self._edit(first)
+        self.call_after_refresh(first.scroll_visible, animate=False)
         return True
 
     def watch_columns(self) -> None:
         self.set_class(self.columns > 1, "-two-columns")
-        if self.is_mounted:
-            self._align()
-
-    def watch_explained(self) -> None:
-        if self.is_mounted:
-            self._explain()
+        self._align()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         field = next((node for node in event.widget.ancestors_with_self if isinstance(node, ConstantField)), None)
         if field is not None:
-            self.show_help(explained(field.constant))
+            self._explained = field
+            self.show_help(field.help)
 
     def show_help(self, text: Content) -> None:
         """Show `text` where the help of the focused field stands."""
@@ -216,50 +247,41 @@ class ConfigForm(VerticalScroll, can_focus=False, inherit_bindings=False):
     def _field_changed(self, event: ConstantField.Changed) -> None:
         event.stop()
         self._outside.pop(event.field.constant.name, None)
-        self._show_reasons([event.field])
         self._post_change()
 
-    def _show_reasons(self, fields: Iterable[ConstantField]) -> None:
-        for field in fields:
-            name = field.constant.name
-            problem = _problem(name, field.text) or self._outside.get(name, "")
-            field.reason = "" if field.is_awaited else problem
-
     def _post_change(self) -> None:
-        try:
-            self.post_message(self.Changed(self.config()))
-        except ConstantError:
-            self.post_message(self.Changed(None))
+        self.post_message(self.Changed(self._check()))
 
-    def _explain(self) -> None:
-        if self.explained:
-            for field in self._fields.values():
-                field.explain()
+    def _check(self) -> TrainingConfig | None:
+        """Show beside each field why it is wrong, and which fields have no effect. Return the config, None if wrong."""
+        config, problems = None, {}
+        try:
+            config = self.config()
+        except ConstantError as error:
+            problems = error.problems
+        for name, field in self._fields.items():
+            field.reason = "" if field.is_awaited else problems.get(name) or self._outside.get(name, "")
+        right = {
+            name: self._fields[name].constant.read(text) for name, text in self.values.items() if name not in problems
+        }
+        self._show_effects(config or TrainingConfig().replaced(**right))
+        return config
+
+    def _show_effects(self, config: TrainingConfig) -> None:
+        without = fixed(config)
+        for name, field in self._fields.items():
+            field.fixed = without.get(name, "")
+        if self._explained is not None and self._explained.has_focus_within:
+            self.show_help(self._explained.help)
 
     def _align(self) -> None:
         """Align the editors of each group; of the whole form if there is one column, which has the room."""
-        groups = [constants for column in _columns() for _, constants in column]
+        groups = [_of(group) for row in _ROWS for column in row for group in column]
         for constants in groups if self.columns > 1 else [CONSTANTS]:
             width = max(len(constant.label) for constant in constants) + 2
             for constant in constants:
-                self._fields[constant.name].align(width)
+                self._fields[constant.name].label_width = width
 
 
-def _problem(name: str, text: str) -> str:
-    """Return why `text` is not allowed for this constant; empty if it is allowed."""
-    try:
-        TrainingConfig.checked({name: text})
-    except ConstantError as error:
-        return error.problems[name]
-    return ""
-
-
-_Group = tuple[str, tuple[Constant, ...]]
-
-
-def _columns() -> tuple[tuple[_Group, ...], ...]:
-    """Return the groups in their order, split so that the taller column is as low as possible."""
-    groups = tuple((name, tuple(constants)) for name, constants in groupby(CONSTANTS, key=lambda c: c.group))
-    heights = [len(constants) + 2 for _, constants in groups]
-    cut = min(range(1, len(groups) + 1), key=lambda at: max(sum(heights[:at]), sum(heights[at:])))
-    return tuple(half for half in (groups[:cut], groups[cut:]) if half)
+def _of(group: str) -> tuple[Constant, ...]:
+    return tuple(constant for constant in CONSTANTS if constant.group == group)

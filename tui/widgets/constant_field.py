@@ -117,13 +117,17 @@ class ConstantField(Vertical):
         self._folders = folders if constant.folder else None
         self._text = shown(value)
         self._reason = ""
+        self._fixed = ""
+        self._label_width = len(constant.label) + 2
         self.is_awaited = False
         """Whether a value is still to be typed: its row was opened and nothing has been typed yet."""
 
     def compose(self) -> ComposeResult:
         constant = self.constant
         with Horizontal(classes="line"):
-            yield Label(constant.label, classes="label", markup=False)
+            label = Label(constant.label, classes="label", markup=False)
+            label.styles.width = self._label_width
+            yield label
             if constant.choices:
                 yield _Choice(constant, self._text if self._text in constant.choices else OTHER)
             elif constant.type is bool:
@@ -168,16 +172,52 @@ class ConstantField(Vertical):
 
     @reason.setter
     def reason(self, reason: str) -> None:
-        self._reason = reason
-        if self.is_mounted:
-            self._show_reason()
+        if reason != self._reason:
+            self._reason = reason
+            if self.is_mounted:
+                self._show_reason()
+
+    @property
+    def fixed(self) -> str:
+        """Why the constant must keep its default, because of the others; empty if it may change."""
+        return self._fixed
+
+    @fixed.setter
+    def fixed(self, reason: str) -> None:
+        if reason != self._fixed:
+            self._fixed = reason
+            self.set_class(bool(reason), "-fixed")
+
+    @property
+    def label_width(self) -> int:
+        """Cells of the label."""
+        return self._label_width
+
+    @label_width.setter
+    def label_width(self, width: int) -> None:
+        self._label_width = width
+        for label in self.query(".label").results(Label):
+            label.styles.width = width
+
+    @property
+    def line(self) -> Content:
+        """Label and value as text, for as long as there are no editors."""
+        value = f"{clean(self._text)[:16]:<16}"
+        line = Content.assemble(self.constant.label.ljust(self._label_width), (value, "on $surface"))
+        return line.stylize("$foreground 50%") if self._fixed else line
+
+    @property
+    def help(self) -> Content:
+        """What the constant is, what is allowed if no list shows it, and whether it may be changed now."""
+        constant, text = self.constant, Content(self.constant.help)
+        if self._fixed and not self._reason:
+            return Content.assemble(text, (" Not now: ", "$foreground 50%"), f"{self._fixed}.")
+        completes = " → completes it." if constant.folder and not constant.choices else ""
+        if constant.choices and not constant.open_choices:
+            return text
+        return Content.assemble(text, (" Allowed: ", "$foreground 50%"), f"{constant.allowed}.{completes}")
 
     # Parts that are rarely shown are mounted when needed: every widget costs time before the first paint.
-
-    def explain(self) -> None:
-        """Mount the constant's help, for a form that shows it beside every field."""
-        if not self.query(".explanation"):
-            self.mount(Static(explained(self.constant), classes="explanation"))
 
     def _show_reason(self) -> None:
         self.set_class(bool(self._reason), "-wrong")
@@ -206,10 +246,6 @@ class ConstantField(Vertical):
         editors = [editor for editor in self.query("Input, Select, Checkbox") if editor.display]
         editors[-1].focus()
 
-    def align(self, width: int) -> None:
-        """Give the label `width` cells."""
-        self.query_one(".label", Label).styles.width = width
-
     @on(Input.Changed)
     @on(Checkbox.Changed)
     def _edited(self, event: Input.Changed | Checkbox.Changed) -> None:
@@ -237,9 +273,3 @@ class ConstantField(Vertical):
     def _next(self, event: Input.Submitted) -> None:
         event.stop()
         self.screen.focus_next()
-
-
-def explained(constant: Constant) -> Content:
-    """Return a constant's help, and what is allowed."""
-    completes = " → completes it." if constant.folder and not constant.choices else ""
-    return Content.assemble(f"{constant.help} ", ("Allowed: ", "$foreground 50%"), f"{constant.allowed}.{completes}")

@@ -11,16 +11,21 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Label, Static
 
-from engine.config import CONSTANTS, TrainingConfig
+from engine.config import CONSTANTS, PRESETS, TrainingConfig
 from engine.preflight import Check, Preflight, Subject
 from engine.text import clean
 
 
 def command_line(config: TrainingConfig) -> str:
-    """Return the shell command that starts this run without the app. It names only constants that are not defaults."""
-    changed = config.changed()
-    words = [word for c in CONSTANTS if c.name in changed for word in c.arguments(changed[c.name])]
-    return shlex.join(["cifar-tui", "train", *words])
+    """Return the shortest shell command that starts this run without the app: with a preset if that is shorter."""
+    defaults: dict[str, object] = {c.name: c.default for c in CONSTANTS}
+    starts = [([], defaults), *((["--preset", preset.name], defaults | preset.constants()) for preset in PRESETS)]
+    commands = []
+    for words, values in starts:
+        others = [(c, value) for c in CONSTANTS if (value := getattr(config, c.name)) != values[c.name]]
+        flags = [word for constant, value in others for word in constant.arguments(value)]
+        commands.append(shlex.join(["cifar-tui", "train", *words, *flags]))
+    return min(commands, key=len)
 
 
 class CheckRow(Horizontal):
@@ -84,7 +89,15 @@ class PreflightPanel(VerticalScroll):
             .words { width: 1fr; height: auto; }
         }
 
-        &.-folded { .same, .command { display: none; } }
+        &.-in-pairs {
+            .checks { layout: grid; grid-size: 2; grid-rows: auto; grid-gutter: 0 2; }
+            CheckRow.-failed { column-span: 2; }
+        }
+        &.-folded {
+            .same, .command { display: none; }
+            CheckRow .subject { display: none; }
+            CheckRow.-failed .subject { display: block; }
+        }
         &.-brief CheckRow {
             .answer { text-wrap: nowrap; text-overflow: ellipsis; height: 1; }
             .details { display: none; }
@@ -96,6 +109,9 @@ class PreflightPanel(VerticalScroll):
 
     folded: reactive[bool] = reactive(False, toggle_class="-folded")
     """Whether the command stands in the lower border, to save three lines."""
+
+    in_pairs: reactive[bool] = reactive(False, toggle_class="-in-pairs")
+    """Whether two checks stand side by side, but for those that failed."""
 
     brief: reactive[bool] = reactive(False, toggle_class="-brief")
     """Whether a check that is ready takes one line only."""
@@ -112,8 +128,9 @@ class PreflightPanel(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="checks"):
-            # One widget, not one per row: rows would take a tenth of the time before the first paint.
-            yield Static(self._awaited(), classes="awaited")
+            # Two widgets, not one per row: rows would take a tenth of the time before the first paint.
+            for awaited in self._awaited():
+                yield Static(awaited, classes="awaited")
         yield Static(classes="same", markup=False)
         with Horizontal(classes="command"):
             yield Label("$", classes="prompt", markup=False)
@@ -127,17 +144,22 @@ class PreflightPanel(VerticalScroll):
         """The command that is shown, ready for a shell; empty if there is none."""
         return self._command
 
-    def _awaited(self) -> Content:
-        """Return the rows of checks before the first ones are done."""
-        rows = [
-            Content.assemble((f"{subject:<8}", "$foreground 70%"), ("· ", "$text-success"), "…")
-            for subject in get_args(Subject)
-        ]
-        return Content("\n\n" if self.airy else "\n").join(rows) + ("\n" if self.airy else "")
+    def _awaited(self) -> tuple[Content, Content]:
+        """Return the rows of checks before the first ones are done, as two blocks."""
+        rows = [Content.assemble(("· ", "$text-success"), subject, " …") for subject in get_args(Subject)]
+        gap = Content("\n\n" if self.airy else "\n")
+        left, right = (rows[::2], rows[1::2]) if self.in_pairs else (rows, [])
+        return gap.join(left), gap.join(right)
 
     def watch_airy(self) -> None:
-        for awaited in self.query(".awaited").results(Static):
-            awaited.update(self._awaited())
+        self._await_again()
+
+    def watch_in_pairs(self) -> None:
+        self._await_again()
+
+    def _await_again(self) -> None:
+        for widget, awaited in zip(self.query(".awaited").results(Static), self._awaited(), strict=False):
+            widget.update(awaited)
 
     def show_command(self, config: TrainingConfig | None) -> None:
         """Show the command of `config`; None, if a constant is wrong, shows a placeholder."""

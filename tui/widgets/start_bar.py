@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -10,6 +13,9 @@ from textual.message import Message
 from textual.widgets import Button, Label, Select, Static
 
 from engine.config import PRESETS, Preset
+
+_NAME, _COLUMNS = 11, 66
+"""Cells of a preset's name, and of a whole line of the list."""
 
 
 class StartBar(Horizontal):
@@ -21,10 +27,18 @@ class StartBar(Horizontal):
         padding: 0 1;
         Label { width: auto; color: $foreground 70%; padding: 0 1 0 1; }
         Select {
-            width: 22;
-            & > SelectCurrent { background: $surface; padding: 0; }
+            width: 14;
+            & > SelectCurrent { background: $surface; padding: 0; height: 1; }
+            & #label { height: 1; }
             /* There is no room below: the list opens above, and the offset keeps the value in sight. */
-            & > SelectOverlay { constrain: none inflect; offset-y: -1; background: $panel; }
+            & > SelectOverlay {
+                constrain: none inflect;
+                offset-y: -1;
+                width: 70;
+                max-width: 86vw;
+                max-height: 80vh;
+                background: $panel;
+            }
         }
         #status { width: 1fr; text-align: right; padding: 0 2; color: $foreground 60%; text-wrap: nowrap; }
         #start { min-width: 19; background: $accent; color: auto 90%; }
@@ -35,10 +49,7 @@ class StartBar(Horizontal):
         }
     }
     """
-    PRESET_HELP = Content(
-        "Fills in all constants except the group run."
-        + "".join(f"\n{preset.name}: {preset.help}" for preset in PRESETS)
-    )
+    PRESET_HELP = Content("Fills in all constants except the group run. Enter shows what each preset does.")
     START_HELP = Content(
         "Ctrl+R trains here and shows the training. Ctrl+B trains in a process of its own, which goes on if this"
         " program or its terminal is closed. If a constant is wrong, both go to its field."
@@ -57,7 +68,7 @@ class StartBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Label("preset", markup=False)
-        yield Select([(preset.name, preset) for preset in PRESETS], prompt="custom", compact=True)
+        yield Select([(_explained(preset), preset) for preset in PRESETS], prompt="custom", compact=True)
         yield Static(id="status", markup=False)
         yield Button("Start  Ctrl+R", id="start", compact=True, action="screen.start")
 
@@ -84,3 +95,12 @@ class StartBar(Horizontal):
             self.post_message(self.PresetChosen(event.value))
         else:
             self.show_preset(self._preset)  # "custom" sets no constants
+
+
+def _explained(preset: Preset) -> Text:
+    """An entry of the list: the name, and beside it what the preset does and what it reached.
+
+    The name is so wide that the closed list, which shows the first line, has room for nothing else.
+    """
+    beside = [line for about in (preset.help, preset.reached) for line in wrap(about, _COLUMNS - _NAME)]
+    return Text(preset.name.ljust(_NAME) + ("\n" + " " * _NAME).join(beside))
