@@ -23,58 +23,93 @@ typedef struct {
 } Strides;
 
 /* Where the weights at a position, of an input and the outputs from `output` on, lie, in the order of their use:
- * [chunk][position][panel][input][output of the panel]. `outputs` are padded. */
+ * [chunk][position][panel][input][output of the panel]; and how far apart positions are. `outputs` are padded. Again
+ * there is a line between the positions. */
+INLINE int64_t next_position(int64_t output, int64_t inputs, int64_t outputs) {
+    return inputs * smaller(CHUNK, outputs - output / CHUNK * CHUNK) + LINE;
+}
 INLINE int64_t place_of(int64_t position, int64_t input, int64_t output, int64_t inputs, int64_t outputs) {
-    const int64_t chunk = output / CHUNK * CHUNK, panel = output / PANEL * PANEL;
-    return inputs * (POSITIONS * chunk + position * smaller(CHUNK, outputs - chunk) + panel - chunk) +
-           input * smaller(PANEL, outputs - panel) + output - panel;
+    const int64_t chunk = output / CHUNK, panel = output / PANEL * PANEL;
+    return chunk * POSITIONS * (inputs * CHUNK + LINE) + position * next_position(output, inputs, outputs) +
+           inputs * (panel - chunk * CHUNK) + input * smaller(PANEL, outputs - panel) + output - panel;
+}
+
+/* The weights of up to 16 inputs and as many outputs as a register has, with those of an input's tap beside each other.
+ * In a layer of many channels the weights of a tap are far apart: read one by one for each input they would not be in the
+ * first cache. */
+typedef struct {
+    float taps[TAPS][TAPS][GROUP][LANES];
+} Some;
+
+/* Copy them from where they lie, or, with `back`, there. */
+INLINE void copy(const int back, const Strides *strides, int64_t input, int64_t inputs, int64_t output, int64_t outputs,
+                 float *weights, Some *some) {
+    for (int r = 0; r < TAPS; r++)
+        for (int s = 0; s < TAPS; s++)
+            for (int64_t o = 0; o < outputs; o++)
+                for (int64_t i = 0; i < inputs; i++) {
+                    float *weight = weights + (output + o) * strides->output + (input + i) * strides->input +
+                                    r * strides->row + s * strides->column;
+                    if (back)
+                        *weight = some->taps[r][s][i][o];
+                    else
+                        some->taps[r][s][i][o] = *weight;
+                }
 }
 
 /* Transform the weights of `inputs` [first, end). */
-static void transform_weights(const float *weights, const Strides *strides, int64_t inputs, int64_t outputs,
-                              int64_t first, int64_t end, float *to) {
-    for (int64_t i = first; i < end; i++)
-        for (int64_t o = 0; o < padded(outputs); o += LANES) {
-            Vector taps[IN][IN] = {0}, transformed[IN][IN];
-            for (int r = 0; r < TAPS; r++)
-                for (int s = 0; s < TAPS; s++)
-                    for (int lane = 0; lane < smaller(LANES, outputs - o); lane++)
-                        taps[r][s][lane] = weights[(o + lane) * strides->output + i * strides->input +
-                                                   r * strides->row + s * strides->column];
-            transform_tile(transform_weight, TAPS, IN, taps, transformed);
-            UNROLLED for (int r = 0; r < IN; r++)
-                UNROLLED for (int s = 0; s < IN; s++)
-                    store(to + place_of(IN * r + s, i, o, inputs, padded(outputs)), transformed[r][s]);
+static void transform_weights(float *weights, const Strides *strides, int64_t inputs, int64_t outputs, int64_t first,
+                              int64_t end, float *to) {
+    Some some = {0};
+    for (int64_t o = 0; o < padded(outputs); o += LANES)
+        for (int64_t start = first; start < end; start += GROUP) {
+            const int64_t lanes = o < outputs ? smaller(LANES, outputs - o) : 0, count = smaller(GROUP, end - start);
+            copy(0, strides, start, count, o, lanes, weights, &some);
+            for (int64_t i = 0; i < count; i++) {
+                Vector taps[IN][IN], transformed[IN][IN];
+                UNROLLED for (int r = 0; r < TAPS; r++)
+                    UNROLLED for (int s = 0; s < TAPS; s++) taps[r][s] = load_part(some.taps[r][s][i], lanes);
+                transform_tile(transform_weight, TAPS, IN, taps, transformed);
+                float *at = to + place_of(0, start + i, o, inputs, padded(outputs));
+                const int64_t next = next_position(o, inputs, padded(outputs));
+                UNROLLED for (int r = 0; r < IN; r++)
+                    UNROLLED for (int s = 0; s < IN; s++) store(at + (IN * r + s) * next, transformed[r][s]);
+            }
         }
 }
 
 /* The transposed transform, for the weights' gradients, which are written as their strides say. */
 static void write_weight_gradients(const float *sums, const Strides *strides, int64_t inputs, int64_t outputs,
                                    int64_t first, int64_t end, float *to) {
-    for (int64_t i = first; i < end; i++)
-        for (int64_t o = 0; o < padded(outputs); o += LANES) {
-            Vector values[IN][IN], taps[IN][IN];
-            UNROLLED for (int r = 0; r < IN; r++)
-                UNROLLED for (int s = 0; s < IN; s++)
-                    values[r][s] = load(sums + place_of(IN * r + s, i, o, inputs, padded(outputs)));
-            transform_tile(transform_weight_gradient, IN, TAPS, values, taps);
-            for (int r = 0; r < TAPS; r++)
-                for (int s = 0; s < TAPS; s++)
-                    for (int lane = 0; lane < smaller(LANES, outputs - o); lane++)
-                        to[(o + lane) * strides->output + i * strides->input + r * strides->row + s * strides->column] =
-                            taps[r][s][lane];
+    Some some;
+    for (int64_t o = 0; o < outputs; o += LANES)
+        for (int64_t start = first; start < end; start += GROUP) {
+            const int64_t count = smaller(GROUP, end - start);
+            for (int64_t i = 0; i < count; i++) {
+                Vector values[IN][IN], taps[IN][IN];
+                const float *at = sums + place_of(0, start + i, o, inputs, padded(outputs));
+                const int64_t next = next_position(o, inputs, padded(outputs));
+                UNROLLED for (int r = 0; r < IN; r++)
+                    UNROLLED for (int s = 0; s < IN; s++) values[r][s] = load(at + (IN * r + s) * next);
+                transform_tile(transform_weight_gradient, IN, TAPS, values, taps);
+                UNROLLED for (int r = 0; r < TAPS; r++)
+                    UNROLLED for (int s = 0; s < TAPS; s++) store(some.taps[r][s][i], taps[r][s]);
+            }
+            copy(1, strides, start, count, o, smaller(LANES, outputs - o), to, &some);
         }
 }
 
 /* Numbers that the transformed weights take, and those that a thread needs for its tiles. */
-int64_t room_of_weights(int64_t inputs, int64_t outputs) { return POSITIONS * inputs * padded(outputs); }
+int64_t room_of_weights(int64_t inputs, int64_t outputs) {
+    return POSITIONS * (inputs * padded(outputs) + (outputs + CHUNK - 1) / CHUNK * LINE);
+}
 int64_t room_of_a_part(int64_t inputs, int64_t outputs) {
     return TILES * (step_of(inputs) + step_of(outputs > CHUNK ? outputs : CHUNK));
 }
 
 /* out = x convolved with the weights. With `x_winners` x are the gradients of pooled maps, with `winners` the outputs are
  * pooled. `room` has the numbers of the transformed weights, and those of all parts. */
-void convolve(const Shape *shape, float *x, uint8_t *x_winners, const float *weights, const Strides *strides, float *out,
+void convolve(const Shape *shape, float *x, uint8_t *x_winners, float *weights, const Strides *strides, float *out,
               uint8_t *winners, float *room, int parts) {
     const Maps from = {x, x_winners, shape->inputs}, to = {out, winners, shape->outputs};
     const Grid grid = grid_of(shape, to);
