@@ -327,7 +327,7 @@ async def test_the_keyboard_alone_starts_a_run() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.status == "ready")
         await pilot.press("enter", *"demo", "enter", "tab", "tab", *"3", "enter", *"64", "down", *"0.01")
-        await pilot.press("down", "down", "down", "space", "escape")
+        await pilot.press("down", "down", "down", "down", "space", "escape")
         assert app.setup.focused is None
         wanted = TrainingConfig(data="demo", epochs=3, batch_size=64, learning_rate=0.01, evaluate_each_epoch=False)
         assert app.setup.query_one(ConfigForm).config() == wanted
