@@ -24,7 +24,7 @@ def contradictions(config: TrainingConfig) -> dict[str, str]:
             f"{config.warmup:g} epochs are not less than the {config.epochs} of the run; less, or more epochs"
         )
     if config.test_views > 2 and "shift" not in config.augmentation:
-        problems["test_views"] = _never_seen("moved", "flip and shift")
+        problems["test_views"] = _never_seen("moved", "flip and shift", "1" if config.augmentation == "none" else "2")
     return problems
 
 
@@ -36,7 +36,7 @@ def fixed(config: TrainingConfig) -> dict[str, str]:
     if config.optimizer == "adam":
         reasons["weight_decay"] = "adam has none here; choose adamw, sgd or muon, or 0"
     if config.augmentation == "none":
-        reasons["test_views"] = _never_seen("mirrored", "flip")
+        reasons["test_views"] = _never_seen("mirrored", "flip", "1")
     if not config.evaluate_each_epoch:
         for name, without in (("patience", "0"), ("keep_best", "no")):
             reasons[name] = f"it needs an accuracy after each epoch; evaluate each epoch, or {without}"
@@ -45,8 +45,8 @@ def fixed(config: TrainingConfig) -> dict[str, str]:
     return reasons
 
 
-def _never_seen(how: str, augmentation: str) -> str:
+def _never_seen(how: str, augmentation: str, views: str) -> str:
     return (
         f"more views are {how} images, which the network never sees in training;"
-        f" choose an augmentation with {augmentation}, or {'1' if how == 'mirrored' else '2'}"
+        f" choose an augmentation with {augmentation}, or {views}"
     )
