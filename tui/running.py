@@ -14,7 +14,7 @@ from engine.process import python_running
 from engine.text import clean
 from tui import work
 from tui.dialogs.choice import images_missing
-from tui.screens.messages import StartInBackground, StartRun
+from tui.screens.messages import FindRate, StartInBackground, StartRun
 from tui.screens.setup import SetupScreen
 from tui.terminal.driver import SteadyDriver
 from tui.terminal.steady_app import SteadyApp
@@ -53,6 +53,20 @@ class RunningApp(SteadyApp):
             return Run(message.config)
 
         self._start(make)
+
+    def on_find_rate(self, message: FindRate) -> None:
+        """Look for a learning rate. Beside a run both would be slow."""
+        from engine.runs.rate_search import RateSearch
+        from tui.screens.rate_finder import RateFinderScreen
+
+        if self.is_starting or self.running():
+            self.notify("A run is still training here.", severity="warning")
+        else:
+            self.push_screen(RateFinderScreen(RateSearch(message.config).start()), self._rate_found)
+
+    def _rate_found(self, rate: float | None) -> None:
+        if rate is not None and self.form is not None:
+            self.form.choose("learning_rate", str(rate))
 
     def resume(self, folder: Path) -> None:
         def make() -> Run:

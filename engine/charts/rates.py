@@ -8,7 +8,9 @@ import numpy as np
 
 from engine.charts.axes import Axis, number, rate_axis, two_digits, value_axis
 from engine.charts.plot import Band, Colour, Layer, Line, Marks, Note, Plot, Room
-from engine.record.rates import RATES, RateCurve
+from engine.record.rates import DIVERGED, RATES, RateCurve
+
+NO_SUGGESTION = "No rate is suggested: the smoothed loss never falls."
 
 _ABOVE = 0.3
 """Of the height that the loss falls by: room above it, to see it rise again."""
@@ -22,6 +24,15 @@ class RateChart:
     def __init__(self, curve: RateCurve = _EMPTY) -> None:
         self.curve = curve
 
+    @property
+    def progress(self) -> str:
+        """How far the measurement is, in words."""
+        curve = self.curve
+        if not curve.losses:
+            return "no iteration measured yet"
+        done, rate = f"{len(curve.losses)} of {len(RATES)} iterations", two_digits(curve.rates[-1])
+        return f"measuring · {done} · rate {rate} · smoothed loss {number(curve.smoothed[-1])}"
+
     def plot(self, room: Room) -> Plot:
         left = self._loss_axis(room)
         return Plot(
@@ -32,18 +43,21 @@ class RateChart:
             layers=tuple(self._layers(left)) if left else (),
             notes=tuple(self._notes()),
             mode="",
-            hint="no iteration measured yet",
+            hint="no loss to draw",
         )
 
     def _loss_axis(self, room: Room) -> Axis | None:
-        """The axis of the losses up to the lowest smoothed one: those that diverge would flatten it."""
+        """The axis of the losses up to the lowest smoothed one, of all if that is the first; None before there are any.
+
+        Those that diverge would flatten the rest.
+        """
         curve = self.curve
         if not curve.losses:
             return None
         lowest = int(curve.smoothed.argmin())
-        before = np.array(curve.losses[: lowest + 1])
-        high = float(before.max())
-        return value_axis("loss", float(before.min()), high + _ABOVE * (high - before.min()), room.rows)
+        seen = curve.losses[: lowest + 1] if lowest else curve.losses
+        low, high = min(seen), min(max(seen), DIVERGED * max(curve.smoothed[: lowest + 1]))
+        return value_axis("loss", low, float(high + _ABOVE * (high - low)), room.rows)
 
     def _layers(self, left: Axis) -> Iterator[Layer]:
         curve = self.curve

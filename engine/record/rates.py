@@ -15,7 +15,7 @@ RATES: NDArray[np.float64] = np.geomspace(1e-7, 10, 100)
 _DECAY = 0.98
 """How much a loss counts in the smoothed one, by what the next one counts."""
 
-_DIVERGED = 4.0
+DIVERGED = 4.0
 """Times its lowest value at which the smoothed loss has diverged."""
 
 
@@ -45,7 +45,7 @@ class RateCurve:
     @property
     def diverged(self) -> bool:
         """Whether the smoothed loss is more than four times its lowest value."""
-        return bool(self.losses) and bool(self.smoothed[-1] > _DIVERGED * self.smoothed.min())
+        return bool(self.losses) and bool(self.smoothed[-1] > DIVERGED * self.smoothed.min())
 
     @cached_property
     def suggested_at(self) -> int | None:

@@ -8,18 +8,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 from textual.screen import Screen
 
 from engine.config import TrainingConfig
 from engine.export import FILES
 from engine.preflight import Check, Preflight
+from engine.record.rates import RateCurve
 from engine.runs.contract import RunView
+from engine.runs.rate_search import RateSearch
 from tests.records import finished_record, live_log
 from tui.app import CifarApp
 from tui.dialogs.choice import leaving
 from tui.dialogs.export_to import ExportTo
 from tui.look.theme import DARK, LIGHT
+from tui.screens.rate_finder import RateFinderScreen
 from tui.screens.results import ResultsScreen
 from tui.screens.setup import SetupScreen
 from tui.screens.training import TrainingScreen
@@ -52,9 +56,19 @@ def training() -> Screen[Any]:
     return TrainingScreen(cast(RunView, run))
 
 
+def rate_found() -> Screen[Any]:
+    """Return the learning-rate finder after a measurement with the noise of small batches."""
+    average = np.interp(np.arange(80), [0, 45, 60, 79], [2.3, 2.3, 1.6, 3.5])
+    losses = average + np.random.default_rng(0).normal(0, 0.05, 80)
+    curve = RateCurve(tuple(losses.tolist()), ended=True)
+    search = SimpleNamespace(config=TrainingConfig(), curve=curve, error=None, ended=True, cancel=lambda: None)
+    return RateFinderScreen(cast(RateSearch, search))
+
+
 SCREENS: dict[str, Callable[[], Screen[Any]]] = {
     "setup": lambda: SetupScreen({}, looked, pause=0),
     "training": training,
+    "learning rate": rate_found,
     "results": lambda: ResultsScreen(finished_record(), Path("runs/brisk-heron")),
     "wrong": lambda: SetupScreen({"data": "/mnt/flowers", "name": "mine"}, refused, pause=0),
     "leaving": leaving,

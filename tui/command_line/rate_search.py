@@ -13,11 +13,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from engine.charts.axes import number, two_digits
 from engine.charts.plot import Colour
-from engine.charts.rates import RateChart
+from engine.charts.rates import NO_SUGGESTION, RateChart
 from engine.errors import ConstantError
-from engine.record.rates import RATES, RateCurve
+from engine.record.rates import RateCurve
 from engine.runs.rate_search import RateSearch
 from tui.charts.cells import CellPicture
 from tui.command_line.exit_codes import ExitCode
@@ -90,8 +89,7 @@ def progress_line(search: RateSearch, columns: int) -> Text:
     """What the search is doing, in one line of at most `columns` columns."""
     curve, data = search.curve, search.data_progress
     if curve.losses:
-        said = f"measuring · {len(curve.losses)} of {len(RATES)} iterations · rate {two_digits(curve.rates[-1])}"
-        said += f" · smoothed loss {number(curve.smoothed[-1])}"
+        said = RateChart(curve).progress
     elif data is None:
         said = "starting"
     elif data.done == data.total:
@@ -118,7 +116,7 @@ def print_curve(console: Console, curve: RateCurve) -> None:
 def suggested(curve: RateCurve) -> str:
     """Return the suggestion in words, with its flag."""
     if curve.suggestion is None:
-        return "No rate is suggested: the smoothed loss never falls."
+        return NO_SUGGESTION
     return f"Suggested: --learning-rate {curve.suggestion}"
 
 

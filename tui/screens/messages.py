@@ -28,6 +28,10 @@ class StartInBackground(StartRun):
     """Start a run of `config` as a process of its own, and watch it."""
 
 
+class FindRate(StartRun):
+    """Look for a learning rate for `config`. This starts no run."""
+
+
 class OpenRun(Message):
     """Show the run in `folder`: as it trains, or its results."""
 

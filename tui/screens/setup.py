@@ -23,7 +23,7 @@ from tui import work
 from tui.dialogs.choice import not_copied
 from tui.folders import FolderSuggester
 from tui.screens.checks import Checks
-from tui.screens.messages import StartInBackground, StartRun
+from tui.screens.messages import FindRate, StartInBackground, StartRun
 from tui.terminal import clipboard
 from tui.widgets.config_form import ConfigForm
 from tui.widgets.keys import Keys
@@ -52,6 +52,11 @@ class SetupScreen(Screen[None]):
             tooltip="Start the run in a process of its own, which goes on if this program is closed, and watch it",
         ),
         Binding("ctrl+y", "copy_command", "Copy command", priority=True, tooltip="Copy the command for the same run"),
+        Binding(
+            *("ctrl+l", "find_rate", "Find rate"),
+            priority=True,
+            tooltip="Find a learning rate for these constants: a hundred iterations at growing rates",
+        ),
         Binding("ctrl+o", "app.runs", "Runs", priority=True, tooltip="The list of runs"),
         Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),
         Binding("q", "app.leave", "Leave", tooltip="Close the program"),
@@ -226,6 +231,9 @@ class SetupScreen(Screen[None]):
     def action_start_in_background(self) -> None:
         self._start(StartInBackground)
 
+    def action_find_rate(self) -> None:
+        self._start(FindRate)
+
     def _start(self, start: type[StartRun]) -> None:
         """Start, or show what is in the way."""
         if self._form.go_to_wrong():
@@ -239,7 +247,8 @@ class SetupScreen(Screen[None]):
             self._post(start, self._config)
 
     def _post(self, start: type[StartRun], config: TrainingConfig) -> None:
-        self._started_name = config.name
+        if start is not FindRate:
+            self._started_name = config.name
         self.post_message(start(config))
 
     def action_copy_command(self) -> None:

@@ -19,6 +19,11 @@ class Preparation(Static):
     Preparation { height: 1fr; content-align: center middle; text-align: center; }
     """
 
+    def __init__(self, stops: str = "s stops") -> None:
+        """`stops` names the key that ends it."""
+        super().__init__()
+        self._stops = stops
+
     def show(self, progress: DataProgress | None) -> None:
         """Show `progress`; None before the first."""
         text = Text(justify="center")
@@ -32,6 +37,6 @@ class Preparation(Static):
                 done = round(BAR_CELLS * min(1.0, progress.done / progress.total))
                 text.append("━" * done, "bold").append("─" * (BAR_CELLS - done), "dim").append("\n\n")
             text.append(count(progress.done, progress.total, progress.unit))
-        text.append("\n\ns stops", "dim")
+        text.append(f"\n\n{self._stops}", "dim")
         if text != self.content:
             self.update(text)
