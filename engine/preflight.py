@@ -37,6 +37,8 @@ class Preflight:
     checks: tuple[Check, ...]
     problems: dict[str, str] = field(default_factory=dict)
     """The reason for each constant that prevents the start, by name."""
+    found: data.Found | None = None
+    """The images that the run would get, if they are there."""
 
     @property
     def ready(self) -> bool:
@@ -72,7 +74,7 @@ def preflight(config: TrainingConfig) -> Preflight:
         look("model", lambda: _model_lines(config, len(found[0].classes)))
         look("work", lambda: _work_lines(config, found[0]))
     look("run", lambda: _run_lines(config))
-    return Preflight(tuple(checks), problems)
+    return Preflight(tuple(checks), problems, found[0] if found else None)
 
 
 def _data_lines(found: data.Found) -> tuple[str, ...]:

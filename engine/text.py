@@ -24,3 +24,20 @@ def clean(text: object, *, keep_lines: bool = False) -> str:
 def counted(number: int, one: str, many: str | None = None) -> str:
     """Return the number with its noun: `1 thread`, `2,108 iterations`. `many` is `one` with an s if left out."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def roughly(seconds: float) -> str:
+    """Return a time that is not known exactly: `about 45 seconds`, `about 1½ minutes`, `about 3 hours`."""
+    if seconds < 57.5:
+        rounded = max(1, round(seconds)) if seconds < 10 else 5 * round(seconds / 5)
+        return f"about {counted(rounded, 'second')}"
+    if seconds < 59.5 * 60:
+        unit, length = "minute", 60
+    elif seconds < 47.5 * 3600:
+        unit, length = "hour", 3600
+    else:
+        unit, length = "day", 86_400
+    amount = seconds / length
+    parts = 4 if amount < 2 else 2 if amount < 10 else 1
+    whole, rest = divmod(round(amount * parts) * 4 // parts, 4)
+    return f"about {whole:,}{('', '¼', '½', '¾')[rest]} {unit}{'s' if (whole, rest) > (1, 0) else ''}"

@@ -35,6 +35,7 @@ from tui.screens.setup import SetupScreen
 from tui.terminal import clipboard
 
 if TYPE_CHECKING:
+    from engine.estimate import Estimator
     from engine.record.record import RunRecord
     from engine.runs.watched import WatchedRun
     from engine.storage.listing import RunEntry
@@ -51,6 +52,12 @@ def _look_and_import(look: Callable[[TrainingConfig], Preflight], config: Traini
         return look(config)
     finally:
         import tui.screens.training  # noqa: F401
+
+
+def _estimator() -> Estimator:
+    from engine.estimate import Estimator
+
+    return Estimator()
 
 
 def _collect_garbage_again() -> None:
@@ -109,7 +116,7 @@ class CifarApp(RunningApp):
     def first_screen(self) -> Screen[Any]:
         """The screen that the app begins with: the form."""
         tmux = clipboard.copy_with_tmux if clipboard.inside_tmux() else None
-        self.form = SetupScreen(self._values, self._look, tmux=tmux)
+        self.form = SetupScreen(self._values, self._look, estimates=_estimator, tmux=tmux)
         return self.form
 
     # The stack of screens

@@ -71,10 +71,17 @@ class Pace:
 def wanted_looks(started: RunStarted) -> int:
     """Return how many images a run evaluates in all, an image counting once for each view of it."""
     config, test_images = started.config, started.dataset.test_images
-    views = int(config.get("test_views", 1))
-    if not config.get("evaluate_each_epoch", True):
-        return views * test_images
-    validation_images = started.validation_images
-    # Without validation the evaluation of the last epoch is that of the run.
-    before = started.epochs * validation_images if validation_images else (started.epochs - 1) * test_images
-    return before + views * test_images
+    before = evaluated_while_training(
+        epochs=started.epochs if config.get("evaluate_each_epoch", True) else 0,
+        validation_images=started.validation_images,
+        test_images=test_images,
+    )
+    return before + int(config.get("test_views", 1)) * test_images
+
+
+def evaluated_while_training(*, epochs: int, validation_images: int, test_images: int) -> int:
+    """Return how many images are evaluated after the given `epochs`, before the evaluation that is the run's result.
+
+    Without validation the evaluation of the last epoch is that of the run.
+    """
+    return epochs * validation_images if validation_images else max(0, epochs - 1) * test_images

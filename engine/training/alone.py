@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _changed = threading.Condition()
 _trainings = 0
 _measuring = False
+_cancel: Callable[[], object] | None = None
 
 
 @contextmanager
 def training() -> Iterator[None]:
-    """Train in here. Waits for a measurement: about a second, or until the learning-rate finder has been stopped."""
+    """Train in here. A measurement is cancelled if it can be, else waited for: about a second, or until the
+    learning-rate finder has been stopped."""
     global _trainings
     with _changed:
-        _changed.wait_for(lambda: not _measuring)
+        _wait()
         _trainings += 1
     try:
         yield
@@ -26,18 +28,29 @@ def training() -> Iterator[None]:
 
 
 @contextmanager
-def measuring(*, wait: bool = False) -> Iterator[bool]:
-    """Measure in here if this is True: nothing trains, and nothing else is measured; `wait` waits for the latter."""
-    global _measuring
+def measuring(cancel: Callable[[], object] | None = None, *, wait: bool = False) -> Iterator[bool]:
+    """Measure in here if this is True: nothing trains, and nothing else is measured; `wait` waits for the latter.
+
+    `cancel` ends this measurement soon. It is called, perhaps more than once, in a thread that waits for its end.
+    """
+    global _measuring, _cancel
     with _changed:
         if wait:
-            _changed.wait_for(lambda: not _measuring)
+            _wait()
         free = not _trainings and not _measuring
-        _measuring = _measuring or free
+        if free:
+            _measuring, _cancel = True, cancel
     try:
         yield free
     finally:
         if free:
             with _changed:
-                _measuring = False
+                _measuring, _cancel = False, None
                 _changed.notify_all()
+
+
+def _wait() -> None:
+    """Wait for the end of a measurement. `_changed` is held."""
+    if _cancel is not None:
+        _cancel()
+    _changed.wait_for(lambda: not _measuring)

@@ -24,6 +24,7 @@ from tui.dialogs.choice import not_copied
 from tui.folders import FolderSuggester
 from tui.screens.checks import Checks
 from tui.screens.messages import FindRate, StartInBackground, StartRun
+from tui.screens.timing import Estimates, Timing
 from tui.terminal import clipboard
 from tui.widgets.config_form import ConfigForm
 from tui.widgets.keys import Keys
@@ -36,7 +37,8 @@ class SetupScreen(Screen[None]):
     """The form, the checks before the start, and Start.
 
     `values` fill the form, by constant name. `look` makes the checks once nothing has changed for `pause` seconds: by
-    then the form is painted, and a number is typed. `tmux` copies a text through tmux; None outside tmux.
+    then the form is painted, and a number is typed. `estimates` makes what measures how long a run takes, after another
+    such pause; None: nothing does. `tmux` copies a text through tmux; None outside tmux.
     """
 
     HELP: ClassVar[str] = (
@@ -86,6 +88,7 @@ class SetupScreen(Screen[None]):
         look: Callable[[TrainingConfig], Preflight],
         *,
         pause: float = 0.3,
+        estimates: Callable[[], Estimates] | None = None,
         tmux: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__()
@@ -93,6 +96,7 @@ class SetupScreen(Screen[None]):
         self._panel = PreflightPanel()
         self._bar = StartBar()
         self._checks = Checks(self, look, self._checked, pause)
+        self._timing = Timing(self, estimates, self._panel.show_time, pause)
         self._tmux = tmux
         self._config: TrainingConfig | None = self._form.start
         self._refused: dict[str, str] = {}
@@ -119,6 +123,13 @@ class SetupScreen(Screen[None]):
         except ConstantError:
             config = None
         self._use(config)
+
+    def on_screen_suspend(self) -> None:
+        """Measure nothing under another screen: a run may train there."""
+        self._timing.cancel()
+
+    def on_unmount(self) -> None:
+        self._timing.cancel()
 
     def on_resize(self, event: events.Resize) -> None:
         self._arrange(event.size)
@@ -168,6 +179,7 @@ class SetupScreen(Screen[None]):
         self._config = config
         self._preflight = None
         self._wish = None
+        self._timing.cancel()
         if config is None:
             self._panel.show_checks(None, waiting="waits for the constants")
         else:
@@ -190,6 +202,8 @@ class SetupScreen(Screen[None]):
         self._show_status()
         if wish is not None and preflight.ready and self.app.screen is self:
             self._post(wish, config)
+        elif self.app.screen is self:
+            self._timing.begin(config, preflight.found if preflight.ready else None)
 
     def _show_status(self) -> None:
         wrong = self._form.wrong
@@ -247,6 +261,7 @@ class SetupScreen(Screen[None]):
             self._post(start, self._config)
 
     def _post(self, start: type[StartRun], config: TrainingConfig) -> None:
+        self._timing.cancel()
         if start is not FindRate:
             self._started_name = config.name
         self.post_message(start(config))

@@ -34,8 +34,11 @@ class CheckRow(Horizontal):
     Reasons that stand beside a field are not repeated here; the row names the field.
     """
 
+    time: reactive[str] = reactive("")
+    """How long it takes; empty where that is not known."""
+
     def __init__(self, check: Check) -> None:
-        super().__init__(classes="" if check.ready else "-failed")
+        super().__init__(classes=check.subject if check.ready else f"{check.subject} -failed")
         self._subject = check.subject
         self._mark = "✔" if check.ready else "✘"
         fields = " and ".join(name.replace("_", " ") for name in check.constants)
@@ -49,6 +52,12 @@ class CheckRow(Horizontal):
             yield Static(answer, classes="answer", markup=False)
             if details:
                 yield Static("\n".join(details), classes="details", markup=False)
+            yield Static(self.time, classes="time", markup=False)
+
+    def watch_time(self) -> None:
+        self.set_class(bool(self.time), "-timed")
+        for time in self.query(".time").results(Static):
+            time.update(self.time)
 
 
 class PreflightPanel(VerticalScroll):
@@ -78,6 +87,8 @@ class PreflightPanel(VerticalScroll):
             .found { height: auto; width: 1fr; }
             .answer { height: auto; }
             .details { height: auto; color: $foreground 60%; }
+            .time { height: auto; display: none; }
+            &.-timed .time { display: block; }
             &.-failed { .mark, .answer { color: $text-error; } }
         }
         &.-waiting CheckRow { opacity: 55%; }
@@ -101,6 +112,7 @@ class PreflightPanel(VerticalScroll):
         &.-brief CheckRow {
             .answer { text-wrap: nowrap; text-overflow: ellipsis; height: 1; }
             .details { display: none; }
+            &.-timed .found { layout: horizontal; .answer { width: 1fr; } .time { width: auto; margin-left: 2; } }
             &.-failed { .answer { height: auto; text-wrap: wrap; } .details { display: block; } }
         }
         &.-airy { padding: 1 2; CheckRow { margin-bottom: 1; } .same { margin-top: 0; } }
@@ -124,6 +136,7 @@ class PreflightPanel(VerticalScroll):
         self._command = ""
         self._note = ""
         self._state = ""
+        self._time = ("", "")
         self._shown: tuple[Check, ...] | None = None
 
     def compose(self) -> ComposeResult:
@@ -184,12 +197,27 @@ class PreflightPanel(VerticalScroll):
             with self.app.batch_update():
                 checks.remove_children()
                 checks.mount_all(CheckRow(check) for check in preflight.checks)
+            self._show_time()
+
+    def show_time(self, text: str, more: str = "") -> None:
+        """Show how long the work takes, with `more` of it where there is room."""
+        self._time = text, more
+        self._show_time()
 
     def show_failed(self) -> None:
         """Scroll to the first check that failed."""
         for row in self.query("CheckRow.-failed").results(CheckRow):
             row.scroll_visible(animate=False)
             return
+
+    def watch_brief(self) -> None:
+        if self.is_mounted:
+            self._show_time()
+
+    def _show_time(self) -> None:
+        text, more = self._time
+        for row in self.query("CheckRow.work").results(CheckRow):
+            row.time = text if self.brief or not more else f"{text} {more}"
 
     def watch_folded(self) -> None:
         if self.is_mounted:
