@@ -39,7 +39,7 @@ _SPEEDRUN: Mapping[str, object] = {
     "label_smoothing": 0.2,
     "test_views": 6,
 }
-"""The constants of airbench94_muon (Jordan, 2024), but for the epochs, 8 there, and those that go with the batch size."""
+"""The constants of airbench94_muon (Jordan, 2024), which takes 8 epochs."""
 
 _LAYERED: Mapping[str, object] = {
     **_MUON,

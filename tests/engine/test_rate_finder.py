@@ -63,9 +63,19 @@ def test_trains_as_the_run_of_the_config(monkeypatch: pytest.MonkeyPatch) -> Non
     Network, augmentation, loss, batch size, precision, average, seed and the images held out are those of the config.
     """
     config = CONFIG.replaced(
-        **{"model": "speedrun", "width": 8, "augmentation": "flip-shift", "label_smoothing": 0.1, "batch_size": 50},
-        **{"precision": "bfloat16", "validation": 40, "average": 0.9, "seed": 3, "evaluate_each_epoch": False},
-        **{"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.9},
+        model="speedrun",
+        width=8,
+        augmentation="flip-shift",
+        label_smoothing=0.1,
+        batch_size=50,
+        precision="bfloat16",
+        validation=40,
+        average=0.9,
+        seed=3,
+        evaluate_each_epoch=False,
+        optimizer="sgd",
+        learning_rate=0.01,
+        momentum=0.9,
         epochs=6,  # of three iterations; in the first seven, all parameters learn
     )
     log = RunLog()
