@@ -51,6 +51,7 @@ def measuring(cancel: Callable[[], object] | None = None, *, wait: bool = False)
 
 def _wait() -> None:
     """Wait for the end of a measurement. `_changed` is held."""
-    if _cancel is not None:
-        _cancel()
-    _changed.wait_for(lambda: not _measuring)
+    while _measuring:
+        if _cancel is not None:
+            _cancel()
+        _changed.wait()
