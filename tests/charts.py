@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.charts.axes import value_axis
 from engine.charts.plot import Colour, Hairlines, Line, Marks, Note, Plot, Room
+from engine.record.events import SplitName
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class EpochAccuracy:
 
     iteration: int
     accuracy: float
+    split: SplitName = "test"
+    loss: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
-"""The loss chart: each loss in a band, a smoothed line over it, the epochs, and accuracies on the test images."""
+"""The loss chart: each loss in a band, a smoothed line over it, the epochs, and what was measured at their ends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +16,11 @@ from engine.charts.axes import (
     percent_axis,
     value_axis,
 )
+from engine.charts.measured import Measured, MeasuredMarks, Trained
 from engine.charts.plot import Band, Colour, Hairlines, Layer, Line, Marks, Note, Plot, Room
 from engine.charts.windows import Window, default_window, limits, next_window
 from engine.record.bins import SPANS, Bins, Summary, level_for
 from engine.record.series import Series
-
-
-class Measured(Protocol):
-    """An evaluation of the test images after so many iterations; `Evaluated` is one."""
-
-    @property
-    def iteration(self) -> int: ...
-
-    @property
-    def accuracy(self) -> float:
-        """Percent."""
-        ...
 
 
 class LossCurve:
@@ -43,19 +31,19 @@ class LossCurve:
         self.batches = max(1, batches)
         self.log_scale = False
         self.losses = Series()
-        self._evaluations: tuple[Measured, ...] = ()
-        self._marks: Marks | None = None
-        self._marks_within = (0, 0)
+        self._measured = MeasuredMarks()
         self._window: Window | None = None
         self._smoothing: int | None = None
 
-    def show(self, losses: NDArray[np.float32], evaluations: Sequence[Measured]) -> None:
-        """Take in all losses so far, shape (n,), and all evaluations so far. Only what is new costs time."""
+    def show(
+        self, losses: NDArray[np.float32], evaluations: Sequence[Measured], trained: Sequence[Trained] = ()
+    ) -> None:
+        """Take in all losses so far, shape (n,), all evaluations and all epochs' training accuracies.
+
+        Only what is new costs time.
+        """
         self.losses.extend(losses)
-        evaluations = tuple(evaluations)
-        if evaluations != self._evaluations:
-            self._evaluations = evaluations
-            self._marks_within = (0, 0)
+        self._measured.show(evaluations, trained)
 
     # Modes
 
@@ -93,22 +81,23 @@ class LossCurve:
 
     def plot(self, room: Room) -> Plot:
         bins = self.losses.bins(*self.limits, room.points, SPANS[self.smoothing])
-        marks = self._accuracy_marks(bins.first, bins.end)
-        left = self._loss_axis(bins, room)
+        marks = self._measured.layers(bins.first, bins.end)
+        left = self._loss_axis(bins, marks, room)
         return Plot(
             name="loss",
             x=iteration_axis(bins.first, bins.end, self.batches, room.columns),
             left=left,
-            right=percent_axis("test accuracy", room.rows) if marks else None,
+            right=percent_axis("accuracy", room.rows) if any(layer.side == "right" for layer in marks) else None,
             layers=tuple(self._layers(bins, left, marks, room)) if left else (),
             notes=tuple(self._notes()),
             mode=self.window + (", log scale" if self.log_scale else ""),
             hint="no loss to draw yet" if len(self.losses.values) else "no iteration recorded yet",
         )
 
-    def _loss_axis(self, bins: Bins, room: Room) -> Axis | None:
+    def _loss_axis(self, bins: Bins, marks: tuple[Marks, ...], room: Room) -> Axis | None:
         """The axis of the losses in sight, outliers left out; None while there is none to draw."""
-        low, high = bins.low, bins.high
+        measured = [value for layer in marks if layer.side == "left" for value in layer.y]
+        low, high = np.append(bins.low, measured), np.append(bins.high, measured)
         if self.log_scale:
             high = high[high > 0]
             low = np.append(low[low > 0], high)
@@ -117,7 +106,7 @@ class LossCurve:
         top = float(np.nanmax(high)) if self.log_scale else highest_usual(low, high)
         return value_axis("loss", float(np.nanmin(low)), top, room.rows, log=self.log_scale)
 
-    def _layers(self, bins: Bins, left: Axis, marks: Marks | None, room: Room) -> Iterator[Layer]:
+    def _layers(self, bins: Bins, left: Axis, marks: tuple[Marks, ...], room: Room) -> Iterator[Layer]:
         ends = epoch_limits(bins.first, bins.end, self.batches, room.columns)
         yield Hairlines(tuple(ends), tuple(f"epoch {end // self.batches + 1:,}" for end in ends), Colour.EPOCH)
 
@@ -135,19 +124,7 @@ class LossCurve:
             outliers, top = tuple(x[above].tolist()), number(float(high[above].max()))
             texts, heights = ("",) * len(outliers), (left.high,) * len(outliers)
             yield Marks(outliers, heights, texts, "▲", "left", Colour.WARNING, f"above the axis, up to {top}")
-        if marks:
-            yield marks
-
-    def _accuracy_marks(self, first: int, end: int) -> Marks | None:
-        """The accuracies measured from `first` to `end`. Kept until they change: a run may have thousands."""
-        if (first, end) != self._marks_within:
-            self._marks_within = first, end
-            seen = [(done.iteration, done.accuracy) for done in self._evaluations if first < done.iteration <= end]
-            seen = [(iteration, accuracy) for iteration, accuracy in seen if 0 <= accuracy <= 100]
-            x, y = (tuple(values) for values in zip(*seen, strict=True)) if seen else ((), ())
-            texts = tuple(f"{accuracy:.1f} %" for accuracy in y)
-            self._marks = Marks(x, y, texts, "◆", "right", Colour.ACCURACY, "test accuracy") if seen else None
-        return self._marks
+        yield from marks
 
     def _notes(self) -> Iterator[Note]:
         numbers = self.summary

@@ -29,6 +29,8 @@ class Colour(IntEnum):
     LINE = 3
     ACCURACY = 4
     WARNING = 5
+    TRAINING = 6
+    MEASURED = 7
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,9 @@ class Line:
     legend: str = ""
 
 
+Sign = Literal["◆", "◇", "●", "★", "▲"]
+
+
 @dataclass(frozen=True)
 class Marks:
     """A sign at each point, with its text where there is room. The latest points come last; their texts come first."""
@@ -81,7 +86,7 @@ class Marks:
     x: tuple[float, ...]
     y: tuple[float, ...]
     texts: tuple[str, ...]
-    sign: Literal["◆", "▲"]
+    sign: Sign
     side: Literal["left", "right"]
     """The axis that `y` belongs to."""
     colour: Colour

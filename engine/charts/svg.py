@@ -22,8 +22,8 @@ _MARKS_APART, _TEXTS_APART = 14, 60
 _ROOM = Room(points=400, columns=round((_RIGHT - _LEFT) / _LETTER), rows=20)
 """Two pixels a point; about five ticks at the sides."""
 
-# The blue and the orange of Okabe and Ito (2008, "Color Universal Design"), at two lightnesses: people with any of the
-# common colour blindnesses can tell them apart.
+# Blue, orange, green and purple of Okabe and Ito (2008, "Color Universal Design"), at two lightnesses: people with any
+# of the common colour blindnesses can tell them apart.
 _STYLE = """
 text { font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; font-size: 13px; fill: #51616f; }
 .paper { fill: #ffffff; stroke: #d5dce3; }
@@ -38,9 +38,14 @@ line.epoch { stroke: #b3bfca; stroke-dasharray: 2 4; }
 .curve { fill: none; stroke-width: 2.25; stroke-linejoin: round; stroke-linecap: round; }
 .curve.line { stroke: #0072b2; }
 .dot.line { fill: #0072b2; }
-.mark { stroke: #ffffff; stroke-width: 1.5; }
-.accuracy { fill: #b35c00; font-weight: 600; }
-.warning { fill: #b3261e; font-weight: 600; }
+.mark { fill: currentColor; stroke: #ffffff; stroke-width: 1.5; }
+.mark.hollow { fill: #ffffff; stroke: currentColor; }
+.trend { fill: none; stroke: currentColor; stroke-opacity: 0.5; }
+.accuracy { color: #b35c00; font-weight: 600; }
+.training { color: #00705c; }
+.measured { color: #98386f; }
+.warning { color: #b3261e; font-weight: 600; }
+text.accuracy, text.warning { fill: currentColor; }
 @media (prefers-color-scheme: dark) {
   text { fill: #9fb0c0; }
   .paper { fill: #0f1419; stroke: #2a3541; }
@@ -53,8 +58,11 @@ line.epoch { stroke: #b3bfca; stroke-dasharray: 2 4; }
   .curve.line { stroke: #56b4e9; }
   .dot.line { fill: #56b4e9; }
   .mark { stroke: #0f1419; }
-  .accuracy { fill: #e69f00; }
-  .warning { fill: #ff7a66; }
+  .mark.hollow { fill: #0f1419; }
+  .accuracy { color: #e69f00; }
+  .training { color: #4db6a4; }
+  .measured { color: #d98fb9; }
+  .warning { color: #ff7a66; }
 }
 """
 
@@ -136,7 +144,7 @@ def _legend(plot: Plot) -> Iterator[str]:
         if layer.legend:
             yield _sample(layer, x, y - 4)
             yield _text(x + 30, y, layer.legend)
-            x += 30 + round(_LETTER * (len(layer.legend) + 2))
+            x += 30 + round(_LETTER * (len(layer.legend) + 1))
     warnings = "   ".join(note.text for note in plot.notes if note.warning)
     if warnings:
         yield _text(_WIDTH - _MARGIN, y, warnings, "warning", anchor="end")
@@ -189,16 +197,28 @@ def _hairlines(layer: Hairlines, plot: Plot) -> Iterator[str]:
 
 def _marks(layer: Marks, plot: Plot) -> Iterator[str]:
     """The latest first, so that it is the older one that is left out where two would cover each other."""
-    places = zip(_across(plot, layer.x), _up(plot.left if layer.side == "left" else plot.right, layer.y), strict=True)
+    others = [place for other in plot.layers if isinstance(other, Marks) for place in _places(other, plot)]
+    shown: list[str] = []
     last = last_text = math.inf
-    for (x, y), text in reversed([*zip(places, layer.texts, strict=True)]):
+    trend = []
+    for (x, y), text in reversed([*zip(_places(layer, plot), layer.texts, strict=True)]):
         if last - x < _MARKS_APART:
             continue
         last = x
-        yield _mark(x, y, layer)
+        trend.append((x, y))
+        shown.append(_mark(x, y, layer))
         if text and last_text - x >= _TEXTS_APART:
             last_text = middle = min(x, _RIGHT - _LETTER * len(text) / 2)
-            yield _text(middle, y - 12, text, _class(layer.colour), anchor="middle")
+            covers = any(abs(across - x) < _TEXTS_APART / 2 and y - 26 < up < y - 4 for across, up in others)
+            shown.append(_text(middle, y + 22 if covers else y - 12, text, _class(layer.colour), anchor="middle"))
+    if len(trend) > 1 and layer.sign != "▲":
+        yield f'<path class="trend {_class(layer.colour)}" d="M{_path(trend)}"/>'
+    yield from shown
+
+
+def _places(layer: Marks, plot: Plot) -> list[tuple[float, float]]:
+    axis = plot.left if layer.side == "left" else plot.right
+    return [*zip(_across(plot, layer.x), _up(axis, layer.y), strict=True)]
 
 
 def _known(values: Sequence[float]) -> Iterator[slice]:
@@ -224,9 +244,19 @@ def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     return f'<line class="{kind}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>'
 
 
+_SHAPES = {
+    "◆": "m0 -7l6 7l-6 7l-6 -7Z",
+    "◇": "m0 -6l5 6l-5 6l-5 -6Z",
+    "●": "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z",
+    "★": "m0 -9l2.4 6l6.2 .3l-4.8 4l1.6 6.2l-5.4 -3.4l-5.4 3.4l1.6 -6.2l-4.8 -4l6.2 -.3Z",
+    "▲": "m0 -6l6 11l-12 0Z",
+}
+"""The outline of each sign, from its middle."""
+
+
 def _mark(x: float, y: float, layer: Marks) -> str:
-    shape = f"M{x} {y - 7}l6 7l-6 7l-6 -7Z" if layer.sign == "◆" else f"M{x} {y - 6}l6 11l-12 0Z"
-    return f'<path class="mark {_class(layer.colour)}" d="{shape}"/>'
+    hollow = " hollow" if layer.sign == "◇" else ""
+    return f'<path class="mark {_class(layer.colour)}{hollow}" d="M{x} {y}{_SHAPES[layer.sign]}"/>'
 
 
 def _text(x: float, y: float, text: str, kind: str = "", *, anchor: str = "start") -> str:

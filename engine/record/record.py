@@ -187,11 +187,15 @@ class RunRecord:
 
     def when(self, evaluated: Evaluated) -> str:
         """Return when an evaluation happened: `after epoch 7`, or `after 6.7 epochs (iteration 2,108)`."""
+        epochs = self._epochs(evaluated.iteration)
+        if "." not in epochs:
+            return f"after epoch {epochs}"
+        return f"after {epochs} epochs (iteration {evaluated.iteration:,})"
+
+    def _epochs(self, iterations: int) -> str:
         batches = self.started.batches if self.started else 1
-        epochs, rest = divmod(evaluated.iteration, batches)
-        if not rest:
-            return f"after epoch {epochs:,}"
-        return f"after {epochs:,}.{10 * rest // batches} epochs (iteration {evaluated.iteration:,})"
+        epochs, rest = divmod(iterations, batches)
+        return f"{epochs:,}.{10 * rest // batches}" if rest else f"{epochs:,}"
 
     def measures(self, evaluated: Evaluated) -> list[str]:
         """Return what else an evaluation measured, each in a few words: one view, loss, training accuracy."""
@@ -211,6 +215,18 @@ class RunRecord:
         if isinstance(self.closing, Finished) and self.closing.reason:
             return self.closing.iterations
         return self.started.iterations if self.started else 0
+
+    @property
+    def planned_epochs(self) -> str:
+        """Epochs of the whole run, as `planned`: `8`, or `6.7` if a constant ended it within an epoch."""
+        return self._epochs(self.planned)
+
+    @property
+    def best(self) -> Evaluated | None:
+        """The evaluation with the best accuracy from one view, of those while the network trained: the earliest."""
+        split = self.evaluations[0].split if self.evaluations else "test"
+        measured = [each for each in self.evaluations if each.split == split]
+        return max(measured, key=lambda each: each.plain_accuracy, default=None)
 
     def evaluation_at(self, index: int) -> Evaluation:
         """Return number `index` of `evaluations` with the class names."""

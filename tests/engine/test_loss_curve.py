@@ -147,3 +147,46 @@ def test_the_same_plot_whenever_it_is_asked_for() -> None:
     curve.show(falling(6_000), [])
     curve.plot(ROOM)
     np.testing.assert_array_equal(line.y, before)
+
+
+def marks(plot: Plot) -> dict[str, Marks]:
+    return {layer.legend: layer for layer in plot.layers if isinstance(layer, Marks)}
+
+
+def test_overfitting_is_seen_at_a_glance() -> None:
+    """Training accuracy, accuracy and loss of the test images are marks of three kinds, each on its axis."""
+    curve = LossCurve(4, 2)
+    curve.show(
+        np.array([2, 1, 0.5, 0.2], dtype=np.float32),
+        [EpochAccuracy(2, 60, loss=1.2), EpochAccuracy(4, 58, loss=2.5)],
+        [EpochAccuracy(2, 65), EpochAccuracy(4, 95)],
+    )
+    plot = curve.plot(ROOM)
+    found = marks(plot)
+    assert [*found] == ["training accuracy", "test loss", "test accuracy"]
+    assert (found["training accuracy"].y, found["test accuracy"].y, found["test loss"].y) == ((65, 95), (60, 58), (1.2, 2.5))
+    assert [each.side for each in found.values()] == ["right", "left", "right"]
+    assert len({each.sign for each in found.values()}) == len({each.colour for each in found.values()}) == 3
+    assert plot.left is not None
+    assert plot.left.high >= 2.5  # the loss of the test images is in sight, though no batch had such a one
+
+
+def test_with_validation_the_test_accuracy_is_a_mark_of_its_own() -> None:
+    """Accuracies on held out images are called so; the test images, used once at the end, have another sign."""
+    curve = LossCurve(4, 2)
+    first, second = (EpochAccuracy(at, at * 20, split="validation", loss=1.0) for at in (2, 4))
+    curve.show(np.ones(4, dtype=np.float32), [first, second, EpochAccuracy(2, 41.5, loss=1.1)])
+    found = marks(curve.plot(ROOM))
+    assert [*found] == ["validation loss", "validation accuracy", "test accuracy"]
+    assert (found["test accuracy"].x, found["test accuracy"].texts) == ((2,), ("41.5 %",))
+    assert found["validation accuracy"].texts == ("", "80.0 %")  # in the place of the first stands the test accuracy
+    assert found["test accuracy"].sign != found["validation accuracy"].sign
+
+
+def test_the_best_weights_are_marked_once() -> None:
+    """An evaluation of the best weights at the end takes the place of the one when they were reached."""
+    curve = LossCurve(6, 2)
+    at = [EpochAccuracy(2, 50), EpochAccuracy(4, 70), EpochAccuracy(6, 60), EpochAccuracy(4, 71)]
+    curve.show(np.ones(6, dtype=np.float32), at)
+    accuracy = marks(curve.plot(ROOM))["test accuracy"]
+    assert (accuracy.x, accuracy.y) == ((2, 4, 6), (50, 71, 60))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,11 +147,9 @@ def test_what_is_drawn_is_bounded_by_the_width(monkeypatch: pytest.MonkeyPatch, 
     drawn = strokes_drawn(monkeypatch)
     marked: list[int] = []
 
-    def counted(
-        rows: int, columns: int, marks: Sequence[tuple[float, float]], texts: Sequence[str], sign: str
-    ) -> Glyphs:
+    def counted(rows: int, columns: int, marks: Sequence[tuple[float, float]], *others: Any) -> Glyphs:
         marked.append(len(marks))
-        return draw_marks(rows, columns, marks, texts, sign)
+        return draw_marks(rows, columns, marks, *others)
 
     monkeypatch.setattr("tui.charts.cells.draw_marks", counted)
     curve = LossCurve(iterations, iterations)

@@ -60,26 +60,35 @@ def draw_hairlines(rows: int, columns: int, fractions: Sequence[float]) -> Glyph
 
 
 def draw_marks(
-    rows: int, columns: int, marks: Sequence[tuple[float, float]], texts: Sequence[str], sign: str
+    rows: int,
+    columns: int,
+    marks: Sequence[tuple[float, float]],
+    texts: Sequence[str],
+    sign: str,
+    others: Sequence[tuple[float, float]] = (),
 ) -> Glyphs:
-    """A sign at each (across, up), 0 to 1, with its text over it where that hides no other; the last come first."""
+    """A sign at each (across, up), 0 to 1, with its text over or under it; the last come first.
+
+    A text that would hide one of these signs or of the `others` is left out.
+    """
     glyphs = blank(rows, columns)
     places = [(_cell(across, columns), _cell(up, rows)) for across, up in marks]
     for x, y in places:
         glyphs[-1 - y, x] = sign
-    taken = set(places)
+    taken = {*places, *((_cell(across, columns), _cell(up, rows)) for across, up in others)}
     for (x, y), text in reversed(list(zip(places, texts, strict=True))):
         if not text:
             continue
         # No-break spaces: the layer below would show through a space.
         shown = f" {text} ".replace(" ", "\u00a0")
         start = min(max(0, x - len(shown) // 2), columns - len(shown))
-        row = y + 1 if y + 1 < rows else y - 1
-        cells = {(column, row) for column in range(start, start + len(shown))}
-        if start >= 0 and row >= 0 and not cells & taken:
-            # No older label in these columns, at any height: labels above each other would be read as one text.
-            taken |= {(column, other) for column, _ in cells for other in range(rows)}
-            glyphs[-1 - row, start : start + len(shown)] = list(shown)
+        for row in (y + 1, y - 1):
+            cells = {(column, row) for column in range(start, start + len(shown))}
+            if start >= 0 and 0 <= row < rows and not cells & taken:
+                # No older label in these columns, at any height: labels above each other would be read as one text.
+                taken |= {(column, other) for column, _ in cells for other in range(rows)}
+                glyphs[-1 - row, start : start + len(shown)] = list(shown)
+                break
     return glyphs
 
 

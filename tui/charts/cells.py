@@ -123,14 +123,14 @@ class CellPicture:
             case Hairlines() if layer != drawn.made_of:
                 drawn.glyphs = draw_hairlines(rows, columns, plot.x.fractions(layer.x).tolist())
                 drawn.made_of = layer
-            case Marks() if layer != drawn.made_of:
-                side = plot.left if layer.side == "left" else plot.right
-                assert side is not None
-                x, y = plot.x.fractions(layer.x).tolist(), side.fractions(layer.y).tolist()
-                latest = {int(across * columns): i for i, across in enumerate(x)}.values()
-                marks = [(x[i], y[i]) for i in latest]
-                drawn.glyphs = draw_marks(rows, columns, marks, [layer.texts[i] for i in latest], layer.sign)
-                drawn.made_of = layer
+            case Marks():
+                marks = [other for other in plot.layers if isinstance(other, Marks)]
+                if drawn.made_of != (layer, marks):
+                    drawn.made_of = layer, marks
+                    own = _latest(layer, plot, columns)
+                    others = [place for other in marks if other is not layer for place in _latest(other, plot, columns)]
+                    texts = [layer.texts[i] for i in own.values()]
+                    drawn.glyphs = draw_marks(rows, columns, [*own], texts, layer.sign, others)
             case Band():
                 low = self._dots(plot, layer.x, layer.low)
                 self._draw_strokes(drawn, *_joined(low, self._dots(plot, layer.x, layer.high)))
@@ -191,6 +191,14 @@ class CellPicture:
         first = different[rows].argmax(axis=1)
         end = different.shape[1] - different[rows, ::-1].argmax(axis=1)
         return [Changed(*changed) for changed in zip(rows.tolist(), first.tolist(), end.tolist(), strict=True)]
+
+
+def _latest(layer: Marks, plot: Plot, columns: int) -> dict[tuple[float, float], int]:
+    """The places of marks, (across, up) from 0 to 1, with their indices; of those in one column the last."""
+    side = plot.left if layer.side == "left" else plot.right
+    assert side is not None
+    x, y = plot.x.fractions(layer.x).tolist(), side.fractions(layer.y).tolist()
+    return {(x[i], y[i]): i for i in {int(across * columns): i for i, across in enumerate(x)}.values()}
 
 
 def _labels(axis: Axis | None) -> list[Label]:

@@ -41,6 +41,9 @@ class ChartView(Sliced):
     ChartView > .chart--line { color: $foreground; text-style: bold; }
     ChartView > .chart--accuracy { color: $text-warning; text-style: bold; }
     ChartView > .chart--warning { color: $text-error; text-style: bold; }
+    ChartView > .chart--training { color: $text-success; text-style: bold; }
+    ChartView:dark > .chart--measured { color: #d98fb9; text-style: bold; }
+    ChartView:light > .chart--measured { color: #98386f; text-style: bold; }
     """
 
     def __init__(

@@ -173,7 +173,7 @@ def progress_line(record: RunRecord, pace: Pace, now: float, columns: int) -> Te
     started, data = record.started, record.data_progress
     if started is not None:
         done, total = len(record.losses), record.planned
-        said = [f"{record.status}, epoch {record.epoch} of {started.epochs}"]
+        said = [f"{record.status}, epoch {record.epoch} of {record.planned_epochs}"]
         if done:
             said.append(f"loss {recent_loss(record, done):.4f}")
         if (left := pace.seconds_left(now, record)) is not None:

@@ -48,7 +48,8 @@ class ResultsScreen(ChartKeys, Screen[None]):
         "The table shows how many test images of each class were recognised; Enter shows one class in detail. The map"
         " shows what the images were taken for: a row is the true class, a column the class it was taken for. Blue is"
         " right, orange is wrong, and a stronger colour is a larger share of the row's images. The chart shows the loss"
-        " of every iteration and, as ◆, the accuracy on the test images."
+        " of every iteration, as ◆ the accuracy on the test or validation images, as ◇ that on the training images, as"
+        " ● the loss of the test or validation images, and as ★ the test accuracy after a validation."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "Export", tooltip="Write the files of this run to a folder of your choice"),
@@ -119,7 +120,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
             iterations = len(record.losses) if record.ended else started.iterations
             chart = self.query_one(LossChart)
             chart.start(max(1, iterations), started.batches)
-            chart.show(record.losses, record.evaluations)
+            chart.show(record.losses, record.evaluations, record.trained)
         self._arrange()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -194,12 +195,12 @@ class ResultsScreen(ChartKeys, Screen[None]):
         record, started, closing = self.record, self.record.started, self.record.closing
         lines = []
         if started is not None:
-            config, epochs = started.config, counted(started.epochs, "epoch")
+            config, epochs = started.config, f"{record.planned_epochs} epoch{'s' * (record.planned_epochs != '1')}"
             last = record.evaluations[-1] if record.evaluations else None
-            if last is not None and last.iteration < started.iterations:
+            if last is not None and last.iteration < record.planned:
                 kept = config.get("keep_best") and isinstance(closing, Finished)
                 what = "the best weights," if kept else "evaluated"
-                epochs = f"{what} {record.when(last)} of {started.epochs:,}"
+                epochs = f"{what} {record.when(last)} of {record.planned_epochs}"
             parts = [clean(config.get("model", "")), epochs]
             parts += [f"{name.replace('_', ' ')} {config.get(name)}" for name in ("batch_size", "learning_rate")]
             lines.append(" · ".join(parts))

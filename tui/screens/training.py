@@ -53,9 +53,11 @@ class TrainingScreen(ChartKeys, Screen[None]):
     """Reads the run's log twice a second. The run does not know of the screen and never waits for it."""
 
     HELP = (
-        "The band shows the loss of every iteration, the line is smoothed over it. Thin lines separate the epochs, and"
-        " ◆ marks the accuracy on the test images, on the right axis; ▲ marks a loss far above the axis. Stop ends the"
-        " training after the current iteration, evaluates and saves. Stop again leaves out the evaluation."
+        "The band shows the loss of every iteration, the line is smoothed over it. Thin lines separate the epochs. On"
+        " the right axis, ◆ marks the accuracy on the test or validation images, ◇ that on the training images: where ◇"
+        " rises and ◆ does not, the network only memorizes. ● is the loss of the test or validation images, ★ the test"
+        " accuracy after a validation, ▲ a loss far above the axis. Stop ends the training after the current"
+        " iteration, evaluates and saves. Stop again leaves out the evaluation."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", tooltip="Pause the training"),
@@ -157,14 +159,14 @@ class TrainingScreen(ChartKeys, Screen[None]):
         if started is None:
             self.query_one(Preparation).show(record.data_progress)
             return
-        self.query_one(LossChart).show(record.losses, record.evaluations)
+        self.query_one(LossChart).show(record.losses, record.evaluations, record.trained)
         self.query_one(LogLines).show(record.lines)
         progress = self.query_one(RunProgress)
         done = len(record.losses)
         in_epoch = done - started.batches * max(0, record.epoch - 1)
         progress.bars = (
             Bar("epoch", in_epoch, started.batches, f"{in_epoch:,}/{started.batches:,}"),
-            Bar("run", done, started.iterations, f"{100 * done / started.iterations:.0f} %"),
+            Bar("run", done, record.planned, f"{100 * done / max(1, record.planned):.0f} %"),
         )
         left = self._pace.seconds_left(now, record)
         progress.note = f"left {duration(left)}" if left is not None else ""
@@ -183,7 +185,7 @@ class TrainingScreen(ChartKeys, Screen[None]):
             return "paused · p resumes"
         if record.started is None:
             return "preparing the images"
-        return f"{record.status} · epoch {record.epoch} of {record.started.epochs}"
+        return f"{record.status} · epoch {record.epoch} of {record.planned_epochs}"
 
     def _show_folded(self) -> None:
         """Show the most important facts in one line, for a narrow terminal."""

@@ -11,9 +11,9 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Footer
-from textual.widgets._select import SelectCurrent
+from textual.widgets._select import SelectCurrent, SelectOverlay
 
-__all__ = ["OVERRIDDEN", "SelectCurrent", "XTermParser", "active_message_pump", "start_with_keys"]
+__all__ = ["OVERRIDDEN", "SelectCurrent", "SelectOverlay", "XTermParser", "active_message_pump", "start_with_keys"]
 
 OVERRIDDEN: dict[type, frozenset[str]] = {
     App: frozenset({"_fatal_error", "_handle_exception"}),

@@ -17,7 +17,7 @@ from textual.widgets import Checkbox, Input, Label, Select, Static
 
 from engine.config import Constant, shown
 from engine.text import clean
-from tui.terminal.textual_private import SelectCurrent
+from tui.terminal.textual_private import SelectCurrent, SelectOverlay
 
 COMPACT = "-textual-compact"
 """The class that `compact` gives a widget. Set from the start, it saves one pass over all style sheets."""
@@ -75,6 +75,10 @@ class _Choice(Select[str], inherit_bindings=False):
             options.append((f"{constant.open_choices}…", OTHER))
         super().__init__(options, value=value, allow_blank=False, compact=True, classes=f"editor {COMPACT}")
         self.styles.max_width = max(16, *(len(prompt) + 4 for prompt, _ in options))
+
+    def on_mount(self, event: events.Mount) -> None:
+        if not self.query("#label") or not self.query(SelectOverlay):
+            event.prevent_default()  # its parts are gone already: the program ends. Textual's own handler would fail
 
     def compose(self) -> ComposeResult:
         for part in super().compose():

@@ -15,12 +15,16 @@ def loss_svg(record: RunRecord) -> str:
     started, losses, evaluation = record.started, record.losses, record.evaluation
     assert started is not None
     curve = LossCurve(len(losses), started.batches)
-    curve.show(losses, record.evaluations)
+    curve.show(losses, record.evaluations, record.trained)
     config, dataset = started.config, started.dataset
     model = _cropped(clean(config.get("model", "")), 20)
     about = f"{_cropped(clean(dataset.name), 30)} · {model} · {counted(started.epochs, 'epoch')}"
     about += f" · batch size {config.get('batch_size')} · learning rate {config.get('learning_rate')} · {record.status}"
-    result = f"{evaluation.accuracy:.2f} % of {evaluation.total:,} test images" if evaluation else "not evaluated"
+    result = "not evaluated"
+    if evaluation:
+        last = record.evaluations[-1]
+        views = f" with {last.views} views" if last.views > 1 else ""
+        result = f"{evaluation.accuracy:.2f} % of {evaluation.total:,} {last.split} images{views}"
     return svg(curve, Heading(_cropped(clean(started.name), 44), result, about))
 
 

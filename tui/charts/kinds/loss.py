@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.charts.loss import LossCurve, Measured
+from engine.charts.loss import LossCurve
+from engine.charts.measured import Measured, Trained
 from tui.charts.chart import ChartView
 
 
@@ -23,9 +24,14 @@ class LossChart(ChartView):
         self._chart = self.curve = LossCurve(iterations, batches)
         self.redraw()
 
-    def show(self, losses: NDArray[np.float32], evaluations: Sequence[Measured]) -> None:
-        """Show all losses so far, shape (n,), and all evaluations so far. Only what is new costs time."""
-        self.curve.show(losses, evaluations)
+    def show(
+        self, losses: NDArray[np.float32], evaluations: Sequence[Measured], trained: Sequence[Trained] = ()
+    ) -> None:
+        """Show all losses so far, shape (n,), all evaluations and all epochs' training accuracies.
+
+        Only what is new costs time.
+        """
+        self.curve.show(losses, evaluations, trained)
         self.update()
 
     def next_window(self) -> None:
