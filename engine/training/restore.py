@@ -33,7 +33,9 @@ class Checkpoints:
         self._random = torch.get_rng_state()
 
     def due(self, *, epoch_ends: bool = False) -> bool:
-        """Whether enough was done since the last one."""
+        """Whether enough was done since the last one; never if nothing is kept."""
+        if self._save is None:
+            return False
         return self._clock.seconds() - self._kept_at >= (KEPT_AFTER_EPOCH if epoch_ends else KEPT_EVERY)
 
     def epoch_begins(self) -> None:
