@@ -1,9 +1,9 @@
 """Make the pictures in this folder from the real app on a real run.
 
-    python screenshots/take.py FOLDER
+    python screenshots/take.py FOLDER [--speedrun RUN]
 
 FOLDER holds train/<class>/ and test/<class>/ images. The run has the notebook's constants and takes about a minute on
-two cores.
+two cores. RUN is the folder of a finished run of the preset speedrun, which takes longer.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from engine.config import preset_named
 from tui.app import CifarApp
 from tui.screens.results import ResultsScreen
 from tui.screens.runs import RunsScreen
@@ -78,14 +79,38 @@ async def take(images: Path) -> None:
         await photograph(pilot, "runs")
 
 
+async def take_speedrun(images: Path, run: Path) -> None:
+    """Choose the preset speedrun in the form, and take pictures of that and of the results of `run`."""
+    app = CifarApp({"data": str(images), **dict(preset_named("speedrun").values)})
+    async with app.run_test(size=WIDE) as pilot:
+        await until(lambda: bool(app.screen.query("PreflightPanel")) and "on this machine" in drawn(app))
+        await photograph(pilot, "speedrun-setup")
+    app = CifarApp({}, watch=run)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(lambda: isinstance(app.screen, ResultsScreen))
+        await photograph(pilot, "speedrun-results")
+        await photograph(pilot, "speedrun-results-80x24", NARROW)
+
+
+def drawn(app: CifarApp) -> str:
+    """Return the text on the screen."""
+    return "\n".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
+
+
 def main() -> None:
     """Read the command line, and work in a folder that is removed afterwards."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    images = parser.parse_args().folder.resolve()
+    parser.add_argument("--speedrun", type=Path)
+    arguments = parser.parse_args()
+    images, speedrun = arguments.folder.resolve(), arguments.speedrun
+    runs = speedrun.resolve().parent if speedrun else None
     with tempfile.TemporaryDirectory() as place:
         os.chdir(place)
         Path("cifar10-images").symlink_to(images)
+        if runs is not None:
+            Path("finished").symlink_to(runs)
+            asyncio.run(take_speedrun(Path("cifar10-images"), Path("finished") / speedrun.name))
         asyncio.run(take(Path("cifar10-images")))
 
 
