@@ -222,6 +222,15 @@ class RunRecord:
         return self._epochs(self.planned)
 
     @property
+    def chosen(self) -> str:
+        """`the best weights of epoch 6` if the result is not that of the last weights; else empty."""
+        if not isinstance(self.closing, Finished) or not self.evaluations or not self.started:
+            return ""
+        last = self.evaluations[-1].iteration
+        kept = self.started.config.get("keep_best") and last < self.closing.iterations
+        return f"the best weights of epoch {self._epochs(last)}" if kept else ""
+
+    @property
     def best(self) -> Evaluated | None:
         """The evaluation with the best accuracy from one view, of those while the network trained: the earliest."""
         split = self.evaluations[0].split if self.evaluations else "test"

@@ -66,3 +66,11 @@ def test_what_an_evaluation_measured() -> None:
     assert points[2]["plain_accuracy"] == last.plain_accuracy
     assert points[2]["loss"] == last.loss
     assert summary(record)["evaluation"]["views"] == 6
+
+
+def test_the_best_weights_are_named() -> None:
+    """Where the best weights were kept, the report names their epoch, and the record the best measured accuracy."""
+    record = finished()
+    assert (record.chosen, record.planned_epochs) == ("the best weights of epoch 1", "2")
+    assert record.best is record.evaluations[0]
+    assert "with 6 views, the best weights of epoch 1, " in report_md(record)

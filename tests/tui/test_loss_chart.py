@@ -83,6 +83,18 @@ async def test_the_chart_shows_losses_epochs_and_accuracies() -> None:
             assert f"{accuracy.accuracy} %" in text.replace("\u00a0", " ")
 
 
+async def test_no_number_hides_a_mark() -> None:
+    """Training accuracies just over the test accuracies are seen: the numbers stand under the marks then."""
+    async with shown() as (chart, _):
+        chart.start(6_252, 1_563)
+        trained = [EpochAccuracy(each.iteration, min(100, each.accuracy + 5)) for each in ACCURACIES]
+        chart.show(falling(6_252), ACCURACIES, trained)
+        text = text_of(chart)
+        assert (text.count("◆"), text.count("◇")) == (4, 4)
+        assert f"{ACCURACIES[-1].accuracy} %" in text.replace("\u00a0", " ")
+        assert "training accuracy" in (chart.border_subtitle or "")
+
+
 async def test_the_title_tells_the_numbers_and_the_legend_the_mode() -> None:
     """The numbers that a person would read off the curve are written down."""
     async with shown() as (chart, _):

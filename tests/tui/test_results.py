@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from engine.config import TrainingConfig
 from engine.record.evaluation import Evaluation
-from engine.record.events import Evaluated, Finished
+from engine.record.events import EpochTrained, Evaluated, Finished
 from engine.record.record import RunRecord
 from tests.records import (
     CLASSES,
@@ -181,6 +183,32 @@ async def test_when_it_was_evaluated() -> None:
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
         assert "evaluated after 6.7 epochs (iteration 2,108) of 10" in drawn(app)
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_a_run_that_a_constant_ended(size: tuple[int, int]) -> None:
+    """Nothing looks as if something were missing; views, loss, training accuracy and the best weights are told."""
+    config = TrainingConfig(keep_best=True, patience=1, validation=100).as_json()
+    record = live_record(400, evaluations=False, batches=100, epochs=9, validation_images=100, config=config)
+    matrix = made_up_matrix(10, 0.5)
+    record.apply(EpochTrained(seconds=19, epoch=3, iteration=300, correct=80, total=100))
+    at: dict[str, Any] = {"seconds": 20, "duration": 1, "epoch": 3, "iteration": 300, "matrix": matrix}
+    record.apply(Evaluated(**at, views=6, plain_correct=4_000, loss=1.25))
+    reason = "no better accuracy in 1 epoch"
+    ended: dict[str, Any] = {"seconds": 21, "iterations": 400, "train_seconds": 15.0, "evaluation_seconds": 1.0}
+    record.apply(Finished(**ended, status="completed", reason=reason))
+    app = ResultsApp(record)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        text = drawn(app)
+        for told in (
+            "test images with 6 views (CIFAR-10)",
+            "40.00 % with one view · test loss 1.2500 · training 80.00 %",
+            "cnn · 4 epochs, the best weights of epoch 3 · ",
+            "400 iterations in",
+        ):
+            assert told in text
+        assert "of 9" not in text
 
 
 async def test_one_of_each() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -11,9 +12,10 @@ from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.pilot import Pilot
 
+from engine.config import TrainingConfig
 from engine.control import Pause, Request, Resume, Stop
 from engine.errors import EngineError, RunFolderError
-from engine.record.events import DataProgress, Evaluated, Notice, Paused, Resumed, Stopping
+from engine.record.events import DataProgress, EpochTrained, Evaluated, Notice, Paused, Resumed, Stopping
 from engine.record.log import RunLog
 from engine.record.pace import Pace
 from tests.records import live_log, live_record, run_started
@@ -374,3 +376,27 @@ def test_accuracy_within_an_epoch() -> None:
     accuracies = next(each for each in run_facts.sections(record, Pace()) if each.title == "test accuracy")
     assert accuracies.rows == (("6.7 epochs", "70.00 %"),)
     assert run_facts.line(record, Pace()).endswith("test accuracy 70.00 % after 6.7 epochs (iteration 2,108)")
+
+
+def test_facts_of_a_recipe() -> None:
+    """The facts tell whether the network only memorizes, its best accuracy, and the constants that were chosen."""
+    record = live_record(
+        6, evaluations=False, batches=2, epochs=4, config=TrainingConfig(optimizer="sgd", momentum=0.9).as_json()
+    )
+    for epoch, right in ((1, 6), (2, 8), (3, 7)):
+        at: dict[str, Any] = {"seconds": 20, "epoch": epoch, "iteration": 2 * epoch}
+        record.apply(EpochTrained(**at, correct=5 + epoch, total=10))
+        matrix = ((right, 10 - right), (10 - right, right))
+        record.apply(Evaluated(**at, duration=1, matrix=matrix, split="validation", loss=0.5 + epoch / 8))
+    sections = {each.title: each.rows for each in run_facts.sections(record, Pace())}
+    assert sections["now"] == (
+        ("training accuracy", "80.00 %"),
+        ("validation loss", "0.8750"),
+        ("best, epoch 2", "80.00 %"),
+    )
+    assert [value for _, value in sections["validation accuracy"]] == ["60.00 %", "80.00 %", "70.00 %"]
+    assert sections["constants"][:2] == (("optimizer", "sgd"), ("momentum", "0.9"))
+    assert ("label smoothing", "0.0") not in sections["constants"]
+    line = run_facts.line(record, Pace())
+    assert line.endswith("validation accuracy 70.00 % after epoch 3 · training 80.00 %")
+    assert len(line) <= 78

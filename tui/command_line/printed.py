@@ -76,7 +76,8 @@ def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
         _print_line(console, headline)
     if closing is not None:
         trained = f"{counted(closing.iterations, 'iteration')} in {duration(closing.train_seconds)}"
-        console.print(Text(f"{trained}, evaluation {closing.evaluation_seconds:.1f} s"))
+        chosen = f", {record.chosen}" * bool(record.chosen)
+        console.print(Text(f"{trained}, evaluation {closing.evaluation_seconds:.1f} s{chosen}"))
     if record.interrupted:
         console.print(Text(f"cifar-tui resume {clean(folder.name)} goes on with it."), soft_wrap=True)
     for note in record.notices:

@@ -16,6 +16,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.record.evaluation import Evaluation, percent
+from engine.record.events import SplitName
 from engine.text import counted
 from tui.dialogs.dialog import Dialog
 from tui.look.cells import bar, cropped, shortened
@@ -43,9 +44,13 @@ class ClassDetails(Dialog[int]):
     ClassDetails .of { color: $text-muted; margin-bottom: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
-    def __init__(self, evaluation: Evaluation, order: Sequence[int], index: int) -> None:
-        """`order` holds the indices of all classes in the order of the arrow keys, `index` the one to show first."""
+    def __init__(self, evaluation: Evaluation, order: Sequence[int], index: int, split: SplitName = "test") -> None:
+        """`order` holds the indices of all classes in the order of the arrow keys, `index` the one to show first.
+
+        `split` says which images were evaluated.
+        """
         super().__init__()
+        self._split = split
         self._evaluation, self._order, self._index = evaluation, order, index
         self._names = shortened(evaluation.classes, NAME_CELLS)
 
@@ -87,7 +92,7 @@ class ClassDetails(Dialog[int]):
         page.border_title = Content(cropped(one.name, 40))
         page.border_subtitle = f"{self._order.index(index) + 1} of {len(self._order)} · ↑ ↓ other classes · esc closes"
         for selector, text in (
-            (".recognised", f"{one.correct:,} of {one.total:,} test images recognised, {one.accuracy:.1f} %"),
+            (".recognised", f"{one.correct:,} of {one.total:,} {self._split} images recognised, {one.accuracy:.1f} %"),
             ("#taken-of", f"% of its {counted(one.total, 'image')}"),
             ("#others-of", f"% of {sum(others):,} taken for {self._names[index]}"),
         ):

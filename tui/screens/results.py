@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import DataTable, Digits, Static
 
-from engine.record.events import Failed, Finished
+from engine.record.events import Failed
 from engine.record.record import RunRecord
 from engine.text import clean, counted
 from tui.charts.keys import CHART_BINDINGS, ChartKeys
@@ -45,7 +45,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
     """The results of a run that ended, as far as it got."""
 
     HELP = (
-        "The table shows how many test images of each class were recognised; Enter shows one class in detail. The map"
+        "The table shows how many images of each class were recognised; Enter shows one class in detail. The map"
         " shows what the images were taken for: a row is the true class, a column the class it was taken for. Blue is"
         " right, orange is wrong, and a stronger colour is a larger share of the row's images. The chart shows the loss"
         " of every iteration, as ◆ the accuracy on the test or validation images, as ◇ that on the training images, as"
@@ -174,7 +174,8 @@ class ResultsScreen(ChartKeys, Screen[None]):
         lines = [Content.styled(self._outcome(with_accuracy=low), "bold $foreground")]
         if not low:
             measures = self.record.measures(self.record.evaluations[-1]) if self.record.evaluations else []
-            lines += [Content(line) for line in (" · ".join(measures), *self._training()) if line]
+            told = " · ".join(measures).replace("training accuracy", "training")  # so that it fits into 80 columns
+            lines += [Content(line) for line in (told, *self._training()) if line]
         return Content("\n").join(lines)
 
     def _outcome(self, *, with_accuracy: bool) -> str:
@@ -186,8 +187,8 @@ class ResultsScreen(ChartKeys, Screen[None]):
         counts = f"{evaluation.correct:,} of {evaluation.total:,}"
         outcome = f"{evaluation.accuracy:.2f} %  ({counts})"
         if not with_accuracy:
-            outcome = f"{counts} {last.split} images recognised"
-            outcome += f" with {last.views} views" if last.views > 1 else ""
+            how = f"with {last.views} views" if last.views > 1 else "recognised"
+            outcome = f"{counts} {last.split} images {how}"
         return f"{outcome} ({cropped(record.started.dataset.name, 30)})" if record.started else outcome
 
     def _training(self) -> list[str]:
@@ -197,10 +198,10 @@ class ResultsScreen(ChartKeys, Screen[None]):
         if started is not None:
             config, epochs = started.config, f"{record.planned_epochs} epoch{'s' * (record.planned_epochs != '1')}"
             last = record.evaluations[-1] if record.evaluations else None
-            if last is not None and last.iteration < record.planned:
-                kept = config.get("keep_best") and isinstance(closing, Finished)
-                what = "the best weights," if kept else "evaluated"
-                epochs = f"{what} {record.when(last)} of {record.planned_epochs}"
+            if record.chosen:
+                epochs += f", {record.chosen}"
+            elif last is not None and last.iteration < record.planned:
+                epochs = f"evaluated {record.when(last)} of {record.planned_epochs}"
             parts = [clean(config.get("model", "")), epochs]
             parts += [f"{name.replace('_', ' ')} {config.get(name)}" for name in ("batch_size", "learning_rate")]
             lines.append(" · ".join(parts))
@@ -276,4 +277,5 @@ class ResultsScreen(ChartKeys, Screen[None]):
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         index, table = class_index(event.row_key.value), self.query_one(EvaluationTable)
         if self._evaluation is not None and index is not None:
-            self.app.push_screen(ClassDetails(self._evaluation, table.class_order, index), table.choose)
+            split = self.record.evaluations[-1].split
+            self.app.push_screen(ClassDetails(self._evaluation, table.class_order, index, split), table.choose)

@@ -21,7 +21,7 @@ def report_md(record: RunRecord) -> str:
         parts.append(f"{told}: {_plain(content['reason'])}")
     parts.append(_headline(record, content))
     parts += [f"> {_plain(notice)}" for notice in record.notices]
-    parts.append("![Loss and test accuracy over iterations](loss.svg)")
+    parts.append("![Loss and accuracy over iterations](loss.svg)")
     if content["evaluation"]:
         parts += _results(record, content["evaluation"])
     constants = [(c.label, _shown(content["config"].get(c.name, ""), c.unit)) for c in CONSTANTS]
@@ -39,7 +39,7 @@ def _headline(record: RunRecord, content: dict[str, Any]) -> str:
     others = "".join(f", {measure}" for measure in record.measures(last))
     return (
         f"Accuracy on the {last.split} images of {name}: **{evaluation['accuracy']:.2f} %**"
-        f" ({evaluation['correct']:,} of {evaluation['total']:,}){views}, {record.when(last)}{others}."
+        f" ({evaluation['correct']:,} of {evaluation['total']:,}){views}, {record.chosen or record.when(last)}{others}."
     )
 
 
