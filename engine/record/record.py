@@ -222,6 +222,11 @@ class RunRecord:
         return self._epochs(self.planned)
 
     @property
+    def length(self) -> str:
+        """`planned_epochs` in words: `1 epoch`, `8 epochs`."""
+        return f"{self.planned_epochs} epoch{'s' * (self.planned_epochs != '1')}"
+
+    @property
     def chosen(self) -> str:
         """`the best weights of epoch 6` if the result is not that of the last weights; else empty."""
         if not isinstance(self.closing, Finished) or not self.evaluations or not self.started:

@@ -249,7 +249,7 @@ def test_hostile_text_in_the_report(tmp_path: Path) -> None:
     """Text from outside stays text: nothing of it becomes a link, a cell, code, HTML or a control character."""
     report = written(hostile_record(), tmp_path)["report.md"]
     assert all(c.isprintable() or c == "\n" for c in report)
-    live = re.sub(r"\\[!-/:-@\[-`{-~]", "", report).replace("![Loss and test accuracy over iterations](loss.svg)", "")
+    live = re.sub(r"\\[!-/:-@\[-`{-~]", "", report).replace("![Loss and accuracy over iterations](loss.svg)", "")
     assert not re.findall(r"[\[\]`<_~$&\\]", live)
     cells = {line.count("|") for line in live.splitlines() if line.startswith("|")}
     assert cells == {3, 4, 5}, "tables of two, three and four columns"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
-from engine.record.events import DataProgress
+from engine.config import TrainingConfig
+from engine.record.events import DataProgress, EpochTrained, Evaluated, Finished, Notice
 from engine.record.log import RunLog
 from engine.record.pace import Pace
 from engine.record.record import RunRecord
@@ -103,6 +105,32 @@ def test_outcome_at_80_columns() -> None:
     console, shown = on_terminal(80)
     print_outcome(console, finished_record(), Path("runs/brisk-heron"))
     assert all(cell_len(line.rstrip()) <= 80 for line in shown.getvalue().splitlines())
+
+
+def test_a_run_that_its_patience_ended_is_told_whole() -> None:
+    """Without the app, too: both accuracies, the loss, the best weights and the reason, and nothing seems missing."""
+    config = TrainingConfig(keep_best=True, patience=1).as_json()
+    log = live_log(400, evaluations=False, batches=100, epochs=9, config=config, classes=("cat", "dog"))
+    log.event(EpochTrained(seconds=19, epoch=3, iteration=300, correct=80, total=100))
+    matrix = ((8, 2), (1, 9))
+    log.event(
+        Evaluated(seconds=20, duration=1, epoch=3, iteration=300, matrix=matrix, views=6, plain_correct=16, loss=0.5)
+    )
+    log.event(Notice(seconds=20, text="The training ends after iteration 400: no better accuracy in 1 epoch."))
+    ended: dict[str, Any] = {"iterations": 400, "train_seconds": 15.0, "evaluation_seconds": 1.0}
+    log.event(Finished(seconds=21, status="completed", reason="no better accuracy in 1 epoch", **ended))
+    record = record_of(log)
+    console, shown = on_terminal(100)
+    print_outcome(console, record, Path("runs/brisk-heron"))
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
+    for told in (
+        "85.00 %  (17 of 20 test images with 6 views",
+        "80.00 % with one view · test loss 0.5000 · training accuracy 80.00 %",
+        "400 iterations in 0:15, evaluation 1.0 s, the best weights of epoch 3",
+        "no better accuracy in 1 epoch",
+    ):
+        assert told in text
+    assert "completed, epoch 4 of 4" in progress_line(record, Pace(), 21.0, 100).plain
 
 
 def test_log_lines_of_a_terminal_take_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,7 +196,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
         record, started, closing = self.record, self.record.started, self.record.closing
         lines = []
         if started is not None:
-            config, epochs = started.config, f"{record.planned_epochs} epoch{'s' * (record.planned_epochs != '1')}"
+            config, epochs = started.config, record.length
             last = record.evaluations[-1] if record.evaluations else None
             if record.chosen:
                 epochs += f", {record.chosen}"

@@ -7,7 +7,7 @@ from unicodedata import east_asian_width
 from engine.charts.loss import LossCurve
 from engine.charts.svg import Heading, svg
 from engine.record.record import RunRecord
-from engine.text import clean, counted
+from engine.text import clean
 
 
 def loss_svg(record: RunRecord) -> str:
@@ -18,7 +18,7 @@ def loss_svg(record: RunRecord) -> str:
     curve.show(losses, record.evaluations, record.trained)
     config, dataset = started.config, started.dataset
     model = _cropped(clean(config.get("model", "")), 20)
-    about = f"{_cropped(clean(dataset.name), 30)} · {model} · {counted(started.epochs, 'epoch')}"
+    about = f"{_cropped(clean(dataset.name), 30)} · {model} · {record.length}"
     about += f" · batch size {config.get('batch_size')} · learning rate {config.get('learning_rate')} · {record.status}"
     result = "not evaluated"
     if evaluation:
