@@ -160,7 +160,7 @@ def _work_lines(config: TrainingConfig, found: data.Found) -> tuple[str, ...]:
         evaluations = f"{validation}, 1 of {test}" if each else f"1 evaluation of {test}"
     else:
         evaluations = f"{counted(each or 1, 'evaluation')} of {test}"
-    return (f"{counted(batches, 'iteration')} an epoch, {batches * config.epochs:,} in all", evaluations)
+    return (f"{counted(batches * config.epochs, 'iteration')}, {batches:,} an epoch", evaluations)
 
 
 def _run_lines(config: TrainingConfig) -> tuple[str, ...]:

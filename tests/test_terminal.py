@@ -158,7 +158,7 @@ def test_terminal_that_is_at_once_as_large_again(tmp_path: Path, long: tuple[str
         for _ in range(10):
             terminal.resize(1, 1)
             terminal.resize(80, 24)
-            terminal.wait_for("training · epoch", "smoothed over", "p Pause s Stop", "q Leave")
+            terminal.wait_for("training · epoch", "smoothed", "p Pause s Stop", "q Leave")
         terminal.terminate()
         assert terminal.wait_for_end() == 143
 
@@ -179,7 +179,7 @@ def test_stopped_and_continued(tmp_path: Path, long: tuple[str, ...], stop: sign
             terminal.resize(1, 1)
             terminal.resize(80, 24)
             os.kill(terminal.pid, signal.SIGCONT)
-            terminal.wait_for("training · epoch", "smoothed over", "p Pause s Stop", "q Leave")
+            terminal.wait_for("training · epoch", "smoothed", "p Pause s Stop", "q Leave")
         terminal.press("p")
         terminal.wait_for("paused")
         assert terminal.threads() < threads + 3  # one may read keys, not one for each time
@@ -195,7 +195,7 @@ def test_stopped_and_continued(tmp_path: Path, long: tuple[str, ...], stop: sign
 def test_keys_that_come_before_their_list(tmp_path: Path, short: tuple[str, ...], opens: str) -> None:
     """A user who types ahead and pages through a list before it is open loses nothing but these keys."""
     with Terminal(*short, cwd=tmp_path) as terminal:
-        terminal.wait_for("ready", "iterations an epoch")
+        terminal.wait_for("ready", "about")
         closed = terminal.text
         for _ in range(5):
             terminal.press(opens + PAGE_UP + PAGE_DOWN + PAGE_UP)

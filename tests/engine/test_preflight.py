@@ -25,7 +25,7 @@ def test_look_at_the_notebooks_network(tmp_path: Path) -> None:
     assert told["device"].startswith("cpu")
     assert "89,834 parameters" in told["model"]
     assert "(64, 3, 32, 32) → (64, 10)" in told["model"]
-    assert "iterations an epoch" in told["work"]
+    assert "1,252 iterations, 313 an epoch" in told["work"]
     assert list(tmp_path.iterdir()) == []
     assert torch.equal(torch.get_rng_state(), random_state)
 
@@ -40,7 +40,7 @@ def test_one_of_a_kind_is_in_the_singular(tmp_path: Path) -> None:
     checks = {check.subject: check.lines for check in preflight(config).checks}
     assert checks["data"][1] == "6 training · 2 test · 2 classes"
     assert checks["device"][1] == "1 thread"
-    assert checks["work"] == ("1 iteration an epoch, 1 in all", "1 evaluation of 2 test images")
+    assert checks["work"] == ("1 iteration, 1 an epoch", "1 evaluation of 2 test images")
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_stalled_terminal(program: Program, often: Often, made: Made) -> None:
 
         terminal.wait_for("ready")
         terminal.press(CTRL_R)
-        terminal.wait_for("training · epoch", "smoothed over")
+        terminal.wait_for("training · epoch", "smoothed")
         before = speed(terminal.read_for)
         for _ in range(often(1, 10)):
             with made("stall") as figures:
@@ -245,7 +245,7 @@ def test_ssh_session_cut(program: Program, longer: Path, ssh: list[str], made: M
         with PseudoTerminal(log_in, 100, 30, PATIENCE) as session:
             session.wait_for("ready")
             session.press(CTRL_R)
-            session.wait_for("smoothed over")
+            session.wait_for("smoothed")
             session.read_for(random.Random(turn).uniform(0, 0.5))
         # The client was killed: sshd sees the connection end.
         wait(lambda: completed(folder), "the end of the run")
