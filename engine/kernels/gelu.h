@@ -1,8 +1,8 @@
 /* GELU, z * Phi(z), with Phi the distribution function of the normal distribution, exact up to a few units of the last
  * digit for every z. (torch computes Phi as (1 + erf) / 2, which for z below zero cancels most digits.)
  *
- * What lies above t = |z| is exp(-t^2/2) * R(t), where R falls slowly from 1/2. R is a polynomial of s = (t - 3)/(t + 3),
- * fitted here with a relative error below 7e-9 for t up to 13.
+ * What lies above t = |z| is exp(-t^2/2) * R(t), where R falls slowly from 1/2. R is a polynomial of
+ * s = (t - 3)/(t + 3), fitted with a relative error below 7e-9 for t up to 13.
  */
 
 #ifndef GELU_H

@@ -43,8 +43,9 @@ static void sum_values(int64_t rows, int64_t channels, const float *x, const flo
 }
 
 /* The activation of rows x * scale + shift, plus `added` if there is any. */
-INLINE void write_rows(const int with_gelu, int64_t rows, int64_t channels, const float *restrict x, const float *restrict added,
-                       const float *restrict scale, const float *restrict shift, float *restrict out) {
+INLINE void write_rows(const int with_gelu, int64_t rows, int64_t channels, const float *restrict x,
+                       const float *restrict added, const float *restrict scale, const float *restrict shift,
+                       float *restrict out) {
     for (int64_t row = 0; row < rows; row++)
         for (int64_t c = 0; c < channels; c += LANES) {
             Vector z = load(x + row * channels + c) * load(scale + c) + load(shift + c);
@@ -53,7 +54,8 @@ INLINE void write_rows(const int with_gelu, int64_t rows, int64_t channels, cons
         }
 }
 
-/* The same with ReLU, pooled 2x2. As in torch the first of equal values wins, and NaN wins over all. `winners` are 0 to 3. */
+/* The same with ReLU, pooled 2x2. As in torch the first of equal values wins, and NaN wins over all. `winners` are 0 to
+ * 3. */
 static void write_pooled(const Shape *shape, const float *restrict x, const float *restrict scale,
                          const float *restrict shift, float *restrict out, uint8_t *restrict winners) {
     const int64_t channels = shape->channels, row = shape->width * channels;
@@ -78,9 +80,9 @@ static void write_pooled(const Shape *shape, const float *restrict x, const floa
         }
 }
 
-/* Normalize x with mean and variance of the batch, and let the running ones follow them, or, without `training`, with the
- * running ones. `mean` and `inverse`, which is 1 / sqrt(variance + epsilon), are kept for the backward pass. `room` has
- * 2 * parts * channels numbers. */
+/* Normalize x with mean and variance of the batch, and let the running ones follow them, or, without `training`, with
+ * the running ones. `mean` and `inverse`, which is 1 / sqrt(variance + epsilon), are kept for the backward pass. `room`
+ * has 2 * parts * channels numbers. */
 void normalize(const Shape *shape, const float *x, const float *weight, const float *bias, const float *added,
                int training, double epsilon, double momentum, float *running_mean, float *running_variance, float *mean,
                float *inverse, float *out, uint8_t *winners, double *room, int parts) {

@@ -5,7 +5,7 @@
 
 #include "vectors.h"
 
-/* Rows whose sums are in registers at the same time: a multiple of the rows of a low block. Columns: those of a panel. */
+/* Rows whose sums are in registers at the same time, a multiple of the rows of a low block; and columns, a panel. */
 enum { LOW = 4, ROWS = LANES == 16 ? 12 : LOW, PANEL = 2 * LANES, LINE = 16 };
 
 /* Products that are summed one after the other before they are added to the rest: a long sum rounds more. */

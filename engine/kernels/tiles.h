@@ -15,14 +15,15 @@ enum { CHUNK = 64 };
 /* Maps of so many bytes leave the caches before they are used, so they are written past them. */
 enum { LARGE = 32 << 20 };
 
-enum { WINDOW = 2, WINDOWS = OUT / WINDOW, REACHED = WINDOWS + 2 }; /* windows of 4x4 outputs, and those of 6x6, a side */
+/* Pixels of a window on each side; windows of 4x4 outputs, and those that 6x6 pixels reach, on each side. */
+enum { WINDOW = 2, WINDOWS = OUT / WINDOW, REACHED = WINDOWS + 2 };
 
 /* Images before and after the convolution. Height and width are what they are without pooling. */
 typedef struct {
     int64_t images, height, width, inputs, outputs;
 } Shape;
 
-/* Numbers [n][y][x][channel]. Of pooled maps, half as high and wide, `winners` is 0 to 3 in reading order, else null. */
+/* Numbers [n][y][x][channel]. Pooled maps are half as high and wide and have `winners`, 0 to 3 in reading order. */
 typedef struct {
     float *numbers;
     uint8_t *winners;
@@ -44,7 +45,8 @@ INLINE Grid grid_of(const Shape *shape, Maps outputs) {
 }
 INLINE int64_t tiles_of(const Shape *shape, Grid grid) { return shape->images * grid.down * grid.across; }
 
-/* The numbers of `size` x `size` neighbours; `outside` where there are none. For a pooled map neighbours are windows. */
+/* Find `size` x `size` neighbours, from `before` the outputs of a tile on; `outside` where there are none. In a pooled
+ * map they are windows. */
 INLINE void find(const Shape *shape, Grid grid, int64_t tile, Maps maps, const int pooled, const int size,
                  const int before, float *outside, float *found[IN][IN]) {
     const int lines = pooled ? WINDOW : 1;
@@ -106,7 +108,8 @@ static void transform_inputs(const Shape *shape, Grid grid, Maps x, int64_t firs
         transform_tiles(transform_input, 0, IN, shape, grid, x, first, count, to);
 }
 
-static void transform_gradients(const Shape *shape, Grid grid, Maps gradients, int64_t first, int64_t count, float *to) {
+static void transform_gradients(const Shape *shape, Grid grid, Maps gradients, int64_t first, int64_t count,
+                                float *to) {
     if (gradients.winners)
         transform_tiles(transform_gradient, 1, OUT, shape, grid, gradients, first, count, to);
     else

@@ -1,4 +1,5 @@
-/* 3x3 convolutions with padding 1, and 2x2 max-pooling after them where it is wanted, as F(4x4, 3x3) of Winograd (Lavin and Gray, 2015, arXiv 1509.09308).
+/* 3x3 convolutions with padding 1, and 2x2 max-pooling after them where it is wanted, as F(4x4, 3x3) of Winograd (Lavin
+ * and Gray, 2015, arXiv 1509.09308).
  *
  * A tile of 6x6 inputs gives 4x4 outputs. Inputs and weights are transformed by sums and differences, multiplied at
  * each of 36 positions, and the products are transformed back: 36 multiplications instead of 144. The product at one
@@ -14,8 +15,8 @@
 #include "products.h"
 #include "tiles.h"
 
-/* Tiles that are transformed and multiplied together: what they need is in the second cache. The transformed weights are
- * not, if there are many channels: they are read once for these tiles. */
+/* Tiles that are transformed and multiplied together: what they need is in the second cache. The transformed weights
+ * are not, if there are many channels: they are read once for these tiles. */
 enum { TILES = 24 };
 
 typedef struct {
@@ -35,15 +36,15 @@ INLINE int64_t place_of(int64_t position, int64_t input, int64_t output, int64_t
 }
 
 /* The weights of up to 16 inputs and as many outputs as a register has, with those of an input's tap beside each other.
- * In a layer of many channels the weights of a tap are far apart: read one by one for each input they would not be in the
- * first cache. */
+ * In a layer of many channels the weights of a tap are far apart: read one by one for each input they would not be in
+ * the first cache. */
 typedef struct {
     float taps[TAPS][TAPS][GROUP][LANES];
-} Some;
+} WeightBlock;
 
 /* Copy them from where they lie, or, with `back`, there. */
-INLINE void copy(const int back, const Strides *strides, int64_t input, int64_t inputs, int64_t output, int64_t outputs,
-                 float *weights, Some *some) {
+INLINE void copy_weights(const int back, const Strides *strides, int64_t input, int64_t inputs, int64_t output,
+                         int64_t outputs, float *weights, WeightBlock *block) {
     for (int r = 0; r < TAPS; r++)
         for (int s = 0; s < TAPS; s++)
             for (int64_t o = 0; o < outputs; o++)
@@ -51,24 +52,24 @@ INLINE void copy(const int back, const Strides *strides, int64_t input, int64_t 
                     float *weight = weights + (output + o) * strides->output + (input + i) * strides->input +
                                     r * strides->row + s * strides->column;
                     if (back)
-                        *weight = some->taps[r][s][i][o];
+                        *weight = block->taps[r][s][i][o];
                     else
-                        some->taps[r][s][i][o] = *weight;
+                        block->taps[r][s][i][o] = *weight;
                 }
 }
 
 /* Transform the weights of `inputs` [first, end). */
 static void transform_weights(float *weights, const Strides *strides, int64_t inputs, int64_t outputs, int64_t first,
                               int64_t end, float *to) {
-    Some some = {0};
+    WeightBlock block = {0};
     for (int64_t o = 0; o < padded(outputs); o += LANES)
         for (int64_t start = first; start < end; start += GROUP) {
             const int64_t lanes = o < outputs ? smaller(LANES, outputs - o) : 0, count = smaller(GROUP, end - start);
-            copy(0, strides, start, count, o, lanes, weights, &some);
+            copy_weights(0, strides, start, count, o, lanes, weights, &block);
             for (int64_t i = 0; i < count; i++) {
                 Vector taps[IN][IN], transformed[IN][IN];
                 UNROLLED for (int r = 0; r < TAPS; r++)
-                    UNROLLED for (int s = 0; s < TAPS; s++) taps[r][s] = load_part(some.taps[r][s][i], lanes);
+                    UNROLLED for (int s = 0; s < TAPS; s++) taps[r][s] = load_part(block.taps[r][s][i], lanes);
                 transform_tile(transform_weight, TAPS, IN, taps, transformed);
                 float *at = to + place_of(0, start + i, o, inputs, padded(outputs));
                 const int64_t next = next_position(o, inputs, padded(outputs));
@@ -81,7 +82,7 @@ static void transform_weights(float *weights, const Strides *strides, int64_t in
 /* The transposed transform, for the weights' gradients, which are written as their strides say. */
 static void write_weight_gradients(const float *sums, const Strides *strides, int64_t inputs, int64_t outputs,
                                    int64_t first, int64_t end, float *to) {
-    Some some;
+    WeightBlock block;
     for (int64_t o = 0; o < outputs; o += LANES)
         for (int64_t start = first; start < end; start += GROUP) {
             const int64_t count = smaller(GROUP, end - start);
@@ -93,9 +94,9 @@ static void write_weight_gradients(const float *sums, const Strides *strides, in
                     UNROLLED for (int s = 0; s < IN; s++) values[r][s] = load(at + (IN * r + s) * next);
                 transform_tile(transform_weight_gradient, IN, TAPS, values, taps);
                 UNROLLED for (int r = 0; r < TAPS; r++)
-                    UNROLLED for (int s = 0; s < TAPS; s++) store(some.taps[r][s][i], taps[r][s]);
+                    UNROLLED for (int s = 0; s < TAPS; s++) store(block.taps[r][s][i], taps[r][s]);
             }
-            copy(1, strides, start, count, o, smaller(LANES, outputs - o), to, &some);
+            copy_weights(1, strides, start, count, o, smaller(LANES, outputs - o), to, &block);
         }
 }
 
@@ -107,8 +108,8 @@ int64_t room_of_a_part(int64_t inputs, int64_t outputs) {
     return TILES * (step_of(inputs) + step_of(outputs > CHUNK ? outputs : CHUNK));
 }
 
-/* out = x convolved with the weights. With `x_winners` x are the gradients of pooled maps, with `winners` the outputs are
- * pooled. `room` has the numbers of the transformed weights, and those of all parts. */
+/* out = x convolved with the weights. With `x_winners` x are the gradients of pooled maps, with `winners` the outputs
+ * are pooled. `room` has the numbers of the transformed weights, and those of all parts. */
 void convolve(const Shape *shape, float *x, uint8_t *x_winners, float *weights, const Strides *strides, float *out,
               uint8_t *winners, float *room, int parts) {
     const Maps from = {x, x_winners, shape->inputs}, to = {out, winners, shape->outputs};
@@ -153,8 +154,8 @@ void convolve(const Shape *shape, float *x, uint8_t *x_winners, float *weights, 
     }
 }
 
-/* The gradients of the weights, from those of the outputs, which are pooled if there are `winners`. `room` has the numbers of the transformed weights for each part, and those of all
- * parts. */
+/* The gradients of the weights, from those of the outputs, which are pooled if there are `winners`. `room` has the
+ * numbers of the transformed weights for each part, and those of all parts. */
 void convolve_weight_gradients(const Shape *shape, float *x, float *gradients, uint8_t *winners, float *to,
                                const Strides *strides, float *room, int parts) {
     const Maps in = {x, 0, shape->inputs}, out = {gradients, winners, shape->outputs};
