@@ -57,6 +57,7 @@ PRESETS = (
         "batchnorm",
         "The notebook's network with batch normalization, and a recipe.",
         {**_LAYERED, "model": "batchnorm", "epochs": 8, "batch_size": 250},
+        reached="77.7 % with two views, 76.8 % with one (CIFAR-10 saved as JPEG)",
     ),
     Preset(
         "residual",
@@ -67,6 +68,7 @@ PRESETS = (
         "deeper",
         "Six convolutions in three pairs.",
         {**_LAYERED, "model": "deeper", "epochs": 8, "batch_size": 500},
+        reached="86.7 % with two views, 85.9 % with one (CIFAR-10 saved as JPEG)",
     ),
     Preset(
         "minutes",
@@ -77,6 +79,7 @@ PRESETS = (
         "speedrun",
         "The network and the recipe that reach 94 % on the original images.",
         {**_SPEEDRUN, "epochs": 12, "batch_size": 2000, "weight_decay": 0.004},
+        reached="91.1 % with six views, 90.0 % with one (CIFAR-10 saved as JPEG, mean of three seeds)",
     ),
 )
 
