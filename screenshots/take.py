@@ -3,7 +3,7 @@
     python screenshots/take.py FOLDER [--speedrun RUN]
 
 FOLDER holds train/<class>/ and test/<class>/ images. The run has the notebook's constants and takes about a minute on
-two cores. RUN is the folder of a finished run of the preset speedrun, which takes longer.
+two cores. RUN is the folder of a finished run of the preset speedrun, which takes longer: its record is replayed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,18 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.config import preset_named
+from engine.record.events import EpochTrained
+from engine.record.log import RunLog
+from engine.record.record import RunRecord
+from engine.runs.contract import RunView
+from engine.storage.tail import Tail
 from tui.app import CifarApp
 from tui.screens.results import ResultsScreen
 from tui.screens.runs import RunsScreen
@@ -79,12 +86,71 @@ async def take(images: Path) -> None:
         await photograph(pilot, "runs")
 
 
+class Replay:
+    """A finished run as it was before its end: what the training screen needs of a run."""
+
+    is_local = True
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.log = folder, RunLog()
+        with Tail(folder) as tail:
+            tail.catch_up()
+        self._record = RunRecord(tail.log)
+        self._left = self._record.catch_up()
+        self._now = 0.0
+
+    def seconds(self) -> float:
+        return self._now
+
+    def go_on(self, share: float) -> None:
+        """Go on to where this share of the run's iterations was done."""
+        assert self._record.started is not None
+        done = round(share * self._record.planned)
+        while self._left and not (isinstance(self._left[0], EpochTrained) and self._left[0].iteration > done):
+            event = self._left.pop(0)
+            self._now = event.seconds
+            self.log.event(event)
+        after = self._left[0]
+        assert isinstance(after, EpochTrained)
+        batches = self._record.started.batches
+        within = 1 - (after.iteration - done) / batches
+        self._now += within * (after.seconds - self._now)
+        self.log.losses(self._record.losses[len(self.log.loss_buffer) : done])
+
+
+class ReplayApp(CifarApp):
+    """The app that begins with the training screen of a replayed run."""
+
+    def __init__(self, run: Replay) -> None:
+        super().__init__({})
+        self._run = run
+
+    def first_screen(self) -> Screen[Any]:
+        return TrainingScreen(cast(RunView, self._run))
+
+
 async def take_speedrun(images: Path, run: Path) -> None:
-    """Choose the preset speedrun in the form, and take pictures of that and of the results of `run`."""
+    """Choose the preset speedrun in the form; show `run` shortly before its end, and its results."""
+    app = CifarApp({"data": str(images)})
+    async with app.run_test(size=WIDE) as pilot:
+        await until(lambda: bool(app.screen.query("#status")) and "ready" in drawn(app))
+        app.screen.query_one("StartBar Select").focus()
+        await pilot.press("enter")
+        await photograph(pilot, "presets-80x24", NARROW)
+        await pilot.press("escape")
     app = CifarApp({"data": str(images), **dict(preset_named("speedrun").values)})
     async with app.run_test(size=WIDE) as pilot:
         await until(lambda: bool(app.screen.query("PreflightPanel")) and "on this machine" in drawn(app))
         await photograph(pilot, "speedrun-setup")
+        await photograph(pilot, "speedrun-setup-80x24", NARROW)
+    replay = Replay(run)
+    replay.go_on(0.8)
+    app = ReplayApp(replay)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(lambda: isinstance(app.screen, TrainingScreen) and "80 %" in drawn(app))
+        replay.go_on(0.82)  # now there is a speed
+        await photograph(pilot, "speedrun-training")
+        await photograph(pilot, "speedrun-training-80x24", NARROW)
     app = CifarApp({}, watch=run)
     async with app.run_test(size=WIDE) as pilot:
         await until(lambda: isinstance(app.screen, ResultsScreen))

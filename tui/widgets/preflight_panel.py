@@ -93,7 +93,7 @@ class PreflightPanel(VerticalScroll):
         }
         &.-waiting CheckRow { opacity: 55%; }
 
-        .same { color: $foreground 60%; margin-top: 1; }
+        .same { color: $foreground 60%; }
         .command {
             height: auto;
             .prompt { width: 2; color: $foreground 50%; }
@@ -115,7 +115,7 @@ class PreflightPanel(VerticalScroll):
             &.-timed .found { layout: horizontal; .answer { width: 1fr; } .time { width: auto; margin-left: 2; } }
             &.-failed { .answer { height: auto; text-wrap: wrap; } .details { display: block; } }
         }
-        &.-airy { padding: 1 2; CheckRow { margin-bottom: 1; } .same { margin-top: 0; } }
+        &.-airy { padding: 1 2; CheckRow { margin-bottom: 1; } }
     }
     """
 
