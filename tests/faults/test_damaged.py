@@ -141,7 +141,8 @@ def watched(folder: Path) -> None:
 def read_checkpoints(folder: Path) -> None:
     model = models.build("cnn", 10).state_dict()
     flat = torch.zeros(89_834)
-    optimizer = {"step": torch.tensor(0.0), "exp_avg": flat, "exp_avg_sq": flat}
+    state = {"step": torch.tensor(0.0), "exp_avg": flat, "exp_avg_sq": flat}
+    optimizer = {f"optimizer.{name}": tensor for name, tensor in state.items()}
     for found in checkpoint.whole(folder):
         found.model(model)
         found.training(optimizer)

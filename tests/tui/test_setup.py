@@ -345,7 +345,10 @@ async def test_the_foot_names_the_keys_that_work() -> None:
         await until(pilot, lambda: app.status == "ready")
         foot = app.setup.query_one(Keys)
         await until(
-            pilot, lambda: shown(foot).startswith("^r Start ^b Background ^y Copy command ^o Runs f1 Help q Leave")
+            pilot,
+            lambda: shown(foot).startswith(
+                "^r Start ^b Background ^y Copy command ^l Find rate ^o Runs f1 Help q Leave"
+            ),
         )
         assert not app.setup.query(".-disabled")
         app.line("epochs").focus()
