@@ -182,13 +182,13 @@ async def test_a_wrong_value_has_its_reason_beside_it() -> None:
             line = field(app, name).query_one(Input)
             line.value = wrong
             await until(pilot, lambda: reason(app, name) == f"✘ {refused.value.problems[name]}")  # noqa: B023
-            assert app.said[-1].config is None
+            await until(pilot, lambda: app.said[-1].config is None)
             assert [field.constant.name for field in app.form.wrong] == [name]
             with pytest.raises(ConstantError):
                 app.form.config()
             line.value = right
+            await until(pilot, lambda: app.said[-1].config is not None and not app.form.wrong)
             await until(pilot, lambda: reason(app, name) == "")  # noqa: B023
-            await pilot.pause()
             assert app.said[-1].config == app.form.config()
             assert getattr(app.form.config(), name) == getattr(TrainingConfig.checked({name: right}), name)
 
