@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from textual import on
@@ -51,12 +52,15 @@ class StandIn:
 class StandInMeasurement:
     def __init__(self, estimator: StandIn, batch_size: int) -> None:
         self.batch_size, self.ended = batch_size, threading.Event()
+        self.answers = threading.Event()
+        self.answers.set()
         self._estimator, self._figures, self.is_cancelled = estimator, FIGURES, False
 
     def __call__(self) -> Figures | None:
         self._estimator.begun.append(self)
         assert len(self._estimator.running) <= 1
         self.ended.wait()
+        self.answers.wait()
         return self._figures  # too late, if it was cancelled
 
     def cancel(self) -> None:
@@ -132,11 +136,25 @@ async def test_a_new_value_ends_the_measurement() -> None:
             app.set("batch_size", str(size))
             await until(pilot, lambda size=size: app.estimator.running == [size])  # type: ignore[misc]
         assert [each.is_cancelled for each in app.estimator.begun] == [True, True, False]
-        await pilot.pause()
-        assert "measuring the time …" in drawn(app)  # late answers are dropped
         field = next(field for field in app.setup.query(ConstantField) if field.constant.name == "batch_size")
         field.query_one(Input).value = "0"
         await until(pilot, lambda: app.estimator.running == [])
+
+
+async def test_a_late_answer_is_dropped() -> None:
+    """What a cancelled measurement still finds is not shown for the constants that came after it."""
+    app = TimedApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.estimator.running == [32])
+        late = app.estimator.begun[0]
+        late.answers.clear()
+        app.set("batch_size", "64")
+        await until(pilot, lambda: app.estimator.running == [64])
+        app.estimator.begun[1].finish(replace(FIGURES, image=0.35))
+        await until(pilot, lambda: "about 24 minutes" in drawn(app))
+        late.answers.set()
+        await until(pilot, lambda: all(thread.name != "work" for thread in threading.enumerate()))
+        assert "about 24 minutes" in drawn(app)
 
 
 @pytest.mark.parametrize("key", ["ctrl+r", "ctrl+b"])
