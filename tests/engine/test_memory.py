@@ -11,6 +11,7 @@ _TRAINING = """
 from engine.hardware.memory import keep_freed_memory
 keep_freed_memory()
 import resource
+import statistics
 import threading
 from engine.config import TrainingConfig
 from engine.control import Control
@@ -28,7 +29,7 @@ config = TrainingConfig(model="speedrun", width=16, batch_size=500, epochs=6, de
 thread = threading.Thread(target=train, args=(config, made_up_images(500, 20), Faults(), Control()))
 thread.start()
 thread.join()
-print(counts[-1] - counts[-2])
+print(statistics.median(after - before for before, after in zip(counts, counts[1:])))
 """
 
 
@@ -36,4 +37,5 @@ print(counts[-1] - counts[-2])
 def test_a_step_takes_few_page_faults() -> None:
     """A thread that trains gets freed memory again, and not a page fault for each 4 kB of its 500 MB."""
     done = subprocess.run([sys.executable, "-c", _TRAINING], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 10_000
+    # The median, since now and then a heap grows once more in one of the steps. Without the settings each takes 57,000.
+    assert float(done.stdout) < 5_000
