@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine import models
 from engine.config import TrainingConfig
+from engine.recipe import augmentations
 from engine.recipe.recipe import Recipe
 from engine.training.layout import layout
 from engine.training.loop import train_on_batch
@@ -31,15 +32,19 @@ def _the_path_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def traces(
-    name: str, precision: str, step_of: Callable[..., tuple[Tensor, Tensor]] = train_on_batch
+    name: str,
+    precision: str,
+    step_of: Callable[..., tuple[Tensor, Tensor]] = train_on_batch,
+    constants: Mapping[str, Any] = {},  # noqa: B006 - never changed
 ) -> list[list[Trace]]:
     """Two steps in a row of each size of batch, as they are recorded for a GPU, apart from its kernels."""
     torch.manual_seed(0)
-    config = TrainingConfig(model=name, precision=precision)
+    config = TrainingConfig(model=name, precision=precision, **constants)
     form = layout(config, torch.device("cuda"))
     model = models.build(name, 10, width=8).to(memory_format=form)
-    recipe = Recipe(model, config, fused=True)
-    images = ResidentImages(made_up_images(100, 10).train, torch.device("cpu"), form)
+    recipe = Recipe(model, config, batches=4, fused=True)
+    changed = augmentations.build(config.augmentation)
+    images = ResidentImages(made_up_images(100, 10).train, torch.device("cpu"), form, augmentation=changed)
     found = []
 
     def record(run: Callable[[], None]) -> Callable[[], None]:
@@ -65,6 +70,24 @@ def test_two_steps_are_one(name: str, precision: str) -> None:
     for first, second in pairs:
         check_recordable(first, second)
         assert len(first.operations) > 40
+        assert not [name for name in first.names if name.startswith(RANDOM)]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("optimizer", "constants"),
+    [("adam", {}), ("adamw", {"weight_decay": 0.01}), ("sgd", {"momentum": 0.9}), ("muon", {"momentum": 0.6})],
+)
+def test_a_whole_recipe_can_be_recorded(optimizer: str, constants: dict[str, Any], precision: str) -> None:
+    """A step of the speed run with every part of a recipe is recorded whole: augmentation, rates, optimizer, average."""
+    every_part = {
+        **{"optimizer": optimizer, "schedule": "linear", "warmup": 0.5, "augmentation": "flip-shift-cutout"},
+        **{"label_smoothing": 0.2, "average": 0.9},
+    }
+    pairs = traces("speedrun", precision, constants={**every_part, **constants})
+    assert len(pairs) == 2
+    for first, second in pairs:
+        check_recordable(first, second)
         assert not [name for name in first.names if name.startswith(RANDOM)]
 
 

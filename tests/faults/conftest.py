@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.runs import Program, finished, wait
+from tests.faults.runs import WHOLE_RECIPE, Program, finished, wait
 from tests.faults.table import PROPERTY, ROWS
 from tests.images import made_up_images, save_folder
 
@@ -78,6 +78,12 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 def straight(program: Program) -> Path:
     """The folder of the run that nobody disturbs."""
     return finished(program, "straight")
+
+
+@pytest.fixture(scope="session")
+def straight_recipe(program: Program) -> Path:
+    """The folder of the undisturbed run with every part of a recipe."""
+    return finished(program, "straight-recipe", *WHOLE_RECIPE)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,13 @@ from tests.processes import PATIENCE, Options, start
 AS_IN_LONG_RUNS = "from engine.training import restore; restore.KEPT_AFTER_EPOCH = 0.0"
 """Keeps a checkpoint after each epoch however short it is, so that there is more to be disturbed."""
 
+WHOLE_RECIPE = (
+    *("--model", "speedrun", "--width", "8", "--optimizer", "muon", "--momentum", "0.6", "--learning-rate", "0.1"),
+    *("--schedule", "linear", "--warmup", "0.5", "--augmentation", "flip-shift-cutout", "--label-smoothing", "0.1"),
+    *("--average", "0.9", "--test-views", "6", "--validation", "64", "--keep-best", "--patience", "2"),
+)
+"""Every part of a recipe; the last value of a repeated flag counts."""
+
 CTRL_B, CTRL_R, ENTER = "\x02", "\x12", "\r"
 
 
@@ -78,8 +85,8 @@ class Program:
             options["first"] = f"{AS_IN_LONG_RUNS}\n{options.get('first', '')}"
         return Command(*words, cwd=self.root, **options)
 
-    def train(self, name: str, *, epochs: int = 3, **options: Unpack[Options]) -> Command:
-        return self.start("train", *self.constants(name, epochs), **options)
+    def train(self, name: str, *words: str, epochs: int = 3, **options: Unpack[Options]) -> Command:
+        return self.start("train", *self.constants(name, epochs), *words, **options)
 
     def train_struck(self, name: str, call: str, number: int, how: str) -> tuple[int, str, bool]:
         """Train, and let strace do `how` at each thread's `number`th `call` of the kernel.
@@ -132,15 +139,15 @@ def trains(folder: Path) -> bool:
     return any(folder.glob("checkpoints/iter*"))
 
 
-def finished(program: Program, name: str, epochs: int = 3) -> Path:
+def finished(program: Program, name: str, *words: str, epochs: int = 3) -> Path:
     """The folder of a run that was left alone."""
-    code, said = program.train(name, epochs=epochs).ended()
+    code, said = program.train(name, *words, epochs=epochs).ended()
     assert code == 0, said
     return program.runs / name
 
 
 def assert_same(folder: Path, straight: Path) -> None:
-    """The run in `folder` completed with the very losses, weights, Adam state and accuracies of `straight`."""
+    """The run in `folder` completed with the very losses, weights, state of the optimizer and accuracies of `straight`."""
     record, expected = tail.read(folder), tail.read(straight)
     assert record.status == "completed", record.lines
     np.testing.assert_array_equal(record.losses, expected.losses)
@@ -149,8 +156,12 @@ def assert_same(folder: Path, straight: Path) -> None:
     ]
     assert (folder / "losses.f32").read_bytes() == (straight / "losses.f32").read_bytes()
     last, expected_last = (max((run / "checkpoints").glob("iteration-*")) for run in (folder, straight))
-    for name in ("model.safetensors", "training.safetensors"):
-        tensors, expected_tensors = load_file(last / name), load_file(expected_last / name)
+    assert last.name == expected_last.name
+    best, expected_best = ([each.name for each in (run / "checkpoints").glob("best-*")] for run in (folder, straight))
+    assert best == expected_best
+    files = [last / "model.safetensors", last / "training.safetensors"]
+    for file in files + [folder / "checkpoints" / name / "model.safetensors" for name in best]:
+        tensors, expected_tensors = load_file(file), load_file(straight / file.relative_to(folder))
         assert tensors.keys() == expected_tensors.keys()
         for key, tensor in tensors.items():
             np.testing.assert_array_equal(tensor, expected_tensors[key], err_msg=key)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Made, Often
-from tests.faults.runs import Program, assert_same, finished, trains, wait
+from tests.faults.runs import WHOLE_RECIPE, Program, assert_same, finished, trains, wait
 
 pytestmark = pytest.mark.faults
 
@@ -20,11 +20,11 @@ SYSTEM_CALLS = ("write", "fsync", "ftruncate", "mkdir", "rename", "unlink", "unl
 """What a run does to the disk: some 130 calls, most of them for its checkpoints."""
 
 
-def assert_goes_on(program: Program, name: str, straight: Path) -> None:
+def assert_goes_on(program: Program, name: str, *words: str, straight: Path) -> None:
     """A run that was killed is resumed, or started again if it had no folder yet, and ends like `straight`."""
     folder = program.runs / name
     if not folder.exists():
-        finished(program, name)
+        finished(program, name, *words)
     elif '"status":"completed"' not in (folder / "events.jsonl").read_text():  # else only the process had not ended
         code, said = program.resume(name)
         assert code == 0, said
@@ -33,19 +33,31 @@ def assert_goes_on(program: Program, name: str, straight: Path) -> None:
     shutil.rmtree(folder)
 
 
+def kill_at_a_random_moment(program: Program, name: str, *words: str, seed: int, longest: float) -> None:
+    """Kill a run that was just started, or within `longest` seconds of its training."""
+    moments, folder = random.Random(seed), program.runs / name
+    command = program.train(name, *words)
+    early = moments.random() < 0.2  # before training begins
+    wait((folder / "losses.f32").exists if early else lambda: trains(folder), "the run")
+    time.sleep(moments.uniform(0, longest))
+    command.send(signal.SIGKILL)
+    command.ended()
+
+
 @pytest.mark.repeat(4, 80)
 def test_killed_at_a_random_moment(program: Program, straight: Path, made: Made, turn: int) -> None:
     """A run that is killed at any moment goes on from its checkpoint and ends bit for bit like one that was not."""
-    moments, name = random.Random(turn), f"killed-{turn}"
-    folder = program.runs / name
     with made("kill"):
-        command = program.train(name)
-        early = moments.random() < 0.2  # before training begins
-        wait((folder / "losses.f32").exists if early else lambda: trains(folder), "the run")
-        time.sleep(moments.uniform(0, 0.6))
-        command.send(signal.SIGKILL)
-        command.ended()
-        assert_goes_on(program, name, straight)
+        kill_at_a_random_moment(program, f"killed-{turn}", seed=turn, longest=0.6)
+        assert_goes_on(program, f"killed-{turn}", straight=straight)
+
+
+@pytest.mark.repeat(3, 80)
+def test_killed_with_a_whole_recipe(program: Program, straight_recipe: Path, made: Made, turn: int) -> None:
+    """So does a run whose optimizer, average, best weights and patience have a past of their own."""
+    with made("kill, recipe"):
+        kill_at_a_random_moment(program, f"recipe-{turn}", *WHOLE_RECIPE, seed=turn, longest=1.5)
+        assert_goes_on(program, f"recipe-{turn}", *WHOLE_RECIPE, straight=straight_recipe)
 
 
 @pytest.mark.parametrize("call", SYSTEM_CALLS)
@@ -60,7 +72,7 @@ def test_killed_at_every_step_of_saving(program: Program, straight: Path, often:
             break
         with made("kill at a step"):
             assert code == -signal.SIGKILL, said
-            assert_goes_on(program, name, straight)
+            assert_goes_on(program, name, straight=straight)
 
 
 def test_second_process_is_told_who_trains(program: Program, made: Made) -> None:
