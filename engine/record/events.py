@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SCHEMA_VERSION = 3
-"""Version 2 had no `epoch_trained`, and of an evaluation only its matrix of the test images. Version 1 had no
-`schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
+SCHEMA_VERSION = 4
+"""Version 3 had no `predictions`. Version 2 had no `epoch_trained`, and of an evaluation only its matrix of the test
+images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
 
 _FORMER_NAMES = {"taken_up": "run_resumed"}
 
@@ -58,6 +58,16 @@ class DatasetInfo:
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
     """What matters when results are compared: that images were resized, that it is the demo set."""
+
+
+@dataclass(frozen=True)
+class KeptPredictions:
+    """The file with what the network made of each image. It is removed again when there are many newer ones."""
+
+    file: Annotated[str, Field(pattern=r"^(iteration|validation)-[0-9]{12,19}(-[0-9]{1,6})?\.safetensors$")]
+    """Its name in the folder `predictions` of the run."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """The hash of its content in hexadecimal digits."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +232,8 @@ class Evaluated:
     """Images that were recognised from one view; None in runs of older versions."""
     loss: float | None = None
     """The mean cross-entropy; None in runs of older versions, or if it is not finite."""
+    predictions: KeptPredictions | None = None
+    """None in runs of older versions, or if they could not be kept."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -4,6 +4,7 @@ config.json     the constants as first given, plus versions, device, dataset
 events.jsonl    the journal: one event a line
 losses.f32      one little-endian float32 an iteration
 checkpoints/    the newest two, and the final one
+predictions/    what the network made of each image, of the newest, the best and some earlier evaluations
 lock            held (flock) by the process that trains; says who and where
 requests        requests of other processes to the one that trains
 declined        empty; the app does not offer to resume the run
@@ -17,6 +18,7 @@ CONFIG = "config.json"
 JOURNAL = "events.jsonl"
 LOSSES = "losses.f32"
 CHECKPOINTS = "checkpoints"
+PREDICTIONS = "predictions"
 LOCK = "lock"
 REQUESTS = "requests"
 DECLINED = "declined"
