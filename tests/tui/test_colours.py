@@ -19,19 +19,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.look.colours import DEPTHS, Depth, Ramp, depth_of, detected, exact, glyph, ramp, table_colour
+from tui.look.sixteen import TERMINALS
 
 SHARES = np.linspace(0.001, 1, 200).tolist()
 RAMPS = [(name, dark) for name in get_args(Ramp) for dark in (True, False)]
 
-# Red, green and blue of the numbers 0 to 15 as terminals ship them.
-XTERM = (
-    "000000 cd0000 00cd00 cdcd00 0000ee cd00cd 00cdcd e5e5e5 7f7f7f ff0000 00ff00 ffff00 5c5cff ff00ff 00ffff ffffff"
-)
-VGA = "000000 aa0000 00aa00 aa5500 0000aa aa00aa 00aaaa aaaaaa 555555 ff5555 55ff55 ffff55 5555ff ff55ff 55ffff ffffff"
-TANGO = (
-    "000000 cc0000 4e9a06 c4a000 3465a4 75507b 06989a d3d7cf 555753 ef2929 8ae234 fce94f 729fcf ad7fa8 34e2e2 eeeeec"
-)
-TABLES = [table.split() for table in (XTERM, VGA, TANGO)]
+TABLES = [table.split() for table in TERMINALS.values()]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +62,7 @@ def lightness(colour: TerminalColour | None, table: Sequence[str]) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize("table", TABLES, ids=["xterm", "vga", "tango"])
+@pytest.mark.parametrize("table", TABLES, ids=TERMINALS)
 @pytest.mark.parametrize("depth", [depth for depth in DEPTHS if depth != "none"])
 @pytest.mark.parametrize(("name", "dark"), RAMPS)
 def test_ramps_keep_their_order(name: Ramp, dark: bool, depth: Depth, table: Sequence[str]) -> None:
@@ -80,7 +73,7 @@ def test_ramps_keep_their_order(name: Ramp, dark: bool, depth: Depth, table: Seq
     assert all(a < b if dark else a > b for a, b in pairwise(steps))
 
 
-@pytest.mark.parametrize("table", TABLES, ids=["xterm", "vga", "tango"])
+@pytest.mark.parametrize("table", TABLES, ids=TERMINALS)
 @pytest.mark.parametrize("depth", [depth for depth in DEPTHS if depth != "none"])
 @pytest.mark.parametrize(("name", "dark"), RAMPS)
 def test_numbers_can_be_read_on_every_shade(name: Ramp, dark: bool, depth: Depth, table: Sequence[str]) -> None:

@@ -1,0 +1,89 @@
+"""Pictures in 16 colours: which two of them, and which glyph, come nearest to the two pixels of a cell."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui.look.oklab import from_light, light, oklab
+
+UPPER = "▀"
+
+TERMINALS: Final = {
+    "xterm": "000000 cd0000 00cd00 cdcd00 0000ee cd00cd 00cdcd e5e5e5"
+    " 7f7f7f ff0000 00ff00 ffff00 5c5cff ff00ff 00ffff ffffff",
+    "VGA": "000000 aa0000 00aa00 aa5500 0000aa aa00aa 00aaaa aaaaaa"
+    " 555555 ff5555 55ff55 ffff55 5555ff ff55ff 55ffff ffffff",
+    "Tango": "000000 cc0000 4e9a06 c4a000 3465a4 75507b 06989a d3d7cf"
+    " 555753 ef2929 8ae234 fce94f 729fcf ad7fa8 34e2e2 eeeeec",
+}
+"""The 16 colours as xterm, the text mode of VGA and GNOME have them. A picture is made for their mean."""
+
+
+class Mixture(NamedTuple):
+    """What a cell of 16 colours can show: a glyph in the colour `ink` on the colour `ground`."""
+
+    glyph: str
+    ink: int
+    ground: int
+
+
+_COVERED = {"░": 0.25, "▒": 0.5, "▓": 0.75}
+
+_FARTHEST = 0.7
+"""The OKLab distance up to which two colours are mixed. Farther ones do not blend: a pattern is all that one sees."""
+
+_COARSE = 0.01
+"""How much worse a mixture may fit, for each squared distance of its colours, before half blocks are better."""
+
+
+def mixed(images: NDArray[np.uint8]) -> list[list[list[Mixture]]]:
+    """Return what each cell shows: its two pixels as ▀, or their mean as a mixture of two colours.
+
+    `images` has the shape (n, h, w, 3), h even; the lists are n × h / 2 × w. Sixteen colours are too few for pictures.
+    With the glyphs ░▒▓ they become a few hundred, at half the height. Whichever is nearer to the two pixels is taken.
+    """
+    table, mixtures, looks, costs = _mixtures()
+    wanted = oklab(images)
+    upper, lower = wanted[:, ::2], wanted[:, 1::2]
+    two = [_distances(pixels, table) for pixels in (upper, lower)]
+    both = _distances(upper, looks) + _distances(lower, looks) + costs
+    best, halves = both.argmin(axis=-1), [distances.argmin(axis=-1) for distances in two]
+    is_mixed = both.min(axis=-1) < two[0].min(axis=-1) + two[1].min(axis=-1)
+    numbers = zip(*(array.tolist() for array in (is_mixed, best, *halves)), strict=True)
+    return [
+        [
+            [mixtures[k] if mix else Mixture(UPPER, i, j) for mix, k, i, j in zip(*row, strict=True)]
+            for row in zip(*image, strict=True)
+        ]
+        for image in numbers
+    ]
+
+
+def _distances(pixels: NDArray[np.float32], table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the squared distance of each pixel to each colour of `table`: shapes (..., 3), (k, 3), (..., k)."""
+    squares = (pixels**2).sum(axis=-1)[..., None] + (table**2).sum(axis=1)
+    distances: NDArray[np.float32] = squares - 2 * (pixels @ table.T)
+    return distances
+
+
+@cache
+def _mixtures() -> tuple[NDArray[np.float32], tuple[Mixture, ...], NDArray[np.float32], NDArray[np.float32]]:
+    """Return how the 16 colours look, the mixtures there are, how they look, and what `_COARSE` adds to each."""
+    tables = [[list(bytes.fromhex(colour)) for colour in table.split()] for table in TERMINALS.values()]
+    colours = np.mean(tables, axis=0).astype(np.uint8)
+    table, lights = oklab(colours), light(colours)
+    mixtures, mixed_light, costs = [], [], []
+    for ground in range(16):
+        for ink in range(ground, 16):
+            apart = float(((table[ink] - table[ground]) ** 2).sum())
+            if apart > _FARTHEST**2:
+                continue
+            for glyph, covered in _COVERED.items() if ink != ground else [("█", 1.0)]:
+                mixtures.append(Mixture(glyph, ink, ground))
+                mixed_light.append(lights[ink] * covered + lights[ground] * (1 - covered))
+                costs.append(_COARSE * apart)
+    return table, tuple(mixtures), from_light(np.array(mixed_light)), np.array(costs, dtype=np.float32)
