@@ -20,7 +20,7 @@ from engine.config import TrainingConfig
 from engine.control import Control, Request, Resume
 from engine.errors import EngineError, Stopped, TrainingError
 from engine.files import expanded
-from engine.record.events import Failed, Finished
+from engine.record.events import Evaluated, Failed, Finished, KeptPredictions, SplitName
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
 from engine.runs.recorder import PreparationGate, Recorder
@@ -33,6 +33,8 @@ from engine.storage.recorded import Recorded
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from engine.record.classified import Classified
 
 
 class Run:
@@ -143,7 +145,7 @@ class Run:
         # Imported here: the form is painted, and `--help` printed, without waiting for torch.
         from engine import data
         from engine.hardware import device
-        from engine.storage import checkpoint
+        from engine.storage import checkpoint, predictions
         from engine.training.trainer import train
 
         config, earlier, kept = self.config, self._interrupted, None
@@ -184,6 +186,15 @@ class Run:
                 lambda: checkpoint.write_best(folder.path / CHECKPOINTS, progress, weights),
             )
 
+        def keep(split: SplitName, iteration: int, found: Classified) -> KeptPredictions | None:
+            earlier = [event for event in self.log.events if isinstance(event, Evaluated)]
+            kept: list[KeptPredictions] = []
+            recorder.attempt(
+                "keep the predictions",
+                lambda: kept.append(predictions.write(folder.path, earlier, split, iteration, found)),
+            )
+            return kept[0] if kept else None
+
         train(
             config,
             images,
@@ -191,6 +202,7 @@ class Run:
             self.control,
             save=save,
             save_best=save_best,
+            keep=keep,
             seconds=self.seconds,
             start=kept,
         )

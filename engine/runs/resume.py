@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from engine.config import CONSTANTS, TrainingConfig
 from engine.errors import RunFolderError
-from engine.record.events import DatasetInfo
+from engine.record.events import DatasetInfo, Evaluated
 from engine.record.log import RunLog
 from engine.storage.folder import RunFolder
 from engine.storage.layout import CHECKPOINTS
@@ -58,19 +58,20 @@ class Interrupted:
 
     def go_back(self, kept: Checkpoint | None, log: RunLog) -> None:
         """Remove everything after `kept` from the folder, and fill `log` with what remains. Raises `RunFolderError`."""
-        from engine.storage import checkpoint
+        from engine.storage import checkpoint, predictions
 
         path = self.folder.path
         journal_bytes, iterations = (kept.state.journal_bytes, kept.state.position.iteration) if kept else (0, 0)
         try:
             self.folder.cut(journal_bytes, iterations)
             checkpoint.drop_newer(path / CHECKPOINTS, kept)
+            if kept is not None:
+                with Tail(path) as tail:
+                    tail.catch_up()
+                    log.begin_with(tail.log)
+            predictions.drop_newer(path, [event for event in log.events if isinstance(event, Evaluated)])
         except OSError as error:
             raise RunFolderError(f"{path} cannot be written to: {error.strerror}.") from None
-        if kept is not None:
-            with Tail(path) as tail:
-                tail.catch_up()
-                log.begin_with(tail.log)
 
 
 def _is_complete(path: Path) -> bool:

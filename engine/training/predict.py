@@ -29,6 +29,8 @@ class Predictions:
     """The same from one view."""
     loss: float
     """The mean cross-entropy, from all views."""
+    probabilities: NDArray[np.float32]
+    """Shape (n, classes), from all views."""
 
 
 def predict(
@@ -44,7 +46,7 @@ def predict(
     Draws no random numbers: evaluating a run in between does not change it.
     """
     model.eval()
-    classes, plain, losses = [], [], []
+    classes, plain, losses, outputs = [], [], [], []
     with torch.inference_mode(), autocast(precision, images.device):
         for start in range(0, len(images), BATCH):
             if not goes_on():
@@ -54,5 +56,7 @@ def predict(
             classes.append(logits.argmax(dim=1).cpu())
             plain.append(classes[-1] if views == 1 else of_one_view.argmax(dim=1).cpu())
             losses.append(functional.cross_entropy(logits.float(), labels, reduction="sum"))
+            outputs.append(logits.float().cpu())
     loss = torch.stack(losses).double().sum().item() / len(images)
-    return Predictions(torch.cat(classes).numpy(), torch.cat(plain).numpy(), loss)
+    probabilities = torch.cat(outputs).softmax(dim=1).numpy()
+    return Predictions(torch.cat(classes).numpy(), torch.cat(plain).numpy(), loss, probabilities)

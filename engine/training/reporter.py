@@ -18,6 +18,7 @@ from engine.errors import TrainingError
 from engine.hardware import device as devices
 from engine.hardware.versions import versions
 from engine.recipe.recipe import Recipe
+from engine.record.classified import Classified
 from engine.record.evaluation import confusion_matrix, percent
 from engine.record.events import (
     BatchDone,
@@ -34,6 +35,7 @@ from engine.record.events import (
     SplitName,
 )
 from engine.storage.checkpoint import Checkpoint, Position, Save, SaveBest
+from engine.storage.predictions import Keep
 from engine.text import clean, counted
 from engine.training.best import Best
 from engine.training.clock import Clock
@@ -61,12 +63,13 @@ class Reporter:
         *,
         save: Save | None = None,
         save_best: SaveBest | None = None,
+        keep: Keep | None = None,
         start: Checkpoint | None = None,
     ) -> None:
         """`start` is the checkpoint that a resumed run goes on from."""
         self._config, self._images, self._report, self._clock, self._start = config, images, report, clock, start
         self._gate = Gate(control, report, clock)
-        self._save, self._save_best = save, save_best
+        self._save, self._save_best, self._keep_predictions = save, save_best, keep
         self.best = Best(config)
         self._batches = math.ceil(len(images.train) / config.batch_size)
         position = start.state.position if start else Position(epoch=1, batch=0, iteration=0)
@@ -260,6 +263,10 @@ class Reporter:
             return
         labels = (self._images.test if split == "test" else self._images.measured).labels
         plain_correct = int(np.count_nonzero(found.plain == labels))
+        kept = None
+        if self._keep_predictions is not None:
+            classified = Classified(self._images.classes, labels, found.classes, found.probabilities)
+            kept = self._keep_predictions(split, iteration, classified)
         self._report.event(
             Evaluated(
                 seconds=self._clock.seconds(),
@@ -271,6 +278,7 @@ class Reporter:
                 views=views,
                 plain_correct=plain_correct,
                 loss=found.loss if math.isfinite(found.loss) else None,
+                predictions=kept,
             )
         )
         if not self._is_over:

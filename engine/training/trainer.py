@@ -10,6 +10,7 @@ from engine.hardware.memory import keep_freed_memory
 from engine.hardware.precision import multiplying_in
 from engine.record.events import Report
 from engine.storage.checkpoint import Checkpoint, Save, SaveBest
+from engine.storage.predictions import Keep
 from engine.training import alone, loop
 from engine.training.clock import Clock, Seconds, stopwatch
 from engine.training.failures import reported
@@ -27,13 +28,15 @@ def train(
     *,
     save: Save | None = None,
     save_best: SaveBest | None = None,
+    keep: Keep | None = None,
     seconds: Seconds | None = None,
     start: Checkpoint | None = None,
 ) -> Trained:
     """Train the network that `config` names on `images`, and report everything that happens to `report`.
 
     `save` is called with the state of the run at the start, every 30 seconds, after an epoch if that took five or more,
-    before a pause and at the end; `save_best` with the best weights so far, if `config` wants them kept.
+    before a pause and at the end; `save_best` with the best weights so far, if `config` wants them kept; `keep` with
+    what each evaluation found.
     `seconds` returns the time since the run began. With `start` an interrupted run goes on from that checkpoint, and
     its numbers are those of a run that was never interrupted; on a GPU only if `deterministic`, else nearly.
 
@@ -44,7 +47,7 @@ def train(
     keep_freed_memory()
     splits = hold_out(images, config.validation, config.seed)
     clock = Clock(seconds or stopwatch(), start.state if start else None)
-    run = Reporter(config, splits, report, control, clock, save=save, save_best=save_best, start=start)
+    run = Reporter(config, splits, report, control, clock, save=save, save_best=save_best, keep=keep, start=start)
     device = devices.usable(config.device, config.precision, run.notice)
     with (
         alone.training(),

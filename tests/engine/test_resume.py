@@ -25,7 +25,7 @@ from engine.storage.folder import RunFolder
 from engine.storage.recorded import Recorded
 from engine.training import loop, reporter, restore
 from tests.images import made_up_images
-from tests.interrupted import assert_same_tensors, at, ended, final_state, left_after, told
+from tests.interrupted import assert_same_tensors, at, ended, final_state, kept_predictions, left_after, told
 
 BATCHES = 5
 """Iterations of an epoch of the runs here."""
@@ -87,6 +87,7 @@ def assert_same_run(run: Run, straight: Run) -> None:
         assert [done.iteration for done in one.evaluations] == [5, 10, 15]
     assert_same_tensors(final_state(run.folder), final_state(straight.folder))
     assert told(run.folder) == told(straight.folder)
+    assert kept_predictions(run.folder) == kept_predictions(straight.folder)
 
 
 @pytest.mark.parametrize("iteration", [1, 4, 5, 7, 10, 14, 15])

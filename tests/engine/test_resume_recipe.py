@@ -19,7 +19,7 @@ from engine.runs.local import Run
 from engine.storage import tail
 from engine.training import restore
 from tests.images import made_up_images
-from tests.interrupted import assert_same_tensors, best_weights, ended, final_state, left_after, told
+from tests.interrupted import assert_same_tensors, best_weights, ended, final_state, kept_predictions, left_after, told
 from tests.told import Told
 
 EVERYTHING: dict[str, Any] = {
@@ -86,6 +86,7 @@ def assert_same_run(folder: Path, straight: Path, *, checkpoints_alike: bool = T
     """
     np.testing.assert_array_equal(tail.read(folder).losses, tail.read(straight).losses)
     assert told(folder) == told(straight)
+    assert kept_predictions(folder) == kept_predictions(straight)
     found, expected = final_state(folder), final_state(straight)
     if not checkpoints_alike:
         del found["random"], expected["random"]  # the state before that epoch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import re
@@ -23,7 +24,7 @@ from engine.errors import ConstantError, DataError, NoSuchRunError, RunFolderErr
 from engine.export import bundle
 from engine.record.events import Failed, Finished, Notice, Stopping
 from engine.runs.local import Run
-from engine.storage import listing, tail
+from engine.storage import listing, predictions, tail
 from engine.storage.folder import RunFolder
 from engine.storage.lock import is_live
 from engine.storage.recorded import Recorded
@@ -53,7 +54,7 @@ def test_run_leaves_its_folder(config: TrainingConfig) -> None:
     assert run.error is None
     assert sorted(path.name for path in run.folder.iterdir()) == [
         *("checkpoints", "config.json", "events.jsonl", "lock", "loss.csv", "loss.svg"),
-        *("losses.f32", "report.md", "summary.json"),
+        *("losses.f32", "predictions", "report.md", "summary.json"),
     ]
     losses = np.fromfile(run.folder / "losses.f32", dtype="<f4")
     np.testing.assert_array_equal(losses, run.log.loss_buffer.values())
@@ -66,6 +67,40 @@ def test_run_leaves_its_folder(config: TrainingConfig) -> None:
     kept = json.loads((run.folder / "config.json").read_text())
     assert TrainingConfig.checked(kept["config"]) == run.config
     assert kept["dataset"]["fingerprint"] == made_up_images(160, 40).fingerprint
+
+
+def test_run_keeps_its_predictions(config: TrainingConfig) -> None:
+    """Of each evaluation the run keeps what the network made of every test image: the numbers of its result."""
+    run = finished(Run(config))
+    record = tail.read(run.folder)
+    for index, done in enumerate(record.evaluations):
+        found = predictions.read(run.folder, done, record.classes)
+        np.testing.assert_array_equal(found.labels, made_up_images(160, 40).test.labels)
+        assert np.count_nonzero(found.right) == done.correct
+        np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, atol=2e-3)
+        assert done.loss is not None
+        assert done.predictions is not None
+        np.testing.assert_allclose(found.losses.mean(), done.loss, rtol=2e-3)
+        assert done.predictions.file == f"iteration-{5 * (index + 1):012d}.safetensors"
+
+
+def test_predictions_that_cannot_be_kept(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes no predictions costs them alone: the run completes as it would have, and says so."""
+    straight = finished(Run(config.replaced(name="straight"))).record()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(predictions, "replace_synced", full)
+    run = finished(Run(config))
+    record = tail.read(run.folder)
+    assert (record.status, record.accuracy) == ("completed", straight.accuracy)
+    np.testing.assert_array_equal(record.losses, straight.losses)
+    assert [done.predictions for done in record.evaluations] == [None, None]
+    assert record.notices == [
+        "Could not keep the predictions: No space left on device. Training goes on, and it is tried again.",
+        "At the end it still could not keep the predictions: No space left on device.",
+    ]
 
 
 def test_summary_is_as_promised(config: TrainingConfig) -> None:

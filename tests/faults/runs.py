@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from engine.storage import tail
+from engine.storage import predictions, tail
 from tests.processes import PATIENCE, Options, start
 
 AS_IN_LONG_RUNS = "from engine.training import restore; restore.KEPT_AFTER_EPOCH = 0.0"
@@ -147,7 +147,8 @@ def finished(program: Program, name: str, *words: str, epochs: int = 3) -> Path:
 
 
 def assert_same(folder: Path, straight: Path) -> None:
-    """The run in `folder` completed with the very losses, weights, state of the optimizer and accuracies of `straight`."""
+    """The run in `folder` completed with the very losses, weights, state of the optimizer and accuracies of `straight`,
+    and kept the same predictions."""
     record, expected = tail.read(folder), tail.read(straight)
     assert record.status == "completed", record.lines
     np.testing.assert_array_equal(record.losses, expected.losses)
@@ -159,6 +160,11 @@ def assert_same(folder: Path, straight: Path) -> None:
     assert last.name == expected_last.name
     best, expected_best = ([each.name for each in (run / "checkpoints").glob("best-*")] for run in (folder, straight))
     assert best == expected_best
+    assert [done.predictions for done in record.evaluations] == [done.predictions for done in expected.evaluations]
+    kept, expected_kept = ({each.name for each in (run / "predictions").iterdir()} for run in (folder, straight))
+    assert kept == expected_kept
+    for done in record.evaluations:
+        predictions.read(folder, done, record.classes)
     files = [last / "model.safetensors", last / "training.safetensors"]
     for file in files + [folder / "checkpoints" / name / "model.safetensors" for name in best]:
         tensors, expected_tensors = load_file(file), load_file(straight / file.relative_to(folder))

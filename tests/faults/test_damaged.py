@@ -30,7 +30,7 @@ from engine.export import bundle as export
 from engine.export.summary import summary
 from engine.runs.local import Run
 from engine.runs.watched import WatchedRun
-from engine.storage import checkpoint, listing, tail
+from engine.storage import checkpoint, listing, predictions, tail
 from engine.storage.inbox import Inbox
 from engine.storage.lock import held
 from engine.storage.recorded import Recorded
@@ -115,6 +115,7 @@ def read_run(folder: Path) -> None:
         lambda: watched(folder),
         lambda: export.write_bundle(tail.read(folder), folder),
         lambda: read_checkpoints(folder / "checkpoints"),
+        lambda: read_predictions(folder),
         lambda: Inbox(folder, Control()).look(),
     ]
     for attempt in attempts:
@@ -148,6 +149,13 @@ def read_checkpoints(folder: Path) -> None:
         found.training(optimizer)
 
 
+def read_predictions(folder: Path) -> None:
+    record = tail.read(folder)
+    for done in record.evaluations:
+        found = predictions.read(folder, done, record.classes)
+        assert np.count_nonzero(found.right) == done.correct
+
+
 def seal(folder: Path) -> None:
     """Make a manifest that is right, so that what is behind it is reached."""
     files = {
@@ -156,6 +164,13 @@ def seal(folder: Path) -> None:
         if path.name != MANIFEST
     }
     (folder / MANIFEST).write_text(json.dumps({"schema_version": 1, "files": files}))
+
+
+def name_in_journal(folder: Path, path: Path) -> None:
+    """Make the journal's hash of predictions fit the file, so that what is behind it is reached."""
+    journal, digest = folder / "events.jsonl", hashlib.sha256(path.read_bytes()).hexdigest().encode()
+    pattern = rb'("file":"%s","sha256":")[0-9a-f]*' % path.name.encode()
+    journal.write_bytes(re.sub(pattern, rb"\g<1>" + digest, journal.read_bytes()))
 
 
 def harmless(read: Callable[[], None], allowed: Collection[str] = ()) -> None:
@@ -201,9 +216,10 @@ FILES = [
     *("events.jsonl", "losses.f32", "config.json", "lock", "summary.json", "requests"),
     *("checkpoints/state.json", "checkpoints/manifest.json"),
     *("checkpoints/model.safetensors", "checkpoints/training.safetensors"),
+    "predictions/iteration.safetensors",
 ]
-SEALED = [name for name in FILES if name.startswith("checkpoints/") and "manifest" not in name]
-"""Files that a manifest protects."""
+SEALED = [name for name in FILES if "/" in name and "manifest" not in name]
+"""Files that a manifest protects, or their hash in the journal."""
 
 
 @pytest.mark.parametrize(
@@ -217,14 +233,20 @@ def test_damaged_file_of_a_run(run: Path, often: Often, made: Made, tmp_path: Pa
     shutil.copytree(run, folder)
     (folder / "requests").write_bytes(b"pause\nresume\nstop\n")
     newest = max((folder / "checkpoints").iterdir())
-    path = newest / Path(name).name if name.startswith("checkpoints/") else folder / name
+    path = folder / name
+    if name.startswith("checkpoints/"):
+        path = newest / path.name
+    elif name.startswith("predictions/"):
+        path = max((folder / "predictions").iterdir())
     before = sorted(tmp_path.iterdir())
     with made("damaged run") as figures, bounded_memory(figures):
         for times, content in enumerate(all_different(path.read_bytes(), often(20, 325), f"{name} {sealed}"), 1):
             figures["times"] = times
             path.write_bytes(content)
-            if sealed:
+            if sealed and path.parent == newest:
                 seal(newest)
+            elif sealed:
+                name_in_journal(folder, path)
             harmless(lambda: read_run(folder))
             assert sorted(tmp_path.iterdir()) == before
 
@@ -315,13 +337,14 @@ def test_files_made_to_do_harm(run: Path, made: Made, tmp_path: Path, name: str,
 NAMES = ("events.jsonl", "losses.f32", "config.json", "lock", "requests", "summary.json")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "predictions"])
 def test_sparse_files_as_large_as_disks(run: Path, made: Made, tmp_path: Path, name: str) -> None:
     """A file that claims a terabyte is neither read nor waited for."""
     folder = tmp_path / name
     shutil.copytree(run, folder)
     (folder / "requests").touch()
-    with (folder / name).open("r+b") as file:
+    path = max((folder / "predictions").iterdir()) if name == "predictions" else folder / name
+    with path.open("r+b") as file:
         file.truncate(1 << 40)
     with made("odd files") as figures, bounded_memory(figures):
         harmless(lambda: read_run(folder))
@@ -339,14 +362,14 @@ def test_sparse_checkpoint(run: Path, made: Made, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "device", "folder"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "predictions"])
 def test_links_and_pipes_in_the_place_of_files(run: Path, made: Made, tmp_path: Path, name: str, kind: str) -> None:
     """A pipe that nobody writes to holds nothing up, and no link is followed out of the run."""
     secret = tmp_path / "secret"
     secret.write_text('{"a": "secret"}')
     folder = tmp_path / "runs" / name
     shutil.copytree(run, folder)
-    path = folder / name
+    path = max((folder / "predictions").iterdir()) if name == "predictions" else folder / name
     path.unlink(missing_ok=True)
     if kind == "pipe":
         os.mkfifo(path)

@@ -16,6 +16,7 @@ from rich.table import Table
 from engine import data
 from engine.bench.claims import Claim
 from engine.bench.contest import contest
+from engine.bench.keeping import keeping
 from engine.bench.reading import reading as read
 from engine.bench.recipes import recipes
 from engine.config import DATA_SOURCES, TrainingConfig
@@ -30,7 +31,8 @@ SEEDS = 3
 def bench(config: TrainingConfig, to: Path | None, *, reading: bool, screen: bool) -> bool:
     """Measure, print the table, and write JSON to `to`. Return whether every promise held.
 
-    Reading the images' files and what the screen costs are measured if `reading` and `screen` are True.
+    Reading the images' files and keeping predictions are measured if `reading` is True, and what the screen costs if
+    `screen` is.
     """
     config, stand_in = _here(config)
     with Console(stderr=True).status("measuring") as status:
@@ -40,6 +42,8 @@ def bench(config: TrainingConfig, to: Path | None, *, reading: bool, screen: boo
 
         result = contest(config, stand_in=stand_in, say=say)
         claims = result.claims
+        if reading:
+            claims += keeping(say)
         if reading and not stand_in and config.data not in DATA_SOURCES:
             claims += read(config, say)
         if screen:
