@@ -60,6 +60,8 @@ class Confusion:
     true: str
     predicted: str
     count: int
+    indices: tuple[int, int]
+    """The class indices of both."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Evaluation:
     def most_confused(self, at_most: int) -> tuple[Confusion, ...]:
         """Return the most frequent mistakes, the most frequent first. Pairs that never occurred are left out."""
         mistakes = [
-            Confusion(self.classes[i], self.classes[j], count)
+            Confusion(self.classes[i], self.classes[j], count, (i, j))
             for i, row in enumerate(self.matrix)
             for j, count in enumerate(row)
             if i != j and count

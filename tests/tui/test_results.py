@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from engine.config import TrainingConfig
-from engine.record.evaluation import Evaluation
+from engine.record.evaluation import ConfusionMatrix
 from engine.record.events import EpochTrained, Evaluated, Finished
 from engine.record.record import RunRecord
 from tests.records import (
@@ -38,6 +38,8 @@ from tui.screens.training import TrainingScreen
 from tui.widgets.confused_pairs import ConfusedPairs
 from tui.widgets.confusion_map import ConfusionMap, shade
 from tui.widgets.evaluation_table import EvaluationTable
+from tui.widgets.keys import Keys
+from tui.widgets.view_tabs import ViewTabs
 
 NARROW, WIDE, SHORT = (80, 24), (120, 40), (120, 24)
 
@@ -92,6 +94,16 @@ class ResultsApp(App[None]):
         return [each.binding.description for each in self.screen.active_bindings.values() if each.binding.show]
 
 
+def evaluated(classes: tuple[str, ...], *matrices: ConfusionMatrix) -> RunRecord:
+    """Return the record of a run whose epochs ended with these evaluations."""
+    record = finished_record(classes=classes)
+    for epoch, matrix in enumerate(matrices, 1):
+        at = epoch * 1_563
+        record.evaluations.append(Evaluated(seconds=at, duration=1, epoch=epoch, iteration=at, matrix=matrix))
+    del record.evaluations[: -len(matrices)]
+    return record
+
+
 def drawn(app: App[None]) -> str:
     """The whole terminal as text."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
@@ -123,7 +135,7 @@ async def test_outcome_first(size: tuple[int, int]) -> None:
             assert said in text
         for name in CLASSES:
             assert name in text
-        assert all(key in app.keys for key in ("Export", "New run", "Help", "Leave"))
+        assert all(key in app.keys for key in ("Export", "New", "Help", "Leave"))
 
 
 async def test_demo_set_is_named() -> None:
@@ -147,7 +159,7 @@ async def test_no_evaluation(size: tuple[int, int]) -> None:
         assert "%" not in text
         assert app.chart.display
         chart_keys = ["Range", "Log scale", "Smoother", "Smoother", "Rougher"]
-        assert app.keys == ["Export", "New run", *chart_keys, "Help", "Back", "Leave"]
+        assert app.keys == [*chart_keys, "Export", "New", "Help", "Back", "Leave"]
         await pilot.press("m", "c", "o", "O", "enter")
         assert app.chart.display
         assert app.screen is app.results
@@ -203,7 +215,8 @@ async def test_a_run_that_a_constant_ended(size: tuple[int, int]) -> None:
         text = drawn(app)
         for told in (
             "test images with 6 views (CIFAR-10)",
-            "40.00 % with one view · test loss 1.2500 · training 80.00 %",
+            "40.00 % with one view",
+            "test loss 1.2500 · training 80.00 %",
             "cnn · 4 epochs, the best weights of epoch 3 · ",
             "400 iterations in",
         ):
@@ -242,6 +255,9 @@ async def test_sorting_by_keys() -> None:
         await pilot.press("O")
         assert app.column(0)[0] == "bird"
         await pilot.press("o")
+        assert app.column(4)[0] == "80.8 %"
+        assert "precision▼" in drawn(app)
+        await pilot.press("o", "o")
         assert app.column(0) == sorted(CLASSES)
         await pilot.press("o")
         assert app.column(1)[0] == "894"
@@ -269,7 +285,7 @@ async def test_cursor_stays_on_its_class() -> None:
         await pilot.press("down", "O")
         await settle(pilot)
         assert app.table.class_index == CLASSES.index("car")
-        assert app.map.chosen == CLASSES.index("car")
+        assert app.map.cursor.row == CLASSES.index("car")
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
@@ -278,10 +294,10 @@ async def test_bars_take_the_room(width: int) -> None:
     app = ResultsApp(finished_record())
     async with app.run_test(size=(width, 40)) as pilot:
         await settle(pilot)
-        bars = [str(app.table.get_row_at(row)[4]) for row in range(10)]
+        bars = [str(app.table.get_row_at(row)[-1]) for row in range(10)]
         room = cell_len(bars[0])
         assert {cell_len(bar) for bar in bars} == {room}
-        assert room >= width // 2 - 42
+        assert room >= 10
         eighths = [8 * bar.count("█") + " ▏▎▍▌▋▊▉".index(bar.replace("█", "")[0]) for bar in bars]
         accuracies = [float(text.removesuffix(" %")) for text in app.column(3)]
         assert eighths == [round(8 * room * accuracy / 100) for accuracy in accuracies]
@@ -294,10 +310,10 @@ async def test_other_theme_other_colours() -> None:
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         await pilot.press("down", "down")
-        before = app.table.get_row_at(0)[4].style
+        before = app.table.get_row_at(0)[-1].style
         app.theme = LIGHT.name
         await settle(pilot)
-        assert app.table.get_row_at(0)[4].style != before
+        assert app.table.get_row_at(0)[-1].style != before
         assert app.table.cursor_row == 2
 
 
@@ -345,7 +361,7 @@ async def test_map_without_room_for_counts(monkeypatch: pytest.MonkeyPatch) -> N
             expected = [shade(count, 1_000) for count in evaluation.matrix[index]]
             expected[index] *= 2
             assert [cells[at : at + 3].rstrip() for at in range(0, 60, 3)] == [glyph.strip() for glyph in expected]
-        assert "· some  ░ 3 %  ▒ 10 %  ▓ 20 %  █ 40 %" in drawn(app)
+        assert "· some  ░ 3  ▒ 10  ▓ 20  █ 40 %" in drawn(app)
 
 
 def test_shades() -> None:
@@ -409,9 +425,7 @@ async def test_two_classes(size: tuple[int, int]) -> None:
 
 async def test_perfect_model() -> None:
     """A model without a mistake is shown without mistakes."""
-    app = ResultsApp(finished_record())
-    evaluation = Evaluation(("a", "b"), ((5, 0), (0, 5)))
-    app.results._evaluation = evaluation
+    app = ResultsApp(evaluated(("a", "b"), ((5, 0), (0, 5))))
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert "No class was taken for another." in drawn(app)
@@ -422,8 +436,7 @@ async def test_perfect_model() -> None:
 
 async def test_class_without_test_images() -> None:
     """A class that no test image belongs to has no accuracy to divide by."""
-    app = ResultsApp(finished_record())
-    app.results._evaluation = Evaluation(("a", "b"), ((5, 1), (0, 0)))
+    app = ResultsApp(evaluated(("a", "b"), ((5, 1), (0, 0))))
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert app.column(3) == ["83.3 %", "0.0 %"]
@@ -432,7 +445,122 @@ async def test_class_without_test_images() -> None:
         assert "0 of 0 test images recognised" in drawn(app)
 
 
+async def test_cursor_in_the_map() -> None:
+    """The arrow keys and the mouse move the cursor of the map, its border tells the cell, and the table follows."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("m")
+        await settle(pilot)
+        assert "ship recognised: 894 of 1,000, 89.4 %" in drawn(app)
+        await pilot.press("up", "left", "left", "left")
+        assert "horse → dog: 90 of 1,000, 9.0 %" in drawn(app)
+        reversed_cells = [s.text for s in app.map.render_line(8) if s.style and s.style.reverse]
+        assert [text.strip() for text in reversed_cells] == ["90"]
+        await pilot.press("end", "down", "down", "down")
+        assert "truck recognised: 774 of 1,000" in drawn(app), "the cursor stays inside"
+        await pilot.click(ConfusionMap, offset=(8 + 7 * 4, 3 + 2))
+        assert "cat → deer: 58" in drawn(app)
+        await pilot.press("t")
+        assert app.table.class_index == CLASSES.index("cat")
+
+
+async def test_cursor_scrolls_the_map() -> None:
+    """With a thousand classes the cursor reaches the last cell, and the map scrolls with it."""
+    app = ResultsApp(finished_record(classes=tuple(f"class {i}" for i in range(1_000))))
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("m", "end", *["pagedown"] * 120)
+        await settle(pilot)
+        heading, *rows = glyphs(app.map)
+        assert heading.split()[-1] == "999"
+        assert rows[app.map.scrollable_content_region.height - 2].startswith("999 class 999")
+        assert "class 999 recognised: " in drawn(app)
+
+
+# Precision, recall, F1
+
+
+async def test_scores_of_a_class() -> None:
+    """Precision and F1 stand beside the accuracy where they fit; a class that nothing was taken for has none."""
+    app = ResultsApp(evaluated(("a", "b", "c"), ((6, 2, 0), (4, 8, 0), (0, 5, 0))))
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert app.column(0) == ["a", "b", "c"]
+        assert app.column(4) == ["60.0 %", "53.3 %", "–"]
+        assert app.column(5) == ["66.7 %", "59.3 %", "0.0 %"]
+        assert "Columns" not in app.keys
+
+
+async def test_other_columns_where_it_is_narrow() -> None:
+    """Beside the map there is room for the counts or the scores: `v` changes between them, sorted by what is shown."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "precision" not in drawn(app)
+        await pilot.press("v")
+        await settle(pilot)
+        assert "F1▼" in drawn(app)
+        assert [app.column(i)[0] for i in range(4)] == ["ship", "80.8 %", "89.4 %", "84.9 %"]
+        await pilot.press("v")
+        await settle(pilot)
+        assert "accuracy▼" in drawn(app)
+
+
+# Earlier evaluations
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_earlier_evaluations(size: tuple[int, int]) -> None:
+    """`[` and `]` step through the evaluations: numbers, table, map, pairs and details follow; the title says which."""
+    record = finished_record()
+    app = ResultsApp(record)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "[", "[")
+        await settle(pilot)
+        earlier = record.evaluation_at(1)
+        text = drawn(app)
+        assert "after epoch 2 of 4" in text
+        assert f"{earlier.correct:,} of 10,000 test images recognised" in text
+        car = CLASSES.index("car")
+        assert app.table.class_index == car, "the cursor stays on its class"
+        assert app.column(1)[app.table.cursor_row] == f"{earlier.matrix[car][car]:,}"
+        worst = earlier.most_confused(1)[0]
+        assert f"{worst.true} → {worst.predicted}" in text
+        await pilot.press("m")
+        await settle(pilot)
+        assert glyphs(app.map)[1].split()[1] == str(earlier.matrix[0][0])
+        await pilot.press("d")
+        await settle(pilot)
+        assert f"{earlier.matrix[car][car]:,} of 1,000 test images recognised" in drawn(app)
+        await pilot.press("escape", "[", "[", "[")
+        assert "after epoch 1 of 4" in drawn(app)
+        await pilot.press("]", "]", "]", "]")
+        await settle(pilot)
+        assert "completed" in drawn(app)
+
+
+async def test_one_evaluation_has_no_other() -> None:
+    """No key for other evaluations is offered where there are none."""
+    app = ResultsApp(finished_record(epochs=1))
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        assert not {"Earlier", "Later"} & set(app.keys)
+
+
 # What is where
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_all_keys_fit(size: tuple[int, int]) -> None:
+    """Each key that works is in the footer, in every view, or beside the name of its view."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=size) as pilot:
+        for view in ("t", "m", "c"):
+            await pilot.press(view)
+            await settle(pilot)
+            assert app.results.query_one(Keys)._left_out == set(), view
+            assert "Leave" in drawn(app).splitlines()[-1]
 
 
 async def test_narrow_shows_table_map_or_chart() -> None:
@@ -448,30 +576,43 @@ async def test_narrow_shows_table_map_or_chart() -> None:
         table, only_map, chart = (True, False, False), (False, True, False), (False, False, True)
         assert await shown() == table
         assert app.focused is app.table
-        assert {"Class", "Chart", "Map", "Order", "Reverse"} <= set(app.keys)
+        assert {"Class", "Order", "Reverse"} <= set(app.keys)
+        assert "t Table  m Map  c Chart" in drawn(app)
         assert "Range" not in app.keys
         assert await shown("m") == only_map
         assert isinstance(app.focused, ConfusionMap)
-        assert {"Chart", "Table"} <= set(app.keys)
-        assert not {"Class", "Map", "Order", "Reverse", "Range"} & set(app.keys)
+        assert "Class" in app.keys
+        assert not {"Order", "Reverse", "Range"} & set(app.keys)
         assert await shown("c") == chart
-        assert {"Table", "Map", "Range", "Log scale"} <= set(app.keys)
-        assert not {"Class", "Chart", "No chart", "Order", "Reverse"} & set(app.keys)
+        assert {"Range", "Log scale"} <= set(app.keys)
+        assert not {"Class", "Order", "Reverse"} & set(app.keys)
         assert await shown("enter", "o") == chart
         assert await shown("m") == only_map
         assert await shown("c", "c") == table
         assert await shown("m", "m") == table
+        assert await shown("c", "t") == table
         assert app.focused is app.table
 
 
 async def test_wide_shows_both() -> None:
-    """From 110 columns on, table and map stand side by side, and the key for the map is not offered."""
+    """From 110 columns on, table and map stand side by side, and no key for the table is offered."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert app.table.region.y == app.map.region.y
         assert app.table.size.height == app.map.size.height == 11
-        assert "Map" not in app.keys
+        assert "Table" not in app.keys
+
+
+async def test_a_click_shows_a_view() -> None:
+    """A click on the name of a view shows it, as its key does."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.click(ViewTabs, offset=(13, 0))
+        await settle(pilot)
+        assert app.map.display
+        assert not app.table.display
 
 
 @pytest.mark.parametrize(("size", "at_first"), [(NARROW, False), (SHORT, False), (WIDE, True)])

@@ -27,26 +27,28 @@ class Keys(Footer):
     Keys.-compact KeyGroup.-compact { margin: 0 !important; padding-left: 0 !important; }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, elsewhere: str = "") -> None:
+        """Keys whose action begins with `elsewhere` are left out, because the screen shows them in another place."""
         super().__init__(compact=True)
+        self._elsewhere = elsewhere
         start_with_keys(self)
         self._bindings_shown: list[tuple[Binding, bool]] = []
         self._left_out: set[str] = set()
         """Actions whose keys do not fit."""
 
     def compose(self) -> ComposeResult:
-        self._bindings_shown = _shown(self.screen)
+        self._bindings_shown = self._shown(self.screen)
         self._make_room()
         left_out = False
         for widget in super().compose():
             action = getattr(widget, "action", None)
             if action is not None:  # the label of a group has none: it follows its keys
-                left_out = action in self._left_out
+                left_out = action in self._left_out or bool(self._elsewhere and action.startswith(self._elsewhere))
             widget.display = not left_out
             yield widget
 
     def bindings_changed(self, screen: Screen[object]) -> None:
-        if _shown(screen) != self._bindings_shown:
+        if self._shown(screen) != self._bindings_shown:
             super().bindings_changed(screen)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -74,7 +76,11 @@ class Keys(Footer):
                 self._left_out |= actions[name]
                 room += cells[name]
 
+    def _shown(self, screen: Screen[object]) -> list[tuple[Binding, bool]]:
+        active = screen.active_bindings.values()
+        return [
+            (key.binding, key.enabled) for key in active if key.binding.show and not self._is_elsewhere(key.binding)
+        ]
 
-def _shown(screen: Screen[object]) -> list[tuple[Binding, bool]]:
-    active = screen.active_bindings.values()
-    return [(key.binding, key.enabled) for key in active if key.binding.show]
+    def _is_elsewhere(self, binding: Binding) -> bool:
+        return bool(self._elsewhere) and binding.action.startswith(self._elsewhere)
