@@ -18,7 +18,7 @@ from engine.files import expanded
 if TYPE_CHECKING:
     from engine.data.imageset import ImageSet
 
-__all__ = ["Found", "Progress", "find", "load"]
+__all__ = ["Found", "Progress", "cache_file", "files", "find", "load"]
 
 
 class _Source(Protocol):
@@ -27,6 +27,10 @@ class _Source(Protocol):
     def find(self, source: str, data_dir: Path) -> Found: ...
 
     def load(self, source: str, data_dir: Path, progress: Progress) -> ImageSet: ...
+
+    def cache_file(self, source: str, data_dir: Path) -> Path: ...
+
+    def files(self, source: str, part: str) -> list[list[str]]: ...
 
 
 def find(source: str, data_dir: Path) -> Found:
@@ -43,6 +47,20 @@ def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
     Raises `ConstantError` if a folder cannot be used, `DataError` if the images cannot be had, and `Stopped`.
     """
     return _source(source).load(source, expanded(data_dir), progress)
+
+
+def cache_file(source: str, data_dir: Path) -> Path:
+    """Return the path of the file in which `load` keeps the images of `source`."""
+    return _source(source).cache_file(source, expanded(data_dir))
+
+
+def files(source: str, part: str) -> list[list[str]]:
+    """Return the files of the images of each class in `part` (`train` or `test`), as paths below the folder `source`.
+
+    The order is that of the images. Empty if the images have no files of their own. Raises `ConstantError` if the
+    folder cannot be read.
+    """
+    return _source(source).files(source, part)
 
 
 def _source(name: str) -> _Source:

@@ -15,7 +15,7 @@ import threading
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,25 @@ def read_cache(path: Path, key: str | None = None) -> tuple[str, ImageSet] | Non
             notes=tuple(about["notes"]),
         )
         return (found, image_set) if _is_intact(image_set) else None
+    except _UNUSABLE:
+        return None
+
+
+def read_split(path: Path, fingerprint: str, name: Literal["train", "test"]) -> Split | None:
+    """Return the training or the test images in `path`, or None if the file is damaged or holds others.
+
+    `fingerprint` is that of the whole image set, as the file tells it: the pixels are not hashed. So this reads a sixth
+    of CIFAR-10 in some 20 ms. For pictures that are only looked at.
+    """
+    try:
+        with _opened(path) as file:
+            header = _header(file)
+            about = json.loads(header["__metadata__"]["about"])
+            if about["fingerprint"] != fingerprint:
+                return None
+            start, size = file.tell(), os.fstat(file.fileno()).st_size
+            split = Split(*(_tensor(file, header[f"{name}.{part}"], start, size) for part in ("images", "labels")))
+            return split if _has_images(split, len(about["classes"])) else None
     except _UNUSABLE:
         return None
 
@@ -157,10 +176,13 @@ def _tensor(file: BufferedReader, described: dict[str, Any], start: int, size: i
 
 def _is_intact(image_set: ImageSet) -> bool:
     """Check shapes, types, labels and the fingerprint over all pixels."""
-    for split in (image_set.train, image_set.test):
-        shape = (len(split.labels), IMAGE_SIZE, IMAGE_SIZE, 3)
-        if split.images.dtype != np.uint8 or split.labels.dtype != np.int64 or split.images.shape != shape:
-            return False
-        if len(split) == 0 or split.labels.min() < 0 or split.labels.max() >= len(image_set.classes):
-            return False
+    if not all(_has_images(split, len(image_set.classes)) for split in (image_set.train, image_set.test)):
+        return False
     return fingerprint(image_set.classes, image_set.train, image_set.test) == image_set.fingerprint
+
+
+def _has_images(split: Split, classes: int) -> bool:
+    shape = (len(split.labels), IMAGE_SIZE, IMAGE_SIZE, 3)
+    if split.images.dtype != np.uint8 or split.labels.dtype != np.int64 or split.images.shape != shape:
+        return False
+    return bool(len(split) and split.labels.min() >= 0 and split.labels.max() < classes)

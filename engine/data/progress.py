@@ -28,7 +28,11 @@ class Progress:
         tell: Callable[[str, int, int | None, Unit], None],
         control: Gate,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        may_download: bool = True,
     ) -> None:
+        self.may_download = may_download
+        """Whether images that are not here may be downloaded; otherwise the loader raises `DataError`."""
         self._tell = tell
         self._control = control
         self._clock = clock

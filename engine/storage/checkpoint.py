@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -23,6 +24,7 @@ from engine.record.events import DatasetInfo, DeviceInfo
 from engine.storage import whole as folders
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 MODEL, TRAINING, STATE = "model.safetensors", "training.safetensors", "state.json"
@@ -33,6 +35,9 @@ KEPT = 2
 _LARGEST_JSON = 1 << 20
 _LARGEST_HEADER = 1 << 20
 """Most bytes of the header of a safetensors file: names, shapes and offsets."""
+
+_MOST_STATES = 6
+"""Most bytes of `training.safetensors`, in those of the network: optimizer, average, best weights."""
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 _Count = Annotated[int, Field(ge=0, le=2**62)]
@@ -200,6 +205,17 @@ class Checkpoint:
         for any other."""
         return self._tensors(MODEL, like)
 
+    def average(self, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the average of the weights, as far as there is one; `like` is as for `model`. Raises `RunFolderError`
+        if it does not fit."""
+        path = self.path / TRAINING
+        found = _load(path, _MOST_STATES * _bytes(like))
+        averages = {f"average.average.{name}": name for name in like}
+        average = {averages[name]: tensor for name, tensor in found.items() if name in averages}
+        if any(_form(tensor) != _form(like[name]) for name, tensor in average.items()):
+            raise _unfit(path)
+        return average
+
     def training(self, like: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         """Return what a snapshot has as `training`, expected to be `like`, and the random generator's state."""
         import torch
@@ -208,19 +224,51 @@ class Checkpoint:
         return found, found.pop("random")
 
     def _tensors(self, name: str, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        from safetensors import SafetensorError
-        from safetensors.torch import load
+        return _fitting(self.path / name, like)
 
-        path = self.path / name
-        try:
-            # A damaged or foreign file is read no further than the network's size.
-            most = sum(tensor.numel() * tensor.element_size() for tensor in like.values()) + _LARGEST_HEADER
-            found: dict[str, Tensor] = load(read_bounded(path, most))
-        except (OSError, SafetensorError) as error:
-            raise RunFolderError(f"{path} cannot be read: {_reason(error)}.") from None
-        if {n: (t.shape, t.dtype) for n, t in found.items()} != {n: (t.shape, t.dtype) for n, t in like.items()}:
-            raise RunFolderError(f"{path} does not fit the network of this run: another network or version wrote it.")
-        return found
+
+def best(folder: Path, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the best weights below `folder`, or nothing if there are none that are whole; `like` is as for
+    `Checkpoint.model`. Raises `RunFolderError` if they do not fit."""
+    for path in sorted(folder.glob("best-*"), key=_iteration, reverse=True):
+        with suppress(OSError):
+            if folders.is_whole(path, {MODEL, STATE}):
+                return _fitting(path / MODEL, like)
+    return {}
+
+
+def _fitting(path: Path, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors in `path`. Raises `RunFolderError` if names, shapes or dtypes are not those of `like`."""
+    found = _load(path, _bytes(like))
+    if {name: _form(tensor) for name, tensor in found.items()} != {
+        name: _form(tensor) for name, tensor in like.items()
+    }:
+        raise _unfit(path)
+    return found
+
+
+def _form(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:
+    return tensor.shape, tensor.dtype
+
+
+def _bytes(tensors: Mapping[str, Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def _load(path: Path, most: int) -> dict[str, Tensor]:
+    """Read the tensors in `path`: a damaged or foreign file no further than `most` bytes of them."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        found: dict[str, Tensor] = load(read_bounded(path, most + _LARGEST_HEADER))
+    except (OSError, SafetensorError) as error:
+        raise RunFolderError(f"{path} cannot be read: {_reason(error)}.") from None
+    return found
+
+
+def _unfit(path: Path) -> RunFolderError:
+    return RunFolderError(f"{path} does not fit the network of this run: another network or version wrote it.")
 
 
 def drop_newer(folder: Path, checkpoint: Checkpoint | None) -> None:

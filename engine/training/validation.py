@@ -46,12 +46,21 @@ def hold_out(images: ImageSet, validation: int, seed: int) -> Splits:
     train = images.train
     if not validation:
         return Splits(images.info, train, None, images.test)
-    counts = np.bincount(train.labels, minlength=len(images.classes))
-    random = np.random.default_rng(seed)
-    is_held = np.zeros(len(train), dtype=bool)
-    for label, share in enumerate(shares(counts.tolist(), validation, images.classes)):
-        is_held[random.permutation(np.flatnonzero(train.labels == label))[:share]] = True
+    is_held = held_out(train.labels, images.classes, validation, seed)
     return Splits(images.info, _part(train, ~is_held), _part(train, is_held), images.test)
+
+
+def held_out(labels: NDArray[np.int64], classes: Sequence[str], validation: int, seed: int) -> NDArray[np.bool_]:
+    """Return which of the training images are held out: `labels` and the result have shape (n,).
+
+    Raises `ConstantError` as `shares` does.
+    """
+    counts = np.bincount(labels, minlength=len(classes))
+    random = np.random.default_rng(seed)
+    is_held = np.zeros(len(labels), dtype=bool)
+    for label, share in enumerate(shares(counts.tolist(), validation, classes)):
+        is_held[random.permutation(np.flatnonzero(labels == label))[:share]] = True
+    return is_held
 
 
 def shares(counts: Sequence[int], validation: int, classes: Sequence[str]) -> list[int]:

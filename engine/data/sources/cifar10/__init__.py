@@ -88,14 +88,16 @@ def load(source: str, data_dir: Path, progress: Progress, edition: Edition | Non
     Raises `DataError` if it cannot be had, and `Stopped`.
     """
     edition = edition or official()
-    cache = cache_path(data_dir, "cifar10")
-    cached = read_cache(cache, _key(data_dir, edition))
+    path = cache_file(source, data_dir)
+    cached = read_cache(path, _key(data_dir, edition))
     if cached:
         return cached[1]
     images = _from_folder(data_dir / FOLDER, edition, progress)
     if images is None:
         archive = data_dir / edition.archive.name
         if not is_whole(archive, edition.archive, progress):
+            if not progress.may_download:
+                raise DataError(f"CIFAR-10 is no longer in {data_dir}, and it is not downloaded only to look at it.")
             try:
                 download(edition.archive, data_dir, progress)
             except DownloadError as error:
@@ -105,7 +107,7 @@ def load(source: str, data_dir: Path, progress: Progress, edition: Edition | Non
                     f" images, or copy {edition.archive.name} from elsewhere into {data_dir}."
                 ) from None
         images = _from_archive(archive, edition, progress)
-    write_cache(cache, _key(data_dir, edition), images)
+    write_cache(path, _key(data_dir, edition), images)
     return images
 
 
@@ -114,7 +116,7 @@ def find(source: str, data_dir: Path, edition: Edition | None = None) -> Found:
     edition = edition or official()
     where = clean(data_dir)
     archive = data_dir / edition.archive.name
-    if is_cached(cache_path(data_dir, "cifar10"), _key(data_dir, edition)) or _is_in(data_dir, edition):
+    if is_cached(cache_file(source, data_dir), _key(data_dir, edition)) or _is_in(data_dir, edition):
         return _found(True, f"CIFAR-10 in {where}, verified", edition)
     _check_room(data_dir, edition)
     details = megabytes(edition.archive.size)
@@ -123,6 +125,16 @@ def find(source: str, data_dir: Path, edition: Edition | None = None) -> Found:
     if os.path.lexists(archive):
         details += f"; the {edition.archive.name} there is damaged"
     return _found(False, f"CIFAR-10 will be downloaded to {where}: {details}", edition)
+
+
+def cache_file(source: str, data_dir: Path) -> Path:
+    """Return the path of the cache file."""
+    return cache_path(data_dir, "cifar10")
+
+
+def files(source: str, part: str) -> list[list[str]]:
+    """Return nothing: the images have no files of their own."""
+    return []
 
 
 def _found(ready: bool, description: str, edition: Edition) -> Found:

@@ -42,9 +42,19 @@ def find(source: str, data_dir: Path) -> Found:
     return Found(True, description, CLASSES, (per_class,) * len(CLASSES), TEST_IMAGES)
 
 
+def cache_file(source: str, data_dir: Path) -> Path:
+    """Return the path of the cache file."""
+    return cache_path(data_dir, "demo")
+
+
+def files(source: str, part: str) -> list[list[str]]:
+    """Return nothing: the images have no files of their own."""
+    return []
+
+
 def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
     """Return the demo set, the same pixels every time, from the cache in `data_dir` or drawn. Raises `Stopped`."""
-    path, key = cache_path(data_dir, "demo"), cache_key("demo set", VERSION)
+    path, key = cache_file(source, data_dir), cache_key("demo set", VERSION)
     cached = read_cache(path, key)
     if cached:
         return cached[1]

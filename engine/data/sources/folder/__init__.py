@@ -23,7 +23,7 @@ from engine.data.decoding import Decoded, Decoder, decode
 from engine.data.found import Found
 from engine.data.imageset import IMAGE_SIZE, ImageSet, Split, fingerprint
 from engine.data.progress import Progress
-from engine.data.sources.folder.listing import File, Listing, absolute, list_folder, problem, some
+from engine.data.sources.folder.listing import File, Listing, absolute, list_files, list_folder, problem, some
 from engine.text import clean
 
 CHUNK = 16
@@ -45,7 +45,7 @@ def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
     """
     with ThreadPoolExecutor(1, "read-cache") as pool:
         # Both take a third of a second for 60,000 images, and the folder has rarely changed: read while listing.
-        kept = pool.submit(read_cache, _cache(absolute(source), data_dir))
+        kept = pool.submit(read_cache, cache_file(source, data_dir))
         listing = list_folder(source)
     key, cached = listing.key, kept.result()
     if cached and cached[0] == key:
@@ -62,14 +62,14 @@ def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
         fingerprint=fingerprint(names, train, test),
         notes=notes,
     )
-    write_cache(_cache(listing.root, data_dir), key, image_set)
+    write_cache(cache_file(source, data_dir), key, image_set)
     return image_set
 
 
 def find(source: str, data_dir: Path) -> Found:
     """Return what `load` will find. Raises `ConstantError`."""
     listing = list_folder(source)
-    cached = is_cached(_cache(listing.root, data_dir), listing.key)
+    cached = is_cached(cache_file(source, data_dir), listing.key)
     return Found(
         ready=True,
         description=f"folder {clean(source)}, {'cached' if cached else 'to be read'}",
@@ -79,9 +79,14 @@ def find(source: str, data_dir: Path) -> Found:
     )
 
 
-def _cache(root: Path, data_dir: Path) -> Path:
-    """The cache file. Its name follows from the folder's path, so a changed folder replaces its older cache."""
-    return cache_path(data_dir, f"folder-{cache_key(str(root))[:16]}")
+def cache_file(source: str, data_dir: Path) -> Path:
+    """Return the path of the cache file. Its name follows from the folder's path: a changed folder replaces it."""
+    return cache_path(data_dir, f"folder-{cache_key(str(absolute(source)))[:16]}")
+
+
+def files(source: str, part: str) -> list[list[str]]:
+    """Return the paths below the folder of the images of each class in `part`. Raises `ConstantError`."""
+    return list_files(source, part)
 
 
 def _read(listing: Listing, progress: Progress) -> tuple[NDArray[np.uint8], tuple[str, ...]]:

@@ -119,6 +119,19 @@ def list_folder(source: str) -> Listing:
     return Listing(root, classes, [train[name] for name in classes], [test[name] for name in classes])
 
 
+def list_files(source: str, part: str) -> list[list[str]]:
+    """Return the paths below the folder of the images of each class in `part` (`train` or `test`), as they are read.
+
+    Raises `ConstantError` if the folder cannot be read.
+    """
+    root = absolute(source)
+    prefix = len(str(root)) + 1
+    return [
+        [File.of(entry).path[prefix:] for entry in _images(f"{root}/{part}/{name}")]
+        for name in sorted(_folders(root / part))
+    ]
+
+
 def _folders(folder: Path) -> list[str]:
     with _reading(folder), os.scandir(folder) as entries:
         return [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]

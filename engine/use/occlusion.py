@@ -1,0 +1,48 @@
+"""Where a network looks: what its probability of a class loses when a part of the image is hidden.
+
+Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014), section 4.2.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.data.imageset import IMAGE_SIZE
+from engine.record.record import RunRecord
+from engine.training.resident import normalized
+from engine.use.trained import trained
+
+PATCH = 4
+"""Pixels along each side of a part that is hidden."""
+
+PATCHES = IMAGE_SIZE // PATCH
+
+GREY = 0.0
+"""Of pixels from -1 to 1."""
+
+
+class Looks:
+    """The network of a run, as it is in the newest checkpoint. Not thread-safe."""
+
+    def __init__(self, folder: Path, record: RunRecord) -> None:
+        """Read the network. Raises `RunFolderError` if no whole checkpoint is there."""
+        self._model = trained(folder, record)
+
+    @torch.inference_mode()
+    def map(self, image: NDArray[np.uint8], of_class: int) -> NDArray[np.float32]:
+        """Return the probability of class `of_class` that `image` (32, 32, 3) loses where it is hidden, shape (8, 8).
+
+        Each 4×4 patch is grey once. Negative where the image is taken for that class more surely without the patch.
+        """
+        pixels = normalized(torch.from_numpy(np.ascontiguousarray(image))).permute(2, 0, 1)
+        batch = pixels.repeat(1 + PATCHES**2, 1, 1, 1)
+        for patch in range(PATCHES**2):
+            row, column = PATCH * (patch // PATCHES), PATCH * (patch % PATCHES)
+            batch[1 + patch, :, row : row + PATCH, column : column + PATCH] = GREY
+        probabilities = self._model(batch).float().softmax(dim=1)[:, of_class]
+        lost: NDArray[np.float32] = (probabilities[0] - probabilities[1:]).reshape(PATCHES, PATCHES).numpy()
+        return lost
