@@ -23,6 +23,7 @@ from engine import models
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data import Progress, load
+from engine.data.cache import read_split
 from engine.data.imageset import ImageSet
 from engine.data.sources import cifar10
 from engine.errors import EngineError
@@ -270,6 +271,8 @@ def test_damaged_images(often: Often, made: Made, tmp_path: Path, kind: str) -> 
 
     def read() -> None:
         found: list[ImageSet] = []
+        looked_at = read_split(cache, whole.fingerprint, "test")
+        assert looked_at is None or looked_at.images.shape == (len(looked_at), 32, 32, 3)
         if not refused(lambda: found.append(cifar10.load("cifar10", data_dir, silent, files.edition))):
             assert found[0].fingerprint == whole.fingerprint
 
