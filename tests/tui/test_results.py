@@ -35,9 +35,11 @@ from tui.look.theme import DARK, LIGHT
 from tui.screens.messages import Export, NewRun
 from tui.screens.results import ResultsScreen
 from tui.screens.training import TrainingScreen
+from tui.widgets.class_history import ClassHistory
 from tui.widgets.confused_pairs import ConfusedPairs
 from tui.widgets.confusion_map import ConfusionMap, shade
 from tui.widgets.evaluation_table import EvaluationTable
+from tui.widgets.heat_map import HeatMap
 from tui.widgets.keys import Keys
 from tui.widgets.view_tabs import ViewTabs
 
@@ -320,8 +322,8 @@ async def test_other_theme_other_colours() -> None:
 # The map
 
 
-def glyphs(confusion_map: ConfusionMap) -> list[str]:
-    return [confusion_map.render_line(y).text for y in range(confusion_map.scrollable_content_region.height)]
+def glyphs(heat_map: HeatMap) -> list[str]:
+    return [heat_map.render_line(y).text for y in range(heat_map.scrollable_content_region.height)]
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
@@ -378,6 +380,7 @@ async def test_many_long_names() -> None:
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert sorted(app.column(0)) == sorted(short)
+        app.map.choose(0)
         heading, *rows = glyphs(app.map)
         assert heading.split()[:10] == [str(i) for i in range(10)]
         assert [row.split()[:2] for row in rows[:10]] == [[str(i), short[i]] for i in range(10)]
@@ -395,7 +398,7 @@ async def test_map_scrolls() -> None:
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
         assert app.table.row_count == 100
-        await pilot.press("m")
+        await pilot.press("m", "home", *["pageup"] * 12)
         await settle(pilot)
         heading, first, *_ = glyphs(app.map)
         assert heading.split()[0] == "0"
@@ -540,6 +543,42 @@ async def test_earlier_evaluations(size: tuple[int, int]) -> None:
         assert "completed" in drawn(app)
 
 
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_history_of_the_classes(size: tuple[int, int]) -> None:
+    """The history has a row a class and a column an epoch; its cursor tells the number and chooses the evaluation."""
+    record = finished_record()
+    app = ResultsApp(record)
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("h")
+        await settle(pilot)
+        heading, *rows = glyphs(app.results.query_one(ClassHistory))
+        assert heading.split() == ["1", "2", "3", "4"]
+        cat, first = CLASSES.index("cat"), record.evaluation_at(0).per_class
+        accuracies = [record.evaluation_at(i).per_class[cat].accuracy for i in range(4)]
+        assert rows[cat].split() == ["cat", *(f"{accuracy:.0f}" for accuracy in accuracies)]
+        await pilot.press("home", *["pageup"] * 2, "down")
+        await settle(pilot)
+        assert f"car after epoch 1: {first[1].accuracy:.1f} %, {first[1].correct:,} of 1,000" in drawn(app)
+        assert "after epoch 1 of 4" in drawn(app)
+        assert f"{record.evaluations[0].correct:,} of 10,000" in drawn(app)
+        await pilot.press("]")
+        await settle(pilot)
+        assert "car after epoch 2: " in drawn(app), "the cursor follows the other keys"
+
+
+async def test_history_without_room_or_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty epochs show shares as glyphs where there is no colour, and scroll to the newest; a class may be empty."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = ResultsApp(evaluated(("a", "b"), *(((100 - i, i), (0, 0)) for i in range(40))))
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("h")
+        await settle(pilot)
+        heading, a, b, *_ = glyphs(app.results.query_one(ClassHistory))
+        assert heading.split()[-1] == "40"
+        assert {"··", "░░", "▒▒"} <= set(a.split()), "the accuracy falls"
+        assert set(b.split()) == {"b", "–"}
+
+
 async def test_one_evaluation_has_no_other() -> None:
     """No key for other evaluations is offered where there are none."""
     app = ResultsApp(finished_record(epochs=1))
@@ -556,7 +595,7 @@ async def test_all_keys_fit(size: tuple[int, int]) -> None:
     """Each key that works is in the footer, in every view, or beside the name of its view."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=size) as pilot:
-        for view in ("t", "m", "c"):
+        for view in ("t", "m", "h", "c"):
             await pilot.press(view)
             await settle(pilot)
             assert app.results.query_one(Keys)._left_out == set(), view
@@ -577,7 +616,7 @@ async def test_narrow_shows_table_map_or_chart() -> None:
         assert await shown() == table
         assert app.focused is app.table
         assert {"Class", "Order", "Reverse"} <= set(app.keys)
-        assert "t Table  m Map  c Chart" in drawn(app)
+        assert "t Table  m Map  h History  c Chart" in drawn(app)
         assert "Range" not in app.keys
         assert await shown("m") == only_map
         assert isinstance(app.focused, ConfusionMap)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
@@ -17,13 +17,15 @@ from textual.widgets import DataTable, Static
 from engine.record.events import Failed
 from engine.record.record import RunRecord
 from engine.text import clean
-from tui.charts.keys import CHART_BINDINGS, ChartKeys
+from tui.charts.keys import ChartKeys
 from tui.charts.kinds.loss import LossChart
 from tui.dialogs.class_details import ClassDetails
 from tui.screens.messages import Back, Export, NewRun
+from tui.screens.results_keys import HELP, RESULTS_BINDINGS, VIEWS
+from tui.widgets.class_history import ClassHistory
 from tui.widgets.confused_pairs import ConfusedPairs
 from tui.widgets.confusion_map import ConfusionMap
-from tui.widgets.evaluation_table import EvaluationTable, class_index
+from tui.widgets.evaluation_table import EvaluationTable
 from tui.widgets.heat_map import HeatMap
 from tui.widgets.keys import Keys
 from tui.widgets.outcome import Outcome
@@ -42,57 +44,25 @@ LOW = 20
 VERY_LOW = 10
 """With fewer rows, the line of the views is left out."""
 
-VIEWS = {"table": "t", "map": "m", "chart": "c"}
-"""The views and their keys, in the order of their line."""
+OTHER_ROWS = 8
+"""Rows of title, outcome, views and footer at most."""
 
-WITH_PAIRS = {"table", "map"}
+WITH_PAIRS = {"table", "map", "history"}
 """Views with the most confused pairs below them."""
-
-EPOCH = Binding.Group("Epoch", compact=True)
-TABLE = Binding.Group("Table", compact=True)
 
 
 class ResultsScreen(ChartKeys, Screen[None]):
     """The results of a run that ended, as far as it got."""
 
-    HELP = (
-        "The table shows how many images of each class were recognised. Precision: of the images taken for a class,"
-        " those that are of it. Recall, of its images those that were recognised, is the accuracy of a class. F1 is the"
-        " harmonic mean of both. The map shows what the images were taken for: a row is the true class, a column the"
-        " class it was taken for. Blue is right, orange is wrong, and a stronger colour is a larger share of the row's"
-        " images; without room for the counts, glyphs show the share: · some, ░ 3 %, ▒ 10 %, ▓ 20 %, █ 40 % and more."
-        " Tab goes from table to map to the most confused pairs; the arrow keys move the cursor there. The"
-        " standard error tells how far the accuracy could be from that on other images of the same kind. The chart"
-        " shows the loss of every iteration, as ◆ the accuracy on the test or validation images, as ◇ that on the"
-        " training images, as ● the loss of the test or validation images, and as ★ the test accuracy after a"
-        " validation."
-    )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left_square_bracket", "evaluation(-1)", "Earlier", tooltip="The evaluation before", group=EPOCH),
-        Binding("right_square_bracket", "evaluation(1)", "Later", tooltip="The evaluation after it", group=EPOCH),
-        Binding("o", "order", "Order", tooltip="Sort the table by the next column", group=TABLE),
-        Binding("O", "reverse", "Reverse", tooltip="Reverse the order of the table", group=TABLE),
-        Binding("v", "columns", "Columns", tooltip="Precision, recall and F1 by class, or the counts", group=TABLE),
-        Binding("d", "details", "Class", tooltip="What the class under the cursor was taken for"),
-        Binding("t", "view('table')", "Table", tooltip="The table: accuracies by class"),
-        Binding("m", "view('map')", "Map", tooltip="The map: what each class was taken for"),
-        Binding("c", "view('chart')", "Chart", tooltip="The loss chart, or without it"),
-        *CHART_BINDINGS,
-        Binding("e", "export", "Export", tooltip="Write the files of this run to a folder of your choice"),
-        Binding("n", "new_run", "New", tooltip="The form, with the constants of this run"),
-        Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),
-        Binding("escape", "back", "Back", tooltip="Back to where this run was opened"),
-        Binding("q", "app.leave", "Leave", tooltip="Close the program"),
-    ]
+    HELP = HELP
+    BINDINGS: ClassVar[list[BindingType]] = RESULTS_BINDINGS
     DEFAULT_CSS = """
     ResultsScreen { background: $background; }
     ResultsScreen #notes { height: auto; max-height: 3; padding: 0 1; color: $text-warning; }
     ResultsScreen #notes.-failed { color: $text-error; }
-    ResultsScreen #panels { height: 4fr; }
-    ResultsScreen.-chart #panels { height: 3fr; }
     ResultsScreen #panels > * { height: 1fr; width: 1fr; }
-    ResultsScreen ConfusedPairs { height: 1fr; min-height: 3; max-height: 6; }
-    ResultsScreen.-chart ConfusedPairs { height: 3; }
+    ResultsScreen ConfusedPairs { height: 1fr; max-height: 6; }
+    ResultsScreen.-chart ConfusedPairs { height: 3; min-height: 3; }
     ResultsScreen LossChart { height: 2fr; }
     """
 
@@ -128,6 +98,14 @@ class ResultsScreen(ChartKeys, Screen[None]):
             evaluation = self.record.evaluation_at(self._index)
             yield EvaluationTable(evaluation, id="table")
             yield ConfusionMap(evaluation, id="map")
+            yield self._history()
+
+    def _history(self) -> ClassHistory:
+        record, during = self.record, self.record.evaluations[0].split
+        headings = [str(each.epoch) if each.split == during else "★" for each in record.evaluations]
+        whens = [record.when(each) for each in record.evaluations]
+        evaluations = [record.evaluation_at(i) for i in range(len(whens))]
+        return ClassHistory(evaluations, headings, whens, id="history")
 
     def on_mount(self) -> None:
         self.query_one("#notes").display = bool(self._notes())
@@ -169,8 +147,18 @@ class ResultsScreen(ChartKeys, Screen[None]):
         for panel in panels.children:
             panel.display = panel.id in shown
         if self._index >= 0:
-            panels.styles.max_height = len(self.record.classes) + 3  # headings and borders
-            self.query_one(ConfusedPairs).display = bool(shown & WITH_PAIRS) and not low
+            room = self.size.width // 2 if self._is_wide else self.size.width
+            scrolls = any(
+                isinstance(each, HeatMap) and each.display and each.is_wider(room) for each in panels.children
+            )
+            whole = len(self.record.classes) + 3 + scrolls  # headings and borders
+            panels.styles.max_height = whole
+            pairs = self.query_one(ConfusedPairs)
+            pairs.display = bool(shown & WITH_PAIRS) and not low
+            # Textual shares rows wrongly among widgets that all reach their least or their largest height.
+            fits = whole + 3 <= self.size.height - OTHER_ROWS - len(self._notes().plain.splitlines())
+            panels.styles.height = "3fr" if "chart" in shown else "9fr" if fits else "4fr"
+            pairs.styles.min_height = 1 if fits else 3
         tabs = self.query_one(ViewTabs)
         tabs.display = self._index >= 0 and self.size.height >= VERY_LOW
         tabs.views = tuple(view for view in VIEWS if view != "table" or not self._is_wide)
@@ -188,12 +176,17 @@ class ResultsScreen(ChartKeys, Screen[None]):
         panel = wanted or ("table" if "table" in shown else None)
         self.set_focus(self.query_one(f"#{panel}", Widget) if panel else None)
 
-    def _show_evaluation(self) -> None:
-        """Let everything that is shown follow the chosen evaluation."""
+    def _choose_evaluation(self, index: int) -> None:
+        """Show the evaluation number `index` in everything that shows one."""
+        if index == self._index:
+            return
+        self._index = index
         evaluation = self.record.evaluation_at(self._index)
         self.query_one(EvaluationTable).show(evaluation)
         self.query_one(ConfusionMap).show(evaluation)
         self.query_one(ConfusedPairs).show(evaluation)
+        history = self.query_one(ClassHistory)
+        history.choose(history.cursor.row, index)
         self.query_one(Outcome).show(self._index, low=self.size.height < LOW)
         newest = self._index == len(self.record.evaluations) - 1
         when = f"{self.record.when(self.record.evaluations[self._index])} of {self.record.planned_epochs}"
@@ -250,8 +243,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
         self.action_view(event.view)
 
     def action_evaluation(self, by: int) -> None:
-        self._index = min(max(0, self._index + by), len(self.record.evaluations) - 1)
-        self._show_evaluation()
+        self._choose_evaluation(min(max(0, self._index + by), len(self.record.evaluations) - 1))
 
     def action_order(self) -> None:
         self.query_one(EvaluationTable).sort_by_next()
@@ -267,23 +259,35 @@ class ResultsScreen(ChartKeys, Screen[None]):
         if (index := table.class_index) is not None:
             split = self.record.evaluations[self._index].split
             evaluation = self.record.evaluation_at(self._index)
-            self.app.push_screen(ClassDetails(evaluation, table.class_order, index, split), table.choose)
+            self.app.push_screen(ClassDetails(evaluation, table.class_order, index, split), self._choose_class)
 
-    # Cursors: table and map point at the same class
+    # Cursors: all views point at the same class
+
+    def _choose_class(self, index: int | None) -> None:
+        """Move the cursors that a person did not move."""
+        if index is None:
+            return
+        table, confusion = self.query_one(EvaluationTable), self.query_one(ConfusionMap)
+        if table.class_index != index:
+            table.choose(index)
+        if confusion.cursor.row != index:
+            confusion.choose(index)
+        self.query_one(ClassHistory).choose(index, self._index)
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        index, confusion = class_index(event.row_key.value), self.query_one(ConfusionMap)
-        if index is not None and index != confusion.cursor.row:
-            confusion.choose(index)
+        # Not that of the event: the table may have moved on by now.
+        self._choose_class(self.query_one(EvaluationTable).class_index)
 
     def on_heat_map_moved(self, event: HeatMap.Moved) -> None:
-        self.query_one(EvaluationTable).choose(event.place.row)
+        if isinstance(event.heat_map, ClassHistory):
+            self._choose_evaluation(event.place.column)
+        self._choose_class(event.place.row)
 
     def on_heat_map_opened(self, event: HeatMap.Opened) -> None:
         self.action_details()
 
     def on_confused_pairs_opened(self, event: ConfusedPairs.Opened) -> None:
-        self.query_one(EvaluationTable).choose(event.true)
+        self._choose_class(event.true)
         self.action_details()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:

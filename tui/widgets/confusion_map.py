@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 from rich.cells import cell_len
 from rich.style import Style
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from engine.record.evaluation import Evaluation, percent
 from engine.text import clean
 from tui.look.cells import initials, shortened
-from tui.look.colours import Ramp
-from tui.widgets.heat_map import GLYPH_CELLS, PICTURES, HeatMap, Place
+from tui.look.colours import Ramp, depth_of
+from tui.widgets.heat_map import GLYPH_CELLS, OPEN, HeatMap, Place
 
 SHADES = ((0.4, "█"), (0.2, "▓"), (0.1, "▒"), (0.03, "░"), (0.0, "·"))
 """If the counts do not fit, a cell shows a glyph: the first whose share of the true class's images is reached."""
@@ -37,9 +38,7 @@ class ConfusionMap(HeatMap):
     diagonal, so that the map can be read without colour.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Class", tooltip="What the class under the cursor was taken for", group=PICTURES),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [OPEN]
 
     def __init__(self, evaluation: Evaluation, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -109,6 +108,8 @@ class ConfusionMap(HeatMap):
         strength = share if right else share / self._worst if self._worst else 0.0
         kind: Ramp = "right" if right else "wrong"
         bold = Style(bold=right)
+        # The square root makes rare mistakes, which are the ones to find, visible; of 16 colours even the weakest is.
+        strength = strength if depth_of(self.app) == "16" else math.sqrt(strength)
         if self.shows_numbers:
             return f"{count or '':>{self._cells - 1}}", self.filled(kind, strength) + bold
         return shade(count, total) * (2 if right else 1), self.inked(kind, strength) + bold

@@ -150,7 +150,8 @@ class EvaluationTable(DataTable[Text]):
     def choose(self, index: int | None) -> None:
         """Move the cursor to the class `index`."""
         if index is not None:
-            self.move_cursor(row=self.class_order.index(index), animate=False)
+            # The rows of a hidden table may still be in the order of an earlier evaluation.
+            self.move_cursor(row=self.get_row_index(str(index)), animate=False)
 
     def on_mount(self) -> None:
         self._fill()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
@@ -31,6 +30,9 @@ FAINT = 0.3
 
 PICTURES = Binding.Group("Pictures", compact=True)
 """The keys that open pictures, side by side in the footer."""
+
+OPEN = Binding("enter", "open", "Class", tooltip="What the class under the cursor was taken for", group=PICTURES)
+"""For the `BINDINGS` of a map whose cells can be opened."""
 
 
 class Place(NamedTuple):
@@ -114,11 +116,17 @@ class HeatMap(ScrollView, can_focus=True):
         """Divide the room between headings and cells, and draw everything again."""
         width, height = self.container_size
         self._rows, self._columns, self._cells = self.headings(width, height)
-        self._left_cells = 1 + max(map(cell_len, self._rows), default=0)
+        self._left_cells = _left_cells(self._rows)
         self.virtual_size = Size(self._left_cells + len(self._columns) * self._cells, len(self._rows) + 1)
         self.cursor = self._inside(*self.cursor)
         self.tell()
         self.refresh()
+
+    def is_wider(self, width: int) -> bool:
+        """Whether the columns do not fit into a widget of so many cells, so that it needs a row to scroll them."""
+        inside = width - 4  # border and padding
+        rows, columns, cells = self.headings(inside, len(self._rows) + 1)
+        return _left_cells(rows) + len(columns) * cells > inside
 
     def on_resize(self, event: events.Resize) -> None:
         self.lay_out()
@@ -156,7 +164,7 @@ class HeatMap(ScrollView, can_focus=True):
         across, down = room.width - self._left_cells, room.height - 1
         first_x = min(max(self.scroll_offset.x, x + self._cells - across), x)
         first_y = min(max(self.scroll_offset.y, y + 1 - down), y)
-        self.scroll_to(first_x, first_y, animate=False)
+        self.scroll_to(first_x, first_y, animate=False, force=True)
 
     def _move(self, row: int, column: int) -> None:
         place = self._inside(row, column)
@@ -230,17 +238,19 @@ class HeatMap(ScrollView, can_focus=True):
     def get_line_filters(self) -> Sequence[LineFilter]:
         return exact(super().get_line_filters())
 
-    def filled(self, kind: Ramp, strength: float) -> Style:
-        """The style of a cell with a number: `strength` (0 to 1) colours its background."""
-        depth = depth_of(self.app)
-        if depth == "16" and strength < FAINT:
-            return Style()
-        # The square root makes rare mistakes, which are the ones to find, visible; of 16 colours even the weakest is.
-        return self._ramp(kind, strength if depth == "16" else math.sqrt(strength))
+    def filled(self, kind: Ramp, share: float) -> Style:
+        """The style of a cell with a number: `share` (0 to 1) colours its background."""
+        few = depth_of(self.app) == "16"  # of so few colours even the weakest is loud
+        return Style() if few and share < FAINT else self._ramp(kind, share)
 
-    def inked(self, kind: Ramp, strength: float) -> Style:
-        """The style of a glyph: `strength` (0 to 1) colours the glyph."""
-        return Style(color=self._ramp(kind, 0.4 + 0.6 * math.sqrt(strength)).bgcolor)
+    def inked(self, kind: Ramp, share: float) -> Style:
+        """The style of a glyph: `share` (0 to 1) colours the glyph."""
+        return Style(color=self._ramp(kind, 0.4 + 0.6 * share).bgcolor)
 
     def _ramp(self, kind: Ramp, share: float) -> Style:
         return ramp(kind, share, depth_of(self.app), self.app.current_theme.dark)
+
+
+def _left_cells(rows: Sequence[str]) -> int:
+    """Cells of the headings of the rows and the gap beside them."""
+    return 1 + max(map(cell_len, rows), default=0)

@@ -1,0 +1,47 @@
+"""The views of the results, and the keys of their screen."""
+
+from __future__ import annotations
+
+from textual.binding import Binding, BindingType
+
+from tui.charts.keys import CHART_BINDINGS
+
+VIEWS = {"table": "t", "map": "m", "history": "h", "chart": "c"}
+"""The views and their keys, in the order of their line."""
+
+EPOCH = Binding.Group("Epoch", compact=True)
+TABLE = Binding.Group("Table", compact=True)
+
+HELP = (
+    "The table shows how many images of each class were recognised. Precision: of the images taken for a"
+    " class, those that are of it. Recall, of its images those that were recognised, is the accuracy of a"
+    " class. F1 is the harmonic mean of both. The map shows what the images were taken for: a row is the true"
+    " class, a column the class it was taken for. Blue is right, orange is wrong, and a stronger colour is a"
+    " larger share of the row's images; without room for the counts, glyphs show the share: · some, ░ 3 %, ▒ 10"
+    " %, ▓ 20 %, █ 40 % and more. The history shows the accuracy of each class after each epoch; moving its"
+    " cursor sideways chooses the evaluation that everything shows. Tab goes from the table to the map and to"
+    " the most confused pairs; the arrow keys move the cursor there. The standard error tells how far the"
+    " accuracy could be from that on other images of the same kind. The chart shows the loss of every"
+    " iteration, as ◆ the accuracy on the test or validation images, as ◇ that on the training images, as ● the"
+    " loss of the test or validation images, and as ★ the test accuracy after a validation."
+)
+"""What F1 tells."""
+
+RESULTS_BINDINGS: list[BindingType] = [
+    Binding("left_square_bracket", "evaluation(-1)", "Earlier", tooltip="The evaluation before", group=EPOCH),
+    Binding("right_square_bracket", "evaluation(1)", "Later", tooltip="The evaluation after it", group=EPOCH),
+    Binding("o", "order", "Order", tooltip="Sort the table by the next column", group=TABLE),
+    Binding("O", "reverse", "Reverse", tooltip="Reverse the order of the table", group=TABLE),
+    Binding("v", "columns", "Columns", tooltip="Precision, recall and F1 by class, or the counts", group=TABLE),
+    Binding("d", "details", "Class", tooltip="What the class under the cursor was taken for"),
+    Binding("t", "view('table')", "Table", tooltip="The table: accuracies by class"),
+    Binding("m", "view('map')", "Map", tooltip="The map: what each class was taken for"),
+    Binding("h", "view('history')", "History", tooltip="The accuracy of each class after each epoch"),
+    Binding("c", "view('chart')", "Chart", tooltip="The loss chart, or without it"),
+    *CHART_BINDINGS,
+    Binding("e", "export", "Export", tooltip="Write the files of this run to a folder of your choice"),
+    Binding("n", "new_run", "New", tooltip="The form, with the constants of this run"),
+    Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),
+    Binding("escape", "back", "Back", tooltip="Back to where this run was opened"),
+    Binding("q", "app.leave", "Leave", tooltip="Close the program"),
+]
