@@ -240,18 +240,25 @@ class CifarApp(RunningApp):
 
     def on_export(self, message: Export) -> None:
         """Ask where to, and write the files of a run."""
-        from engine.export import FILES
+        from engine.export import FILES, WITH_PREDICTIONS
         from engine.export.bundle import write_bundle
+
+        written: list[Path] = []
+        left_out: list[str] = []
 
         def exported(folder: Path | None) -> None:
             if folder is not None:
-                self.notify(f"{', '.join(FILES)} are in {clean(folder.absolute())}", title="Exported", markup=False)
+                names = ", ".join(path.name for path in written)
+                told = [f"{names} are in {clean(folder.absolute())}", *left_out]
+                self.notify("\n".join(told), title="Exported", markup=False, timeout=10 if left_out else None)
 
         def write(folder: Path) -> None:
-            write_bundle(message.record.copy(), folder)  # in a thread of its own, so it needs a record of its own
+            record = message.record.copy()  # in a thread of its own, so it needs a record of its own
+            left_out.clear()
+            written[:] = write_bundle(record, folder, message.folder, left_out.append)
 
         proposal = Path.cwd() / f"{message.folder.name}-export"
-        self.push_screen(ExportTo(proposal, FILES, write), exported)
+        self.push_screen(ExportTo(proposal, (*FILES, *WITH_PREDICTIONS), write), exported)
 
     # Leaving
 

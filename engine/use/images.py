@@ -31,6 +31,8 @@ class Shown:
     """Shape (n,)."""
     names: tuple[str, ...]
     """A name for each image, cleaned: its path below the folder, or `test image 4,713`, counted from 0."""
+    have_files: bool
+    """Whether the names are paths."""
 
 
 def images(folder: Path, record: RunRecord, split: SplitName) -> Shown:
@@ -48,7 +50,7 @@ def images(folder: Path, record: RunRecord, split: SplitName) -> Shown:
         places = np.flatnonzero(held_out(found.labels, record.classes, config.validation, config.seed))
     chosen = found.images if split == "test" else found.images[places]
     told = [names[i] for i in places] if names else [f"{split} image {i:,}" for i in range(len(places))]
-    return Shown(chosen, found.labels[places], tuple(told))
+    return Shown(chosen, found.labels[places], tuple(told), bool(names))
 
 
 def _split(config: TrainingConfig, record: RunRecord, part: str) -> Split:

@@ -356,9 +356,10 @@ async def test_slow_disk_while_a_run_is_exported(make_app: Make, monkeypatch: py
     """A disk that does not answer while a run is exported leaves the screen answering."""
     answers, asked = threading.Event(), threading.Event()
 
-    def slow(*_: object) -> None:
+    def slow(*_: object) -> tuple[Path, ...]:
         asked.set()
         assert answers.wait(60)
+        return ()
 
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:

@@ -183,7 +183,10 @@ def test_runs_and_export(quick: list[str], tmp_path: Path, capsys: pytest.Captur
     for i, run in enumerate(([], ["[x]"], ["runs/[x]"])):
         assert cli.execute(["export", *run, "--to", f"out{i}"]) == ExitCode.DONE
         written = capsys.readouterr().out.splitlines()
-        assert [Path(path).name for path in written] == ["summary.json", "loss.csv", "loss.svg", "report.md"]
+        assert [Path(path).name for path in written] == [
+            *("summary.json", "loss.csv", "loss.svg", "report.md"),
+            *("predictions.csv", "report.html", "suspicious.csv"),
+        ]
         assert (tmp_path / f"out{i}" / "summary.json").read_bytes() == Path("runs/[x]/summary.json").read_bytes()
 
 

@@ -13,7 +13,7 @@ import pytest
 from textual.screen import Screen
 
 from engine.config import TrainingConfig
-from engine.export import FILES
+from engine.export import FILES, WITH_PREDICTIONS
 from engine.preflight import Check, Preflight
 from engine.record.rates import RateCurve
 from engine.runs.contract import RunView
@@ -72,7 +72,7 @@ SCREENS: dict[str, Callable[[], Screen[Any]]] = {
     "results": lambda: ResultsScreen(finished_record(), Path("runs/brisk-heron")),
     "wrong": lambda: SetupScreen({"data": "/mnt/flowers", "name": "mine"}, refused, pause=0),
     "leaving": leaving,
-    "export": lambda: ExportTo(Path("/mnt/brisk-heron-export"), FILES, lambda folder: None),
+    "export": lambda: ExportTo(Path("/mnt/brisk-heron-export"), (*FILES, *WITH_PREDICTIONS), lambda folder: None),
 }
 
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from engine.config import CONSTANTS
+from engine.export.facts import constants, facts
 from engine.export.summary import summary
 from engine.record.record import RunRecord
-from engine.text import clean, counted
+from engine.text import clean
 
 
 def report_md(record: RunRecord) -> str:
@@ -24,8 +24,7 @@ def report_md(record: RunRecord) -> str:
     parts.append("![Loss and accuracy over iterations](loss.svg)")
     if content["evaluation"]:
         parts += _results(record, content["evaluation"])
-    constants = [(c.label, _shown(content["config"].get(c.name, ""), c.unit)) for c in CONSTANTS]
-    for title, pairs in (("The run", _facts(record, content)), ("Constants", constants)):
+    for title, pairs in (("The run", facts(record, content)), ("Constants", constants(content))):
         parts += [f"## {title}", _table(("", ""), [(_plain(name), _plain(value)) for name, value in pairs], texts=2)]
     return "\n\n".join(parts) + "\n"
 
@@ -56,45 +55,10 @@ def _results(record: RunRecord, evaluation: dict[str, Any]) -> list[str]:
     return parts
 
 
-def _facts(record: RunRecord, content: dict[str, Any]) -> list[tuple[str, str]]:
-    started = record.started
-    assert started is not None
-    dataset, timing, device = content["dataset"], content["timing"], content["device"]
-    final = "none that is finite" if content["final_loss"] is None else f"{content['final_loss']:.4f}"
-    speed = f", {timing['images_per_second']:,.0f} images/s" if timing["images_per_second"] else ""
-    threads = f", {counted(device['threads'], 'thread')}" if device["threads"] else ""
-    return [
-        ("started", content["started_at"]),
-        ("data", f"{dataset['name']}, {dataset['source']}"),
-        ("images", _images(dataset)),
-        ("fingerprint", dataset["fingerprint"]),
-        ("device", f"{device['kind']}, {device['name']}{threads}"),
-        *([("order of sums", device["sums"])] if "sums" in device else []),
-        ("parameters", f"{content['parameters']:,}"),
-        ("iterations", f"{content['iterations']:,} of {record.planned:,}"),
-        ("final loss", final),
-        ("training", f"{timing['train_seconds']:.1f} s{speed}"),
-        ("evaluation", f"{timing['evaluation_seconds']:.1f} s"),
-        *content["versions"].items(),
-    ]
-
-
-def _images(dataset: dict[str, Any]) -> str:
-    held_out = dataset["validation_images"]
-    training = f"{dataset['train_images'] - held_out:,} training"
-    return f"{training}{f', {held_out:,} validation' if held_out else ''}, {dataset['test_images']:,} test"
-
-
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
     """Return a table whose first `texts` columns are text, on the left, and the others numbers, on the right."""
     alignment = ["---"] * texts + ["---:"] * (len(headings) - texts)
     return "\n".join(f"| {' | '.join(row)} |" for row in (headings, alignment, *rows))
-
-
-def _shown(value: object, unit: str) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value} {unit}".rstrip()
 
 
 def _plain(text: object) -> str:

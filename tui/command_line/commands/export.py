@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,5 +23,6 @@ def export(
     from engine.storage.listing import find
     from engine.storage.tail import read
 
-    written = write_bundle(read(find(runs_dir, run)), to)
+    folder = find(runs_dir, run)
+    written = write_bundle(read(folder), to, folder, lambda text: print(f"cifar-tui: {text}", file=sys.stderr))
     print("\n".join(str(path) for path in written))
