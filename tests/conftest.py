@@ -18,6 +18,9 @@ settings.load_profile("any machine")
 # the tests of equal bits. oneDNN reads it once, at its first use.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 
+# The colours of a screen without a terminal. Textual reads it when it is imported.
+os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
+
 TABLE = pytest.StashKey[Table]()
 BEGAN = time.monotonic()
 

@@ -19,7 +19,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.look.colours import DEPTHS, Depth, Ramp, depth_of, detected, exact, glyph, ramp, table_colour
-from tui.look.sixteen import TERMINALS
+from tui.look.nearest import TERMINALS
 
 SHARES = np.linspace(0.001, 1, 200).tolist()
 RAMPS = [(name, dark) for name in get_args(Ramp) for dark in (True, False)]

@@ -13,9 +13,10 @@ from rich.console import Console
 from textual.strip import Strip
 
 from tui.look.colours import DEPTHS, Depth
+from tui.look.nearest import MEAN_OF_16
 from tui.look.oklab import oklab
 from tui.look.pictures import Picture, dithered, pictures, reduced
-from tui.look.sixteen import TERMINALS, Mixture, mixed
+from tui.look.sixteen import Mixture, mixed
 
 
 def scenes(count: int, pixels: int = 16) -> NDArray[np.uint8]:
@@ -107,8 +108,7 @@ def test_grey_stays_grey_in_256_colours() -> None:
 
 def test_16_colours_are_mixed() -> None:
     """In 16 colours a colour of the table is drawn as it is, and a tone between two as a mixture of them."""
-    colours = np.mean([[list(bytes.fromhex(c)) for c in table.split()] for table in TERMINALS.values()], axis=0)
-    for number, colour in enumerate(colours.astype(np.uint8)):
+    for number, colour in enumerate(np.array(MEAN_OF_16, dtype=np.uint8)):
         image = np.broadcast_to(colour, (1, 2, 1, 3))
         glyph, ink, ground = mixed(image)[0][0][0]
         assert glyph in "▀█"
@@ -125,7 +125,7 @@ def test_without_colours_a_picture_is_made_of_glyphs() -> None:
     image[:, :, 2:] = 255
     assert [row[0].text for row in pictures(image, "none", dark=True)[0]] == ["  ██", "  ██"]
     assert [row[0].text for row in pictures(image, "none", dark=False)[0]] == ["██  ", "██  "]
-    assert all(segment.style is None for row in pictures(image, "none", dark=True)[0] for segment in row)
+    assert not any(segment.style for row in pictures(image, "none", dark=True)[0] for segment in row)
 
 
 @pytest.mark.parametrize(

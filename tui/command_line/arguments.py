@@ -15,6 +15,11 @@ RunsDir = Annotated[Path, Parameter(help="Where the runs are.")]
 EventsAsJson = Annotated[
     bool, Parameter(name="--json", negative="", help="One event a line on stdout, as JSON, and nothing else there.")
 ]
+Colours = Annotated[
+    Literal["auto", "true", "256", "16", "none"],
+    Parameter(help="How many colours the terminal has. auto: as its environment tells (COLORTERM, TERM, NO_COLOR)."),
+]
+"""`auto`, or a `tui.look.colours.Depth`, which is not imported here: a command line is read sooner without Textual."""
 
 _ONE_OF: Any = Literal  # a type checker wants its names written out
 _PRESET: Any = Annotated[

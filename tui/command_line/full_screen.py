@@ -7,13 +7,20 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.config import TrainingConfig
 from tui.command_line.exit_codes import ExitCode
 
+if TYPE_CHECKING:
+    from tui.look.colours import Depth
 
-def start(config: TrainingConfig, *, watch: Path | None = None) -> int:
-    """Show the form filled in with `config`, or with `watch` the run in that folder. Return the exit code."""
+
+def start(config: TrainingConfig, *, watch: Path | None = None, colours: Depth | None = None) -> int:
+    """Show the form filled in with `config`, or with `watch` the run in that folder. Return the exit code.
+
+    `colours` is how many the terminal has; None: as its environment tells.
+    """
     if not _can_draw():
         return ExitCode.WRONG
     # No garbage is collected until the first paint: that took a tenth of the time. The app switches it on again.
@@ -21,7 +28,7 @@ def start(config: TrainingConfig, *, watch: Path | None = None) -> int:
     from tui.app import CifarApp
     from tui.terminal.signals import Signals
 
-    app = CifarApp(config.as_json(), watch=watch)
+    app = CifarApp(config.as_json(), watch=watch, colours=colours)
     # The same handlers while the app runs and while its run goes on without it.
     with Signals(app.running, app.on_signal) as signals:
         try:

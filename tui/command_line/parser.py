@@ -15,7 +15,7 @@ from engine import __version__
 from engine.errors import ConstantError, EngineError, NoSuchRunError
 from engine.text import clean
 from tui.command_line import commands, full_screen
-from tui.command_line.arguments import Constants, Flags, as_config
+from tui.command_line.arguments import Colours, Constants, Flags, as_config
 from tui.command_line.exit_codes import ExitCode
 
 app = App(
@@ -33,8 +33,8 @@ for _name, _command in zip(_MODULES, COMMANDS, strict=True):
 
 
 @app.default
-def start_app(*, config: Constants = Flags()) -> int:  # noqa: B008 - never changed
-    return full_screen.start(as_config(config))
+def start_app(*, colours: Colours = "auto", config: Constants = Flags()) -> int:  # noqa: B008 - never changed
+    return full_screen.start(as_config(config), colours=None if colours == "auto" else colours)
 
 
 def execute_command(arguments: list[str]) -> int:

@@ -19,6 +19,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from tui.look.colours import Depth, table_colour
+from tui.look.nearest import FIRST, TABLE
 from tui.look.oklab import oklab
 from tui.look.sixteen import UPPER, mixed
 
@@ -29,6 +30,9 @@ Picture = tuple[tuple[Segment, ...], ...]
 """h / 2 rows of w cells. Neighbours that look the same are one segment."""
 
 
+_NO_STYLE = Style()
+
+
 def reduced(images: Images, pixels: int) -> Images:
     """Return `images` with `pixels` on each side (even). Lanczos keeps edges that averaging would blur."""
     if images.shape[1:3] == (pixels, pixels):
@@ -37,15 +41,17 @@ def reduced(images: Images, pixels: int) -> Images:
     return np.stack([np.asarray(Image.fromarray(image).resize(size, way)) for image in images])
 
 
-def pictures(images: Images, depth: Depth, *, dark: bool) -> list[Picture]:
-    """Return `images` in cells of a terminal of this `depth`. `dark` (its background) only matters without colours.
+def pictures(images: Images, depth: Depth, *, dark: bool, ink: Style = _NO_STYLE) -> list[Picture]:
+    """Return `images` in cells of a terminal of this `depth`.
+
+    `dark` (its background) and `ink` (the style of text) only matter without colours.
 
     With a table of colours, widgets must draw them through `tui.look.colours.exact`.
     """
     if not len(images):
         return []
     draw: Mapping[Depth, Callable[[Images], list[Picture]]] = {"true": _true, "256": _256, "16": _16}
-    return draw[depth](images) if depth in draw else _glyphs(images, dark)
+    return draw[depth](images) if depth in draw else _glyphs(images, dark, ink)
 
 
 # Half blocks
@@ -109,9 +115,6 @@ def _true(images: Images) -> list[Picture]:
 
 # A table of 256
 
-_FIRST = 16
-"""The first 16 of the 256 are the terminal's own colours, which differ; the others are the same everywhere."""
-
 _SPREAD = 0.5
 """The part of a pixel's error that its neighbours make up for. All of it would look grainy at this size."""
 
@@ -134,7 +137,7 @@ def dithered(images: Images) -> NDArray[np.int32]:
         for x in range(width):
             here = wanted[:, y, x]
             nearest = (lengths - 2 * here @ table.T).argmin(axis=1)
-            numbers[:, y, x] = nearest + _FIRST
+            numbers[:, y, x] = nearest + FIRST
             error = (here - table[nearest]) * _SPREAD
             for down, right, share in _NEIGHBOURS:
                 if y + down < height and 0 <= x + right < width:
@@ -144,10 +147,7 @@ def dithered(images: Images) -> NDArray[np.int32]:
 
 @cache
 def _table_256() -> NDArray[np.float32]:
-    cube = np.array((0, 95, 135, 175, 215, 255))
-    colours = np.stack(np.meshgrid(cube, cube, cube, indexing="ij"), axis=-1).reshape(-1, 3)
-    greys = np.repeat(np.arange(8, 239, 10)[:, None], 3, axis=1)
-    return oklab(np.concatenate([colours, greys]).astype(np.uint8))
+    return oklab(np.array(TABLE, dtype=np.uint8))
 
 
 # A table of 16
@@ -175,7 +175,7 @@ _SHAPES = {" ": (0.0, 0.0), "░": (0.25, 0.25), "▒": (0.5, 0.5), "▓": (0.75
 """How much of the upper and the lower half a glyph fills."""
 
 
-def _glyphs(images: Images, dark: bool) -> list[Picture]:
+def _glyphs(images: Images, dark: bool, ink: Style) -> list[Picture]:
     """Draw with the text's own colour alone. A picture's darkest and brightest pixels become blank and full."""
     lightness = oklab(images)[..., 0]
     low, high = np.percentile(lightness, (2, 98), axis=(1, 2), keepdims=True)
@@ -186,4 +186,4 @@ def _glyphs(images: Images, dark: bool) -> list[Picture]:
     halves = np.stack([filled[:, ::2], filled[:, 1::2]], axis=-1)
     nearest = ((halves[..., None, :] - shapes) ** 2).sum(axis=-1).argmin(axis=-1)
     glyphs = np.array(list(_SHAPES))[nearest]
-    return [tuple((Segment("".join(row)),) for row in image) for image in glyphs]
+    return [tuple((Segment("".join(row), ink),) for row in image) for image in glyphs]

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tui.look.nearest import MEAN_OF_16
 from tui.look.oklab import from_light, light, oklab
 
 UPPER = "▀"
-
-TERMINALS: Final = {
-    "xterm": "000000 cd0000 00cd00 cdcd00 0000ee cd00cd 00cdcd e5e5e5"
-    " 7f7f7f ff0000 00ff00 ffff00 5c5cff ff00ff 00ffff ffffff",
-    "VGA": "000000 aa0000 00aa00 aa5500 0000aa aa00aa 00aaaa aaaaaa"
-    " 555555 ff5555 55ff55 ffff55 5555ff ff55ff 55ffff ffffff",
-    "Tango": "000000 cc0000 4e9a06 c4a000 3465a4 75507b 06989a d3d7cf"
-    " 555753 ef2929 8ae234 fce94f 729fcf ad7fa8 34e2e2 eeeeec",
-}
-"""The 16 colours as xterm, the text mode of VGA and GNOME have them. A picture is made for their mean."""
 
 
 class Mixture(NamedTuple):
@@ -73,8 +64,7 @@ def _distances(pixels: NDArray[np.float32], table: NDArray[np.float32]) -> NDArr
 @cache
 def _mixtures() -> tuple[NDArray[np.float32], tuple[Mixture, ...], NDArray[np.float32], NDArray[np.float32]]:
     """Return how the 16 colours look, the mixtures there are, how they look, and what `_COARSE` adds to each."""
-    tables = [[list(bytes.fromhex(colour)) for colour in table.split()] for table in TERMINALS.values()]
-    colours = np.mean(tables, axis=0).astype(np.uint8)
+    colours = np.array(MEAN_OF_16, dtype=np.uint8)
     table, lights = oklab(colours), light(colours)
     mixtures, mixed_light, costs = [], [], []
     for ground in range(16):

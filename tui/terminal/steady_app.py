@@ -18,11 +18,12 @@ from textual.widgets import OptionList
 from textual.worker import NoActiveWorker, get_current_worker
 
 from engine.text import clean
+from tui.terminal.colour_depth import ColourDepth
 from tui.terminal.keys_in_order import KeysInOrder
 from tui.terminal.textual_private import active_message_pump
 
 
-class SteadyApp(KeysInOrder):
+class SteadyApp(KeysInOrder, ColourDepth):
     """Handles keys in their order, and survives the races of Textual that a user can run into."""
 
     async def run_action(

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from engine.config import TrainingConfig
 from tui.command_line import full_screen
-from tui.command_line.arguments import Run, RunsDir
+from tui.command_line.arguments import Colours, Run, RunsDir
 
 
-def watch(run: Run = None, /, *, runs_dir: RunsDir = Path("runs")) -> int:
+def watch(run: Run = None, /, *, runs_dir: RunsDir = Path("runs"), colours: Colours = "auto") -> int:
     """Show a run of another process as it trains, or the results of one that ended."""
     from engine.storage.listing import find
 
-    return full_screen.start(TrainingConfig(runs_dir=runs_dir), watch=find(runs_dir, run))
+    return full_screen.start(
+        TrainingConfig(runs_dir=runs_dir), watch=find(runs_dir, run), colours=None if colours == "auto" else colours
+    )
