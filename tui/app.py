@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -26,11 +27,13 @@ from engine.preflight import Preflight, preflight
 from engine.text import clean
 from tui import work
 from tui.dialogs.choice import coming_back, leaving, unfinished
+from tui.dialogs.colours import Colours
 from tui.dialogs.export_to import ExportTo
 from tui.dialogs.help import HelpScreen
+from tui.look.colours import Depth, depth_of, detected
 from tui.look.theme import DARK, LIGHT
 from tui.running import RunningApp
-from tui.screens.messages import Export, NewRun, OpenRun
+from tui.screens.messages import Export, NewRun, OpenRun, ShowImages
 from tui.screens.setup import SetupScreen
 from tui.terminal import clipboard
 
@@ -80,6 +83,7 @@ class CifarApp(RunningApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "leave", "Leave", show=False, priority=True),
         Binding("ctrl+t", "switch_theme", "Dark or light", show=False, tooltip="Dark or light colours"),
+        Binding("f2", "colours", "Colours", show=False, tooltip="How many colours this terminal has"),
     ]
 
     def __init__(
@@ -88,10 +92,13 @@ class CifarApp(RunningApp):
         *,
         look: Callable[[TrainingConfig], Preflight] = preflight,
         watch: Path | None = None,
+        colours: Depth | None = None,
     ) -> None:
         """`values` fill the form, by constant name. `look` makes the checks before a start. With `watch`, the folder of
-        a run, the app begins with that run."""
+        a run, the app begins with that run. `colours` is how many the terminal has; by default its environment tells.
+        """
         super().__init__()
+        self.use_colours(colours or detected(os.environ))
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         self.theme = DARK.name
@@ -238,6 +245,21 @@ class CifarApp(RunningApp):
 
         self.push_screen(ResultsScreen(record, folder))
 
+    def on_show_images(self, message: ShowImages) -> None:
+        """Show the images of an evaluation as pictures."""
+        from tui.screens.gallery import GalleryScreen
+
+        self.push_screen(
+            GalleryScreen(
+                message.record,
+                message.folder,
+                message.index,
+                true=message.true,
+                predicted=message.predicted,
+                order=message.order,
+            )
+        )
+
     def on_export(self, message: Export) -> None:
         """Ask where to, and write the files of a run."""
         from engine.export import FILES, WITH_PREDICTIONS
@@ -306,12 +328,18 @@ class CifarApp(RunningApp):
                 names.append(name)
         self.push_screen(HelpScreen(self.screen.HELP or "", [(" ".join(names), does) for does, names in keys.items()]))
 
+    def action_colours(self) -> None:
+        """Ask how many colours the terminal has, and show each answer at once."""
+        if not self.screen.is_modal:
+            before = depth_of(self)
+            self.push_screen(Colours(before, self.use_colours), lambda answer: self.use_colours(answer or before))
+
     def action_switch_theme(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
     def _bindings_to_tell(self, screen: Screen[Any]) -> list[Binding]:
         active = screen.active_bindings.values()
-        everywhere = ("switch_theme", "command_palette")
+        everywhere = ("switch_theme", "colours", "command_palette")
         return [a.binding for a in active if a.enabled and (a.binding.show or a.binding.action.endswith(everywhere))]
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

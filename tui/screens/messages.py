@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.config import TrainingConfig
+    from engine.record.classified import Order
     from engine.record.record import RunRecord
 
 
@@ -56,6 +57,27 @@ class NewRun(Message):
         """The constants of that run, for a new one. The name is taken, so it is empty; where runs go is left out."""
         known = {} if self.record.started is None else self.record.started.config
         return {c.name: known[c.name] for c in CONSTANTS if c.name in known and c.name != "runs_dir"} | {"name": ""}
+
+
+class ShowImages(Message):
+    """Show the images of number `index` of `record.evaluations` in the gallery, those of `order` first.
+
+    `true` and `predicted` are class indices: only images of one class, and those that were taken for one.
+    """
+
+    def __init__(
+        self,
+        record: RunRecord,
+        folder: Path,
+        index: int,
+        *,
+        true: int | None = None,
+        predicted: int | None = None,
+        order: Order = "surely wrong",
+    ) -> None:
+        super().__init__()
+        self.record, self.folder, self.index = record, folder, index
+        self.true, self.predicted, self.order = true, predicted, order
 
 
 class Export(Message):

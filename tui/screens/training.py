@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from engine.control import Pause, Request, Resume, Stop
 from engine.errors import EngineError
-from engine.record.events import Event, Paused, Resumed, RunStarted, Stopping
+from engine.record.events import Evaluated, Event, Paused, Resumed, RunStarted, Stopping
 from engine.record.pace import Pace
 from engine.record.record import RunRecord
 from engine.runs.contract import RunView
@@ -24,7 +24,8 @@ from tui import work
 from tui.charts.keys import CHART_BINDINGS, ChartKeys
 from tui.charts.kinds.loss import LossChart
 from tui.look.wording import duration
-from tui.screens.messages import Back, Export
+from tui.screens.exhibit import kept
+from tui.screens.messages import Back, Export, ShowImages
 from tui.widgets import run_facts
 from tui.widgets.fact_sheet import FactSheet
 from tui.widgets.keys import Keys
@@ -66,6 +67,7 @@ class TrainingScreen(ChartKeys, Screen[None]):
         *CHART_BINDINGS,
         Binding("l", "log", "Log", tooltip="All lines of the log"),
         Binding("l", "chart", "Chart", tooltip="The chart instead of the log"),
+        Binding("g", "gallery", "Images", tooltip="The images of the newest evaluation: what they were taken for"),
         Binding("e", "export", "Export", tooltip="Write what there is so far to a folder of your choice"),
         Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),
         Binding("escape", "back", "Back", tooltip="Back to where this run was opened; the run goes on"),
@@ -143,6 +145,8 @@ class TrainingScreen(ChartKeys, Screen[None]):
 
     def _take(self, event: Event) -> None:
         match event:
+            case Evaluated():
+                self.refresh_bindings()  # there may be images to show now
             case RunStarted():
                 self.remove_class("-preparing")
                 self.query_one(LossChart).start(event.iterations, event.batches)
@@ -206,6 +210,8 @@ class TrainingScreen(ChartKeys, Screen[None]):
                 return self.record.paused is not None
             case "export":
                 return training
+            case "gallery":
+                return bool(kept(self.record))
             case "log":
                 return training and not log
             case "chart":
@@ -231,6 +237,9 @@ class TrainingScreen(ChartKeys, Screen[None]):
 
     def action_chart(self) -> None:
         self._show_log(False)
+
+    def action_gallery(self) -> None:
+        self.post_message(ShowImages(self.record, self.run.folder, kept(self.record)[-1]))
 
     def action_export(self) -> None:
         self.post_message(Export(self.record, self.run.folder))
