@@ -595,7 +595,7 @@ async def test_all_keys_fit(size: tuple[int, int]) -> None:
     """Each key that works is in the footer, in every view, or beside the name of its view."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=size) as pilot:
-        for view in ("t", "m", "h", "c"):
+        for view in ("t", "m", "h", "k", "w", "c"):
             await pilot.press(view)
             await settle(pilot)
             assert app.results.query_one(Keys)._left_out == set(), view
@@ -616,7 +616,7 @@ async def test_narrow_shows_table_map_or_chart() -> None:
         assert await shown() == table
         assert app.focused is app.table
         assert {"Class", "Order", "Reverse"} <= set(app.keys)
-        assert "t Table  m Map  h History  c Chart" in drawn(app)
+        assert "t Table  m Map  h History  k Calibration  w Filters  c Chart" in drawn(app)
         assert "Range" not in app.keys
         assert await shown("m") == only_map
         assert isinstance(app.focused, ConfusionMap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import NamedTuple
 
 import numpy as np
@@ -179,9 +180,11 @@ class CellPicture:
         self._framed_for = None
         glyphs = blank(*self._size)
         rows, columns = self._size
-        if len(text) <= columns:
-            start = (columns - len(text)) // 2
-            glyphs[rows // 2, start : start + len(text)] = list(text)
+        lines = wrap(text, columns)
+        if len(lines) <= rows:
+            for row, line in enumerate(lines, (rows - len(lines) + 1) // 2):
+                start = (columns - len(line)) // 2
+                glyphs[row, start : start + len(line)] = list(line)
         return self._show(glyphs, np.full(self._size, Colour.AXIS, dtype=np.uint8))
 
     def _show(self, glyphs: Glyphs, colours: NDArray[np.uint8]) -> list[Changed]:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widget import Widget
-from textual.widgets import DataTable, Static
+from textual.widgets import Static
 
+from engine.errors import EngineError
 from engine.record.events import Failed
+from engine.record.metrics.calibration import Calibration
 from engine.record.record import RunRecord
 from engine.text import clean
+from tui import work
 from tui.charts.keys import ChartKeys
+from tui.charts.kinds.calibration import CalibrationView
 from tui.charts.kinds.loss import LossChart
 from tui.dialogs.class_details import ClassDetails
 from tui.screens.messages import Back, Export, NewRun
+from tui.screens.result_panels import ResultPanels, focused_view
+from tui.screens.result_reading import first_layer, sureness
 from tui.screens.results_keys import HELP, RESULTS_BINDINGS, VIEWS
-from tui.widgets.class_history import ClassHistory
 from tui.widgets.confused_pairs import ConfusedPairs
-from tui.widgets.confusion_map import ConfusionMap
-from tui.widgets.evaluation_table import EvaluationTable
-from tui.widgets.heat_map import HeatMap
+from tui.widgets.filter_patches import FilterPatches
 from tui.widgets.keys import Keys
 from tui.widgets.outcome import Outcome
 from tui.widgets.title_bar import TitleBar
@@ -60,7 +62,6 @@ class ResultsScreen(ChartKeys, Screen[None]):
     ResultsScreen { background: $background; }
     ResultsScreen #notes { height: auto; max-height: 3; padding: 0 1; color: $text-warning; }
     ResultsScreen #notes.-failed { color: $text-error; }
-    ResultsScreen #panels > * { height: 1fr; width: 1fr; }
     ResultsScreen ConfusedPairs { height: 1fr; max-height: 6; }
     ResultsScreen.-chart ConfusedPairs { height: 3; min-height: 3; }
     ResultsScreen LossChart { height: 2fr; }
@@ -76,6 +77,9 @@ class ResultsScreen(ChartKeys, Screen[None]):
         """What is shown where there is room for one only, and beside the table where there is more."""
         self._chart_below = True
         """Whether the chart is shown where there is room for it below the others."""
+        self._top_two: float | None = None
+        """Percent of images whose class is among the two most probable ones, if it is known."""
+        self._filters_asked = False
 
     # Layout
 
@@ -86,26 +90,11 @@ class ResultsScreen(ChartKeys, Screen[None]):
         yield Outcome(record, self.folder)
         yield Static(self._notes(), id="notes", classes="-failed" if record.status == "failed" else "")
         yield ViewTabs(VIEWS)
-        with Horizontal(id="panels"):
-            yield from self._panels()
+        yield ResultPanels(record)
         if self._index >= 0:
             yield ConfusedPairs(record.evaluation_at(self._index))
         yield LossChart()
         yield Keys(elsewhere="view(")
-
-    def _panels(self) -> ComposeResult:
-        if self._index >= 0:
-            evaluation = self.record.evaluation_at(self._index)
-            yield EvaluationTable(evaluation, id="table")
-            yield ConfusionMap(evaluation, id="map")
-            yield self._history()
-
-    def _history(self) -> ClassHistory:
-        record, during = self.record, self.record.evaluations[0].split
-        headings = [str(each.epoch) if each.split == during else "★" for each in record.evaluations]
-        whens = [record.when(each) for each in record.evaluations]
-        evaluations = [record.evaluation_at(i) for i in range(len(whens))]
-        return ClassHistory(evaluations, headings, whens, id="history")
 
     def on_mount(self) -> None:
         self.query_one("#notes").display = bool(self._notes())
@@ -116,6 +105,8 @@ class ResultsScreen(ChartKeys, Screen[None]):
             chart.start(max(1, iterations), started.batches)
             chart.show(record.losses, record.evaluations, record.trained)
         self._arrange()
+        if self._index >= 0:
+            self._read()
 
     def on_resize(self, event: events.Resize) -> None:
         self._arrange()
@@ -141,22 +132,15 @@ class ResultsScreen(ChartKeys, Screen[None]):
         shown, low = self._shown, self.size.height < LOW
         self.set_class("chart" in shown, "-chart")
         self.query_one(LossChart).display = "chart" in shown
-        self.query_one(Outcome).show(self._index, low=low)
-        panels = self.query_one("#panels")
-        panels.display = shown != {"chart"}
-        for panel in panels.children:
-            panel.display = panel.id in shown
+        self.query_one(Outcome).show(self._index, self._top_two, low=low)
+        panels = self.query_one(ResultPanels)
+        panels.show_views(shown)
         if self._index >= 0:
-            room = self.size.width // 2 if self._is_wide else self.size.width
-            scrolls = any(
-                isinstance(each, HeatMap) and each.display and each.is_wider(room) for each in panels.children
-            )
-            whole = len(self.record.classes) + 3 + scrolls  # headings and borders
-            panels.styles.max_height = whole
+            panels.styles.max_height = rows = panels.rows(self.size.width)
             pairs = self.query_one(ConfusedPairs)
-            pairs.display = bool(shown & WITH_PAIRS) and not low
+            pairs.display = bool(shown & WITH_PAIRS) and rows is not None and not low
             # Textual shares rows wrongly among widgets that all reach their least or their largest height.
-            fits = whole + 3 <= self.size.height - OTHER_ROWS - len(self._notes().plain.splitlines())
+            fits = (rows or 0) + 3 <= self.size.height - OTHER_ROWS - len(self._notes().plain.splitlines())
             panels.styles.height = "3fr" if "chart" in shown else "9fr" if fits else "4fr"
             pairs.styles.min_height = 1 if fits else 3
         tabs = self.query_one(ViewTabs)
@@ -168,13 +152,11 @@ class ResultsScreen(ChartKeys, Screen[None]):
 
     def _focus(self) -> None:
         """Focus what was chosen last, so that the arrow keys move what is shown."""
-        if self.focused is not None and self.focused.display and self.focused.parent is not self.query_one("#panels"):
-            return  # the pairs
-        kept = self.focused.id if self.focused is not None else None
-        shown = self._shown - {"chart"}
-        wanted = kept if kept in shown else self._view if self._view in shown else None
-        panel = wanted or ("table" if "table" in shown else None)
-        self.set_focus(self.query_one(f"#{panel}", Widget) if panel else None)
+        if isinstance(self.focused, ConfusedPairs) and self.focused.display:
+            return
+        panels, kept = self.query_one(ResultPanels), focused_view(self.focused)
+        if not any(panels.focus_view(name) for name in (kept, self._view, "table") if name):
+            self.set_focus(None)
 
     def _choose_evaluation(self, index: int) -> None:
         """Show the evaluation number `index` in everything that shows one."""
@@ -182,16 +164,47 @@ class ResultsScreen(ChartKeys, Screen[None]):
             return
         self._index = index
         evaluation = self.record.evaluation_at(self._index)
-        self.query_one(EvaluationTable).show(evaluation)
-        self.query_one(ConfusionMap).show(evaluation)
+        self.query_one(ResultPanels).show_evaluation(index)
         self.query_one(ConfusedPairs).show(evaluation)
-        history = self.query_one(ClassHistory)
-        history.choose(history.cursor.row, index)
-        self.query_one(Outcome).show(self._index, low=self.size.height < LOW)
+        self._read()
+        self.query_one(Outcome).show(self._index, self._top_two, low=self.size.height < LOW)
         newest = self._index == len(self.record.evaluations) - 1
         when = f"{self.record.when(self.record.evaluations[self._index])} of {self.record.planned_epochs}"
         self.query_one(TitleBar).middle = self.record.status if newest else when
         self.refresh_bindings()
+
+    # What is read from the run's folder
+
+    def _read(self) -> None:
+        """Read the predictions of the shown evaluation, if it has any."""
+        index, view = self._index, self.query_one(CalibrationView)
+        self._top_two = None
+
+        def found(read: tuple[Calibration, float]) -> None:
+            if index == self._index:
+                self._top_two = read[1]
+                view.show(read[0])
+                self.query_one(Outcome).show(index, self._top_two, low=self.size.height < LOW)
+
+        def failed(error: EngineError) -> None:
+            if index == self._index:
+                view.tell(error.message)
+
+        work.run(self, partial(sureness, self.folder, self.record, index), found, failed)
+
+    def _read_filters(self) -> None:
+        """Read the filters of the first layer, once."""
+        if self._filters_asked:
+            return
+        self._filters_asked = True
+        view = self.query_one(FilterPatches)
+        view.tell("The newest checkpoint is being read …")
+        work.run(
+            self,
+            partial(first_layer, self.folder, self.record),
+            lambda read: view.show(*read),
+            lambda e: view.tell(e.message),
+        )
 
     def _notes(self) -> Content:
         closing = self.record.closing
@@ -215,9 +228,9 @@ class ResultsScreen(ChartKeys, Screen[None]):
             case "order" | "reverse":
                 return "table" in shown
             case "columns":
-                return "table" in shown and not self.query_one(EvaluationTable).shows_all
+                return "table" in shown and not self.query_one(ResultPanels).table.shows_all
             case "details":
-                return shown != {"chart"}
+                return bool(shown & WITH_PAIRS)
         return not action.startswith("chart_") or "chart" in shown
 
     def action_export(self) -> None:
@@ -235,8 +248,10 @@ class ResultsScreen(ChartKeys, Screen[None]):
             self._chart_below = not self._chart_below
         else:
             self._view = "table" if name == self._view else name
-            if self._view in self._shown - {"chart"}:
-                self.query_one(f"#{self._view}").focus()
+            self._arrange()
+            self.query_one(ResultPanels).focus_view(self._view)
+            if self._view == "filters":
+                self._read_filters()
         self._arrange()
 
     def on_view_tabs_chosen(self, event: ViewTabs.Chosen) -> None:
@@ -246,49 +261,30 @@ class ResultsScreen(ChartKeys, Screen[None]):
         self._choose_evaluation(min(max(0, self._index + by), len(self.record.evaluations) - 1))
 
     def action_order(self) -> None:
-        self.query_one(EvaluationTable).sort_by_next()
+        self.query_one(ResultPanels).table.sort_by_next()
 
     def action_reverse(self) -> None:
-        self.query_one(EvaluationTable).reverse()
+        self.query_one(ResultPanels).table.reverse()
 
     def action_columns(self) -> None:
-        self.query_one(EvaluationTable).other_columns()
+        self.query_one(ResultPanels).table.other_columns()
 
     def action_details(self) -> None:
-        table = self.query_one(EvaluationTable)
+        panels = self.query_one(ResultPanels)
+        table = panels.table
         if (index := table.class_index) is not None:
             split = self.record.evaluations[self._index].split
             evaluation = self.record.evaluation_at(self._index)
-            self.app.push_screen(ClassDetails(evaluation, table.class_order, index, split), self._choose_class)
+            self.app.push_screen(ClassDetails(evaluation, table.class_order, index, split), panels.choose_class)
 
-    # Cursors: all views point at the same class
+    # What the views ask for
 
-    def _choose_class(self, index: int | None) -> None:
-        """Move the cursors that a person did not move."""
-        if index is None:
-            return
-        table, confusion = self.query_one(EvaluationTable), self.query_one(ConfusionMap)
-        if table.class_index != index:
-            table.choose(index)
-        if confusion.cursor.row != index:
-            confusion.choose(index)
-        self.query_one(ClassHistory).choose(index, self._index)
+    def on_result_panels_evaluation_chosen(self, event: ResultPanels.EvaluationChosen) -> None:
+        self._choose_evaluation(event.index)
 
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        # Not that of the event: the table may have moved on by now.
-        self._choose_class(self.query_one(EvaluationTable).class_index)
-
-    def on_heat_map_moved(self, event: HeatMap.Moved) -> None:
-        if isinstance(event.heat_map, ClassHistory):
-            self._choose_evaluation(event.place.column)
-        self._choose_class(event.place.row)
-
-    def on_heat_map_opened(self, event: HeatMap.Opened) -> None:
+    def on_result_panels_opened(self, event: ResultPanels.Opened) -> None:
         self.action_details()
 
     def on_confused_pairs_opened(self, event: ConfusedPairs.Opened) -> None:
-        self._choose_class(event.true)
-        self.action_details()
-
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        self.query_one(ResultPanels).choose_class(event.true)
         self.action_details()

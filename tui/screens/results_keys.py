@@ -6,24 +6,27 @@ from textual.binding import Binding, BindingType
 
 from tui.charts.keys import CHART_BINDINGS
 
-VIEWS = {"table": "t", "map": "m", "history": "h", "chart": "c"}
+VIEWS = {"table": "t", "map": "m", "history": "h", "calibration": "k", "filters": "w", "chart": "c"}
 """The views and their keys, in the order of their line."""
 
 EPOCH = Binding.Group("Epoch", compact=True)
 TABLE = Binding.Group("Table", compact=True)
 
 HELP = (
-    "The table shows how many images of each class were recognised. Precision: of the images taken for a"
-    " class, those that are of it. Recall, of its images those that were recognised, is the accuracy of a"
-    " class. F1 is the harmonic mean of both. The map shows what the images were taken for: a row is the true"
-    " class, a column the class it was taken for. Blue is right, orange is wrong, and a stronger colour is a"
-    " larger share of the row's images; without room for the counts, glyphs show the share: · some, ░ 3 %, ▒ 10"
-    " %, ▓ 20 %, █ 40 % and more. The history shows the accuracy of each class after each epoch; moving its"
-    " cursor sideways chooses the evaluation that everything shows. Tab goes from the table to the map and to"
-    " the most confused pairs; the arrow keys move the cursor there. The standard error tells how far the"
-    " accuracy could be from that on other images of the same kind. The chart shows the loss of every"
-    " iteration, as ◆ the accuracy on the test or validation images, as ◇ that on the training images, as ● the"
-    " loss of the test or validation images, and as ★ the test accuracy after a validation."
+    "The table shows how many images of each class were recognised. Precision: of the images taken for a class,"
+    " those that are of it. Recall, of its images those that were recognised, is the accuracy of a class. F1 is"
+    " the harmonic mean of both. The map shows what the images were taken for: a row is the true class, a column"
+    " the class it was taken for. Blue is right, orange is wrong, and a stronger colour is a larger share of the"
+    " row's images; without room for the counts, glyphs show the share: · some, ░ 3 %, ▒ 10 %, ▓ 20 %, █ 40 % and"
+    " more. The history shows the accuracy of each class after each epoch; moving its cursor sideways chooses the"
+    " evaluation that everything shows. Tab goes from the table to the map and to the most confused pairs; the"
+    " arrow keys move the cursor there. The calibration shows, for 15 ranges of how sure the network was, how many"
+    " of those images it recognised: below the diagonal it is too sure. Its expected error is the mean distance"
+    " from the diagonal. The filters of the first layer are grey where a weight is 0, brighter where it adds,"
+    " darker where it subtracts. The standard error tells how far the accuracy could be from that on other images"
+    " of the same kind. The chart shows the loss of every iteration, as ◆ the accuracy on the test or validation"
+    " images, as ◇ that on the training images, as ● the loss of the test or validation images, and as ★ the test"
+    " accuracy after a validation."
 )
 """What F1 tells."""
 
@@ -37,6 +40,8 @@ RESULTS_BINDINGS: list[BindingType] = [
     Binding("t", "view('table')", "Table", tooltip="The table: accuracies by class"),
     Binding("m", "view('map')", "Map", tooltip="The map: what each class was taken for"),
     Binding("h", "view('history')", "History", tooltip="The accuracy of each class after each epoch"),
+    Binding("k", "view('calibration')", "Calibration", tooltip="How often the network is right, by how sure it is"),
+    Binding("w", "view('filters')", "Filters", tooltip="What the first layer looks for, and what it has learnt"),
     Binding("c", "view('chart')", "Chart", tooltip="The loss chart, or without it"),
     *CHART_BINDINGS,
     Binding("e", "export", "Export", tooltip="Write the files of this run to a folder of your choice"),

@@ -1,0 +1,138 @@
+"""The views of one evaluation, side by side or one at a time, and the class that all of them point at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import DataTable
+
+from engine.record.record import RunRecord
+from tui.charts.kinds.calibration import CalibrationView
+from tui.widgets.class_history import ClassHistory
+from tui.widgets.confusion_map import ConfusionMap
+from tui.widgets.evaluation_table import EvaluationTable
+from tui.widgets.filter_patches import FilterPatches
+from tui.widgets.heat_map import HeatMap
+
+ROWS_BY_CLASS = ("table", "map", "history")
+"""Views with a row a class."""
+
+
+class ResultPanels(Horizontal):
+    """Table, map, history, calibration and filters. Their ids are the names of the views."""
+
+    DEFAULT_CSS = """
+    ResultPanels > * { height: 1fr; width: 1fr; }
+    """
+
+    class EvaluationChosen(Message):
+        """A person moved the cursor of the history to another evaluation."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    class Opened(Message):
+        """A person asked for a class, or for its images that were taken for another one."""
+
+        def __init__(self, true: int, predicted: int | None = None) -> None:
+            super().__init__()
+            self.true, self.predicted = true, predicted
+
+    def __init__(self, record: RunRecord) -> None:
+        super().__init__()
+        self._record = record
+        self._index = len(record.evaluations) - 1
+
+    def compose(self) -> ComposeResult:
+        record = self._record
+        if self._index < 0:
+            return
+        evaluations = [record.evaluation_at(i) for i in range(len(record.evaluations))]
+        during = record.evaluations[0].split
+        headings = [str(each.epoch) if each.split == during else "★" for each in record.evaluations]
+        whens = [record.when(each) for each in record.evaluations]
+        yield EvaluationTable(evaluations[-1], id="table")
+        yield ConfusionMap(evaluations[-1], id="map")
+        yield ClassHistory(evaluations, headings, whens, id="history")
+        yield CalibrationView(id="calibration")
+        yield FilterPatches(id="filters")
+
+    @property
+    def table(self) -> EvaluationTable:
+        return self.query_one(EvaluationTable)
+
+    def show_views(self, names: Collection[str]) -> None:
+        """Show the views with these names, where there is one."""
+        self.display = any(panel.id in names for panel in self.children)
+        for panel in self.children:
+            panel.display = panel.id in names
+
+    def rows(self, width: int) -> int | None:
+        """How many rows are enough for what is shown, in a terminal of so many columns; None if more are better."""
+        shown = [panel for panel in self.children if panel.display]
+        if any(panel.id not in ROWS_BY_CLASS for panel in shown):
+            return None
+        room = width // max(1, len(shown))
+        scrolls = any(isinstance(panel, HeatMap) and panel.is_wider(room) for panel in shown)
+        return len(self._record.classes) + 3 + scrolls  # headings and borders
+
+    def focus_view(self, name: str) -> bool:
+        """Give the focus to a view, so that the arrow keys move what it shows; returns whether that is possible."""
+        for panel in self.children:
+            if panel.id == name and panel.display and panel.can_focus:
+                self.screen.set_focus(panel)
+                return True
+        return False
+
+    def show_evaluation(self, index: int) -> None:
+        """Show the evaluation number `index`."""
+        self._index = index
+        evaluation = self._record.evaluation_at(index)
+        self.table.show(evaluation)
+        self.query_one(ConfusionMap).show(evaluation)
+        history = self.query_one(ClassHistory)
+        history.choose(history.cursor.row, index)
+
+    # Cursors
+
+    def choose_class(self, index: int | None) -> None:
+        """Let every view point at the class `index`."""
+        if index is None:
+            return
+        confusion = self.query_one(ConfusionMap)
+        if self.table.class_index != index:
+            self.table.choose(index)
+        if confusion.cursor.row != index:
+            confusion.choose(index)
+        self.query_one(ClassHistory).choose(index, self._index)
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        event.stop()
+        self.choose_class(self.table.class_index)  # not that of the event: the table may have moved on by now
+
+    def on_heat_map_moved(self, event: HeatMap.Moved) -> None:
+        event.stop()
+        if isinstance(event.heat_map, ClassHistory) and event.place.column != self._index:
+            self.post_message(self.EvaluationChosen(event.place.column))
+            self._index = event.place.column
+        self.choose_class(event.place.row)
+
+    def on_heat_map_opened(self, event: HeatMap.Opened) -> None:
+        event.stop()
+        is_cell = isinstance(event.heat_map, ConfusionMap)
+        self.post_message(self.Opened(event.place.row, event.place.column if is_cell else None))
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        event.stop()
+        if (index := self.table.class_index) is not None:
+            self.post_message(self.Opened(index))
+
+
+def focused_view(focused: Widget | None) -> str | None:
+    """The name of the view that has the focus."""
+    return focused.id if focused is not None and isinstance(focused.parent, ResultPanels) else None
