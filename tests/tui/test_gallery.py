@@ -81,7 +81,7 @@ class Kept:
         if self.problem is not None:
             raise self.problem
         labels = self.classified(folder, record, 0).labels
-        return Shown(self.images, labels, tuple(f"test/{i:04}.png" for i in range(len(labels))))
+        return Shown(self.images, labels, tuple(f"test/{i:04}.png" for i in range(len(labels))), have_files=True)
 
     def map(self, image: NDArray[np.uint8], of_class: int) -> NDArray[np.float32]:
         self.asked_for.append(of_class)
@@ -413,7 +413,12 @@ async def test_names_from_outside_are_harmless() -> None:
     """Class names and file names with escape sequences or markup are shown as plain text."""
     kept = Kept(("\x1b[31mred", "[bold]big[/]", "two\nlines"))
     shown_images = kept.shown(FOLDER, finished_record(), "test")
-    odd = Shown(shown_images.images, shown_images.labels, tuple("[red]\x1b]0;x\x07\n.png" for _ in shown_images.names))
+    odd = Shown(
+        shown_images.images,
+        shown_images.labels,
+        tuple("[red]\x1b]0;x\x07\n.png" for _ in shown_images.names),
+        have_files=True,
+    )
     sources = replace(kept.sources, images=lambda *_: odd)
     record = with_predictions(finished_record(classes=kept.classes))
     async with App(lambda: GalleryScreen(record, FOLDER, 3, sources=sources)).run_test(size=(120, 40)) as pilot:
