@@ -54,7 +54,7 @@ def best_weights(folder: Path) -> tuple[str, dict[str, NDArray[np.float32]]]:
 
 def kept_predictions(folder: Path) -> dict[str, bytes]:
     """The content of each file in which a run keeps what it made of the images."""
-    return {path.name: path.read_bytes() for path in (folder / "predictions").iterdir()}
+    return {path.name: path.read_bytes() for path in sorted((folder / "predictions").iterdir())}
 
 
 def assert_same_tensors(found: dict[str, NDArray[np.float32]], expected: dict[str, NDArray[np.float32]]) -> None:

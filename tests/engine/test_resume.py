@@ -118,6 +118,17 @@ def test_stopped_run_can_go_on(config: TrainingConfig, straight: Run) -> None:
     assert_same_run(ended(Run.resume(run.folder)), straight)
 
 
+def test_predictions_made_after_the_checkpoint_are_removed(config: TrainingConfig) -> None:
+    """A run that goes on has no predictions of an evaluation that its journal no longer has."""
+    run = Run(config)
+    at(run, 8, lambda: run.ask(Stop()))
+    assert list(kept_predictions(ended(run).folder)) == [f"iteration-{n:012d}.safetensors" for n in (5, 8)]
+    again, kept = Run.resume(run.folder), list[str]()
+    at(again, 9, lambda: kept.extend(kept_predictions(run.folder)))
+    ended(again)
+    assert kept == ["iteration-000000000005.safetensors"]
+
+
 def test_what_was_done_after_the_checkpoint_is_done_again(
     config: TrainingConfig, straight: Run, tmp_path: Path
 ) -> None:

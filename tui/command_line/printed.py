@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from rich import box
 from rich.cells import cell_len
@@ -32,11 +33,16 @@ _EDGES = 2
 """Cells before the first and after the last column."""
 
 
+ColourSystem = Literal["auto", "truecolor", "256", "standard"]
+"""How many colours a terminal has, in Rich's words; `auto`: as its environment tells, and none in a pipe."""
+
+
 class PlainConsole(Console):
     """A console without markup. Its user handles a reader that is gone."""
 
-    def __init__(self) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False)
+    def __init__(self, colours: ColourSystem | None = "auto") -> None:
+        """`colours` None: no styles either, as in a pipe."""
+        super().__init__(highlight=False, markup=False, emoji=False, color_system=colours)
 
     def on_broken_pipe(self) -> None:
         """Rich would end the program with exit code 1, in the middle of a run."""
@@ -45,11 +51,18 @@ class PlainConsole(Console):
 
 def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
     """Print a short summary of a run that has ended, and where its files are."""
-    started, closing, evaluation = record.started, record.closing, record.evaluation
-    if started is None:
-        if not isinstance(closing, Failed):
+    if record.started is None:
+        if not isinstance(record.closing, Failed):
             console.print(Text("Stopped before training began. Nothing was written."))
         return
+    print_accuracy(console, record)
+    print_end(console, record, folder)
+
+
+def print_accuracy(console: Console, record: RunRecord) -> None:
+    """Print the name of a run that has started, its status, and the accuracies of its last evaluation."""
+    started, evaluation = record.started, record.evaluation
+    assert started is not None
     headline = Text.assemble((clean(started.name), "bold"), f"  {record.status}")
     if evaluation is not None:
         headline.append(f"  {evaluation.accuracy:.2f} %", style="bold")
@@ -68,12 +81,17 @@ def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
                 Text(clean(one.name)), f"{one.correct:,}", f"{one.total:,}", f"{one.accuracy:.1f} %", accuracy
             )
         console.print()
-        _print_line(console, headline)
+        print_line(console, headline)
         if measures := record.measures(last):
-            _print_line(console, Text(" · ".join(measures)))
+            print_line(console, Text(" · ".join(measures)))
         console.print(table)
     else:
-        _print_line(console, headline)
+        print_line(console, headline)
+
+
+def print_end(console: Console, record: RunRecord, folder: Path) -> None:
+    """Print how long a run took, what it noticed, and where it is."""
+    closing = record.closing
     if closing is not None:
         trained = f"{counted(closing.iterations, 'iteration')} in {duration(closing.train_seconds)}"
         chosen = f", {record.chosen}" * bool(record.chosen)
@@ -88,7 +106,7 @@ def print_outcome(console: Console, record: RunRecord, folder: Path) -> None:
     console.print(Text(place + files), soft_wrap=True)  # a path is never cut
 
 
-def _print_line(console: Console, text: Text) -> None:
+def print_line(console: Console, text: Text) -> None:
     """Print `text` in one line: cut on a terminal, whole in a pipe."""
     if console.is_terminal:
         text.truncate(console.width, overflow="ellipsis")
