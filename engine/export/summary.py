@@ -82,6 +82,7 @@ def _evaluation(record: RunRecord) -> dict[str, Any] | None:
         return None
     return {
         **_point(record.evaluations[-1]),
+        "calibration_error": record.evaluations[-1].calibration_error,
         "correct": evaluation.correct,
         "total": evaluation.total,
         "per_class": [

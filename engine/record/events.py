@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA_VERSION = 4
-"""Version 3 had no `predictions`. Version 2 had no `epoch_trained`, and of an evaluation only its matrix of the test
+"""Version 3 had no `calibration_error` and no `predictions`. Version 2 had no `epoch_trained`, and of an evaluation only its matrix of the test
 images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
 
 _FORMER_NAMES = {"taken_up": "run_resumed"}
@@ -232,6 +232,8 @@ class Evaluated:
     """Images that were recognised from one view; None in runs of older versions."""
     loss: float | None = None
     """The mean cross-entropy; None in runs of older versions, or if it is not finite."""
+    calibration_error: _Percent | None = None
+    """The expected calibration error in percentage points, as `loss`."""
     predictions: KeptPredictions | None = None
     """None in runs of older versions, or if they could not be kept."""
 

@@ -34,6 +34,7 @@ from engine.record.events import (
     RunStarted,
     SplitName,
 )
+from engine.record.metrics.calibration import calibration
 from engine.storage.checkpoint import Checkpoint, Position, Save, SaveBest
 from engine.storage.predictions import Keep
 from engine.text import clean, counted
@@ -263,10 +264,9 @@ class Reporter:
             return
         labels = (self._images.test if split == "test" else self._images.measured).labels
         plain_correct = int(np.count_nonzero(found.plain == labels))
-        kept = None
-        if self._keep_predictions is not None:
-            classified = Classified(self._images.classes, labels, found.classes, found.probabilities)
-            kept = self._keep_predictions(split, iteration, classified)
+        classified = Classified(self._images.classes, labels, found.classes, found.probabilities)
+        is_finite = math.isfinite(found.loss)
+        keep = self._keep_predictions
         self._report.event(
             Evaluated(
                 seconds=self._clock.seconds(),
@@ -277,8 +277,9 @@ class Reporter:
                 split=split,
                 views=views,
                 plain_correct=plain_correct,
-                loss=found.loss if math.isfinite(found.loss) else None,
-                predictions=kept,
+                loss=found.loss if is_finite else None,
+                calibration_error=calibration(classified).error if is_finite else None,
+                predictions=keep(split, iteration, classified) if keep is not None else None,
             )
         )
         if not self._is_over:

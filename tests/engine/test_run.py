@@ -23,6 +23,7 @@ from engine.data.imageset import ImageSet
 from engine.errors import ConstantError, DataError, NoSuchRunError, RunFolderError, Stopped, TrainingError
 from engine.export import bundle
 from engine.record.events import Failed, Finished, Notice, Stopping
+from engine.record.metrics.calibration import calibration
 from engine.runs.local import Run
 from engine.storage import listing, predictions, tail
 from engine.storage.folder import RunFolder
@@ -79,6 +80,7 @@ def test_run_keeps_its_predictions(config: TrainingConfig) -> None:
         assert np.count_nonzero(found.right) == done.correct
         np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, atol=2e-3)
         assert done.loss is not None
+        assert done.calibration_error == pytest.approx(calibration(found).error, abs=0.5)
         assert done.predictions is not None
         np.testing.assert_allclose(found.losses.mean(), done.loss, rtol=2e-3)
         assert done.predictions.file == f"iteration-{5 * (index + 1):012d}.safetensors"
@@ -360,7 +362,10 @@ def test_journals_of_the_versions_before(config: TrainingConfig) -> None:
         (rb',"validation_images":0', b""),
         (rb'\{"event":"epoch_trained".*\n', b""),
         (rb',"split":"test"', b""),
-        (rb',"views":1,"plain_correct":\d+,"loss":[\d.]+,"predictions":(null|\{[^}]*\})', b""),
+        (
+            rb',"views":1,"plain_correct":\d+,"loss":[\d.]+,"calibration_error":[\d.]+,"predictions":(null|\{[^}]*\})',
+            b"",
+        ),
         (rb',"plain_accuracy":[\d.]+', b""),
         (rb',"reason":""', b""),
     )
