@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from engine.config import TrainingConfig
 from engine.record.evaluation import ConfusionMatrix
-from engine.record.events import EpochTrained, Evaluated, Finished
+from engine.record.events import EpochTrained, Evaluated, Finished, KeptPredictions
 from engine.record.record import RunRecord
 from tests.records import (
     CLASSES,
@@ -32,7 +32,7 @@ from tui.charts.keys import CHART_BINDINGS
 from tui.charts.kinds.loss import LossChart
 from tui.dialogs.class_details import ClassDetails
 from tui.look.theme import DARK, LIGHT
-from tui.screens.messages import Export, NewRun
+from tui.screens.messages import Export, NewRun, ShowImages
 from tui.screens.results import ResultsScreen
 from tui.screens.training import TrainingScreen
 from tui.widgets.class_history import ClassHistory
@@ -66,6 +66,9 @@ class ResultsApp(App[None]):
 
     def on_back(self) -> None:
         self.called.append("back")
+
+    def on_show_images(self, message: ShowImages) -> None:
+        self.called.append(f"images {message.index} {message.true} {message.predicted} {message.order}")
 
     def action_leave(self) -> None:
         self.called.append("leave")
@@ -386,7 +389,7 @@ async def test_many_long_names() -> None:
         assert [row.split()[:2] for row in rows[:10]] == [[str(i), short[i]] for i in range(10)]
         pair = next(line for line in drawn(app).splitlines() if "…" in line and " → " in line)
         assert {word for word in pair.split() if "…" in word} <= set(short)
-        await pilot.press("enter")
+        await pilot.press("d")
         await settle(pilot)
         assert sum(name in drawn(app) for name in short) > 10
 
@@ -432,7 +435,7 @@ async def test_perfect_model() -> None:
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert "No class was taken for another." in drawn(app)
-        await pilot.press("enter")
+        await pilot.press("d")
         await settle(pilot)
         assert ["a", "5", "100.0", "%", "a", "5", "100.0", "%"] in details(app)
 
@@ -443,7 +446,7 @@ async def test_class_without_test_images() -> None:
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert app.column(3) == ["83.3 %", "0.0 %"]
-        await pilot.press("down", "enter")
+        await pilot.press("down", "d")
         await settle(pilot)
         assert "0 of 0 test images recognised" in drawn(app)
 
@@ -587,6 +590,61 @@ async def test_one_evaluation_has_no_other() -> None:
         assert not {"Earlier", "Later"} & set(app.keys)
 
 
+# The images behind it
+
+
+def with_predictions(record: RunRecord) -> RunRecord:
+    """Return the record with evaluations that name predictions; there are none."""
+    named = KeptPredictions("iteration-000000000001.safetensors", "0" * 64)
+    record.evaluations[:] = [dataclasses.replace(done, predictions=named) for done in record.evaluations]
+    return record
+
+
+async def test_images_of_what_is_under_the_cursor() -> None:
+    """`g` shows the images of all classes; Enter those of the class, the cell or the pair under the cursor."""
+    app = ResultsApp(with_predictions(finished_record()))
+    bird, cat, dog = (CLASSES.index(name) for name in ("bird", "cat", "dog"))
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("g", "ctrl+end", "enter")
+        assert app.called == ["images 3 None None surely wrong", f"images 3 {bird} None surely wrong"]
+        app.called.clear()
+        await pilot.press("m", "down", "right", "right", "enter", "left", "left", "enter")
+        assert app.called == [f"images 3 {cat} {dog - 1} surely wrong", f"images 3 {cat} {cat - 1} surely wrong"]
+        app.called.clear()
+        await pilot.press("right", "enter", "tab", "right", "enter")
+        assert app.called == [f"images 3 {cat} {cat} surely right", f"images 3 {dog} {cat} surely wrong"]
+        app.called.clear()
+        await pilot.press("h", "left", "enter")
+        assert app.called == [f"images 2 {cat} None surely wrong"]
+
+
+async def test_images_by_mouse() -> None:
+    """A click on a pair shows its images, a second click on a cell of the map those of the cell."""
+    app = ResultsApp(with_predictions(finished_record()))
+    cat, deer, dog = (CLASSES.index(name) for name in ("cat", "deer", "dog"))
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("m")
+        await settle(pilot)
+        await pilot.click(ConfusedPairs, offset=(4, 1))
+        assert app.called == [f"images 3 {cat} {dog} surely wrong"]
+        for _ in range(2):
+            await pilot.click(ConfusionMap, offset=(8 + 7 * 4 + 4, 2 + cat))
+        assert app.called[1:] == [f"images 3 {cat} {deer} surely wrong"]
+
+
+async def test_no_images_in_an_older_run() -> None:
+    """Where no predictions were kept, the keys say so and which key still helps."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=NARROW) as pilot:
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert app.called == []
+        (told,) = app._notifications
+        assert told.message.startswith("The run kept no predictions of this evaluation")
+
+
 # What is where
 
 
@@ -716,7 +774,7 @@ async def test_hostile_names(size: tuple[int, int]) -> None:
         assert "\x1b" not in text
         assert {cell_len(line) for line in text.splitlines()} == {size[0]}
         for _ in range(4):
-            await pilot.press("enter")
+            await pilot.press("d")
             await settle(pilot)
             assert isinstance(app.screen, ClassDetails)
             assert {cell_len(line) for line in drawn(app).splitlines()} == {size[0]}
@@ -730,11 +788,11 @@ async def test_hostile_names(size: tuple[int, int]) -> None:
 
 
 async def test_class_details() -> None:
-    """Enter shows what a class was taken for and what was taken for it; each list says what its percentages are of."""
+    """`d` shows what a class was taken for and what was taken for it; each list says what its percentages are of."""
     app = ResultsApp(finished_record())
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
-        await pilot.press("O", "ctrl+home", "enter")
+        await pilot.press("O", "ctrl+home", "d")
         await settle(pilot)
         text = drawn(app)
         assert "418 of 1,000 test images recognised, 41.8 %" in text
@@ -754,7 +812,7 @@ async def test_arrows_step_through_the_classes() -> None:
     async with app.run_test(size=NARROW) as pilot:
         await settle(pilot)
         order = app.column(0)
-        await pilot.press("enter")
+        await pilot.press("d")
         await settle(pilot)
         for key, place in (("down", 1), ("right", 2), ("left", 1), ("up", 0), ("up", 9), ("left", 8)):
             await pilot.press(key)

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import EngineError
+from engine.record.classified import Order
 from engine.record.events import Failed
 from engine.record.metrics.calibration import Calibration
 from engine.record.record import RunRecord
@@ -23,7 +24,7 @@ from tui.charts.keys import ChartKeys
 from tui.charts.kinds.calibration import CalibrationView
 from tui.charts.kinds.loss import LossChart
 from tui.dialogs.class_details import ClassDetails
-from tui.screens.messages import Back, Export, NewRun
+from tui.screens.messages import Back, Export, NewRun, ShowImages
 from tui.screens.result_panels import ResultPanels, focused_view
 from tui.screens.result_reading import first_layer, sureness
 from tui.screens.results_keys import HELP, RESULTS_BINDINGS, VIEWS
@@ -80,6 +81,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
         self._top_two: float | None = None
         """Percent of images whose class is among the two most probable ones, if it is known."""
         self._filters_asked = False
+        self._notes = notes_of(record)
 
     # Layout
 
@@ -88,7 +90,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
         dataset = started.dataset.name if started else ""
         yield TitleBar(f"cifar-tui · {started.name if started else self.folder.name}", record.status, dataset)
         yield Outcome(record, self.folder)
-        yield Static(self._notes(), id="notes", classes="-failed" if record.status == "failed" else "")
+        yield Static(self._notes, id="notes", classes="-failed" if record.status == "failed" else "")
         yield ViewTabs(VIEWS)
         yield ResultPanels(record)
         if self._index >= 0:
@@ -97,7 +99,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
         yield Keys(elsewhere="view(")
 
     def on_mount(self) -> None:
-        self.query_one("#notes").display = bool(self._notes())
+        self.query_one("#notes").display = bool(self._notes)
         started, record = self.record.started, self.record
         if started is not None:
             iterations = len(record.losses) if record.ended else started.iterations
@@ -140,7 +142,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
             pairs = self.query_one(ConfusedPairs)
             pairs.display = bool(shown & WITH_PAIRS) and rows is not None and not low
             # Textual shares rows wrongly among widgets that all reach their least or their largest height.
-            fits = (rows or 0) + 3 <= self.size.height - OTHER_ROWS - len(self._notes().plain.splitlines())
+            fits = (rows or 0) + 3 <= self.size.height - OTHER_ROWS - len(self._notes.plain.splitlines())
             panels.styles.height = "3fr" if "chart" in shown else "9fr" if fits else "4fr"
             pairs.styles.min_height = 1 if fits else 3
         tabs = self.query_one(ViewTabs)
@@ -206,11 +208,6 @@ class ResultsScreen(ChartKeys, Screen[None]):
             lambda e: view.tell(e.message),
         )
 
-    def _notes(self) -> Content:
-        closing = self.record.closing
-        reason = [closing.reason] if isinstance(closing, Failed) else []
-        return Content("\n").join(Content(clean(text)) for text in (*reason, *self.record.notices))
-
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -221,6 +218,8 @@ class ResultsScreen(ChartKeys, Screen[None]):
                 return self.record.started is not None
             case "view":
                 return self._index >= 0 and (parameters != ("table",) or not self._is_wide)
+            case "images":
+                return shown != {"chart"}
             case "evaluation":
                 if last < 1 or shown == {"chart"}:
                     return False
@@ -260,6 +259,9 @@ class ResultsScreen(ChartKeys, Screen[None]):
     def action_evaluation(self, by: int) -> None:
         self._choose_evaluation(min(max(0, self._index + by), len(self.record.evaluations) - 1))
 
+    def action_images(self) -> None:
+        self._show_images()
+
     def action_order(self) -> None:
         self.query_one(ResultPanels).table.sort_by_next()
 
@@ -283,8 +285,23 @@ class ResultsScreen(ChartKeys, Screen[None]):
         self._choose_evaluation(event.index)
 
     def on_result_panels_opened(self, event: ResultPanels.Opened) -> None:
-        self.action_details()
+        self._show_images(event.true, event.predicted)
 
     def on_confused_pairs_opened(self, event: ConfusedPairs.Opened) -> None:
-        self.query_one(ResultPanels).choose_class(event.true)
-        self.action_details()
+        self._show_images(event.true, event.predicted)
+
+    def _show_images(self, true: int | None = None, predicted: int | None = None) -> None:
+        if self.record.evaluations[self._index].predictions is None:
+            without = "The run kept no predictions of this evaluation, so it has no images to show."
+            self.notify(f"{without} d shows what a class was taken for.", severity="warning", markup=False)
+            return
+        order: Order = "surely right" if true is not None and true == predicted else "surely wrong"
+        self.post_message(
+            ShowImages(self.record, self.folder, self._index, true=true, predicted=predicted, order=order)
+        )
+
+
+def notes_of(record: RunRecord) -> Content:
+    """Why a run failed, and its notices, a line each."""
+    reason = [record.closing.reason] if isinstance(record.closing, Failed) else []
+    return Content("\n").join(Content(clean(text)) for text in (*reason, *record.notices))

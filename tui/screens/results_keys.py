@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.binding import Binding, BindingType
 
 from tui.charts.keys import CHART_BINDINGS
+from tui.widgets.heat_map import PICTURES
 
 VIEWS = {"table": "t", "map": "m", "history": "h", "calibration": "k", "filters": "w", "chart": "c"}
 """The views and their keys, in the order of their line."""
@@ -31,6 +32,7 @@ HELP = (
 """What F1 tells."""
 
 RESULTS_BINDINGS: list[BindingType] = [
+    Binding("g", "images", "Images", tooltip="The images of this evaluation: what they were taken for", group=PICTURES),
     Binding("left_square_bracket", "evaluation(-1)", "Earlier", tooltip="The evaluation before", group=EPOCH),
     Binding("right_square_bracket", "evaluation(1)", "Later", tooltip="The evaluation after it", group=EPOCH),
     Binding("o", "order", "Order", tooltip="Sort the table by the next column", group=TABLE),

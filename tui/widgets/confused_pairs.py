@@ -29,7 +29,7 @@ class ConfusedPairs(Widget, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Class", tooltip="What the class under the cursor was taken for", group=PICTURES),
+        Binding("enter", "open", "Images", tooltip="The images under the cursor", group=PICTURES),
         Binding("left", "step(-1, 0)", "Previous pair", show=False),
         Binding("right", "step(1, 0)", "Next pair", show=False),
         Binding("up", "step(0, -1)", "Line above", show=False),

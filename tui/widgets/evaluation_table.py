@@ -72,9 +72,7 @@ class EvaluationTable(DataTable[Text]):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"evaluation-table--bar"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "enter", "select_cursor", "Class", tooltip="What the class under the cursor was taken for", group=PICTURES
-        ),
+        Binding("enter", "select_cursor", "Images", tooltip="The images under the cursor", group=PICTURES),
     ]
     DEFAULT_CSS = """
     EvaluationTable {

@@ -28,10 +28,10 @@ GLYPH_CELLS = 3
 FAINT = 0.3
 """With 16 colours, smaller shares have no colour."""
 
-PICTURES = Binding.Group("Pictures", compact=True)
-"""The keys that open pictures, side by side in the footer."""
+PICTURES = Binding.Group("Images", compact=True)
+"""The keys that show images, side by side in the footer."""
 
-OPEN = Binding("enter", "open", "Class", tooltip="What the class under the cursor was taken for", group=PICTURES)
+OPEN = Binding("enter", "open", "Images", tooltip="The images under the cursor", group=PICTURES)
 """For the `BINDINGS` of a map whose cells can be opened."""
 
 
