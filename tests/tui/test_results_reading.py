@@ -16,7 +16,7 @@ from engine.storage import predictions
 from engine.storage.layout import PREDICTIONS
 from tests.records import finished_record
 from tests.tui.test_results import NARROW, WIDE, ResultsApp, drawn
-from tui.screens import results
+from tui.screens import result_panels
 from tui.screens.results import ResultsScreen
 from tui.widgets.filter_patches import FilterPatches, patches
 
@@ -102,7 +102,7 @@ async def test_filters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start = np.ones((4, 3, 3, 3), dtype=np.float32)
     now = start.copy()
     now[2] *= 1.5
-    monkeypatch.setattr(results, "first_layer", lambda folder, record: (now, start))
+    monkeypatch.setattr(result_panels, "first_layer", lambda folder, record: (now, start))
     app = Reading(finished_record(), tmp_path)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("w")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
+from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -10,8 +12,12 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import DataTable
 
+from engine.errors import EngineError
+from engine.record.metrics.calibration import Calibration
 from engine.record.record import RunRecord
+from tui import work
 from tui.charts.kinds.calibration import CalibrationView
+from tui.screens.result_reading import first_layer, sureness
 from tui.widgets.class_history import ClassHistory
 from tui.widgets.confusion_map import ConfusionMap
 from tui.widgets.evaluation_table import EvaluationTable
@@ -43,10 +49,18 @@ class ResultPanels(Horizontal):
             super().__init__()
             self.true, self.predicted = true, predicted
 
-    def __init__(self, record: RunRecord) -> None:
+    class TopTwo(Message):
+        """The percent of images whose class is among the two most probable ones, in an evaluation."""
+
+        def __init__(self, index: int, percent: float) -> None:
+            super().__init__()
+            self.index, self.percent = index, percent
+
+    def __init__(self, record: RunRecord, folder: Path) -> None:
         super().__init__()
-        self._record = record
+        self._record, self._folder = record, folder
         self._index = len(record.evaluations) - 1
+        self._filters_asked = False
 
     def compose(self) -> ComposeResult:
         record = self._record
@@ -61,6 +75,10 @@ class ResultPanels(Horizontal):
         yield ClassHistory(evaluations, headings, whens, id="history")
         yield CalibrationView(id="calibration")
         yield FilterPatches(id="filters")
+
+    def on_mount(self) -> None:
+        if self._index >= 0:
+            self._read()
 
     @property
     def table(self) -> EvaluationTable:
@@ -91,12 +109,42 @@ class ResultPanels(Horizontal):
 
     def show_evaluation(self, index: int) -> None:
         """Show the evaluation number `index`."""
+        if index == self._index:
+            return
         self._index = index
         evaluation = self._record.evaluation_at(index)
         self.table.show(evaluation)
         self.query_one(ConfusionMap).show(evaluation)
         history = self.query_one(ClassHistory)
         history.choose(history.cursor.row, index)
+        self._read()
+
+    # What is read from the run's folder
+
+    def _read(self) -> None:
+        """Read the predictions of the shown evaluation, if it has any."""
+        index, view = self._index, self.query_one(CalibrationView)
+
+        def found(read: tuple[Calibration, float]) -> None:
+            if index == self._index:
+                view.show(read[0])
+                self.post_message(self.TopTwo(index, read[1]))
+
+        def failed(error: EngineError) -> None:
+            if index == self._index:
+                view.tell(error.message)
+
+        work.run(self, partial(sureness, self._folder, self._record, index), found, failed)
+
+    def read_filters(self) -> None:
+        """Read the filters of the first layer, once."""
+        if self._filters_asked:
+            return
+        self._filters_asked = True
+        view = self.query_one(FilterPatches)
+        view.tell("The newest checkpoint is being read …")
+        read = partial(first_layer, self._folder, self._record)
+        work.run(self, read, lambda found: view.show(*found), lambda error: view.tell(error.message))
 
     # Cursors
 
@@ -119,7 +167,7 @@ class ResultPanels(Horizontal):
         event.stop()
         if isinstance(event.heat_map, ClassHistory) and event.place.column != self._index:
             self.post_message(self.EvaluationChosen(event.place.column))
-            self._index = event.place.column
+            self.show_evaluation(event.place.column)
         self.choose_class(event.place.row)
 
     def on_heat_map_opened(self, event: HeatMap.Opened) -> None:

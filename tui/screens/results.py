@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.errors import EngineError
 from engine.record.classified import Order
-from engine.record.events import Failed
-from engine.record.metrics.calibration import Calibration
 from engine.record.record import RunRecord
-from engine.text import clean
-from tui import work
 from tui.charts.keys import ChartKeys
-from tui.charts.kinds.calibration import CalibrationView
 from tui.charts.kinds.loss import LossChart
 from tui.dialogs.class_details import ClassDetails
 from tui.screens.messages import Back, Export, NewRun, ShowImages
 from tui.screens.result_panels import ResultPanels, focused_view
-from tui.screens.result_reading import first_layer, sureness
 from tui.screens.results_keys import HELP, RESULTS_BINDINGS, VIEWS
 from tui.widgets.confused_pairs import ConfusedPairs
-from tui.widgets.filter_patches import FilterPatches
 from tui.widgets.keys import Keys
-from tui.widgets.outcome import Outcome
+from tui.widgets.outcome import Outcome, notes_of
 from tui.widgets.title_bar import TitleBar
 from tui.widgets.view_tabs import ViewTabs
 
@@ -80,7 +70,6 @@ class ResultsScreen(ChartKeys, Screen[None]):
         """Whether the chart is shown where there is room for it below the others."""
         self._top_two: float | None = None
         """Percent of images whose class is among the two most probable ones, if it is known."""
-        self._filters_asked = False
         self._notes = notes_of(record)
 
     # Layout
@@ -92,7 +81,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
         yield Outcome(record, self.folder)
         yield Static(self._notes, id="notes", classes="-failed" if record.status == "failed" else "")
         yield ViewTabs(VIEWS)
-        yield ResultPanels(record)
+        yield ResultPanels(record, self.folder)
         if self._index >= 0:
             yield ConfusedPairs(record.evaluation_at(self._index))
         yield LossChart()
@@ -107,8 +96,6 @@ class ResultsScreen(ChartKeys, Screen[None]):
             chart.start(max(1, iterations), started.batches)
             chart.show(record.losses, record.evaluations, record.trained)
         self._arrange()
-        if self._index >= 0:
-            self._read()
 
     def on_resize(self, event: events.Resize) -> None:
         self._arrange()
@@ -168,45 +155,12 @@ class ResultsScreen(ChartKeys, Screen[None]):
         evaluation = self.record.evaluation_at(self._index)
         self.query_one(ResultPanels).show_evaluation(index)
         self.query_one(ConfusedPairs).show(evaluation)
-        self._read()
+        self._top_two = None
         self.query_one(Outcome).show(self._index, self._top_two, low=self.size.height < LOW)
         newest = self._index == len(self.record.evaluations) - 1
         when = f"{self.record.when(self.record.evaluations[self._index])} of {self.record.planned_epochs}"
         self.query_one(TitleBar).middle = self.record.status if newest else when
         self.refresh_bindings()
-
-    # What is read from the run's folder
-
-    def _read(self) -> None:
-        """Read the predictions of the shown evaluation, if it has any."""
-        index, view = self._index, self.query_one(CalibrationView)
-        self._top_two = None
-
-        def found(read: tuple[Calibration, float]) -> None:
-            if index == self._index:
-                self._top_two = read[1]
-                view.show(read[0])
-                self.query_one(Outcome).show(index, self._top_two, low=self.size.height < LOW)
-
-        def failed(error: EngineError) -> None:
-            if index == self._index:
-                view.tell(error.message)
-
-        work.run(self, partial(sureness, self.folder, self.record, index), found, failed)
-
-    def _read_filters(self) -> None:
-        """Read the filters of the first layer, once."""
-        if self._filters_asked:
-            return
-        self._filters_asked = True
-        view = self.query_one(FilterPatches)
-        view.tell("The newest checkpoint is being read …")
-        work.run(
-            self,
-            partial(first_layer, self.folder, self.record),
-            lambda read: view.show(*read),
-            lambda e: view.tell(e.message),
-        )
 
     # Keys
 
@@ -250,7 +204,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
             self._arrange()
             self.query_one(ResultPanels).focus_view(self._view)
             if self._view == "filters":
-                self._read_filters()
+                self.query_one(ResultPanels).read_filters()
         self._arrange()
 
     def on_view_tabs_chosen(self, event: ViewTabs.Chosen) -> None:
@@ -284,6 +238,11 @@ class ResultsScreen(ChartKeys, Screen[None]):
     def on_result_panels_evaluation_chosen(self, event: ResultPanels.EvaluationChosen) -> None:
         self._choose_evaluation(event.index)
 
+    def on_result_panels_top_two(self, event: ResultPanels.TopTwo) -> None:
+        if event.index == self._index:
+            self._top_two = event.percent
+            self.query_one(Outcome).show(self._index, self._top_two, low=self.size.height < LOW)
+
     def on_result_panels_opened(self, event: ResultPanels.Opened) -> None:
         self._show_images(event.true, event.predicted)
 
@@ -299,9 +258,3 @@ class ResultsScreen(ChartKeys, Screen[None]):
         self.post_message(
             ShowImages(self.record, self.folder, self._index, true=true, predicted=predicted, order=order)
         )
-
-
-def notes_of(record: RunRecord) -> Content:
-    """Why a run failed, and its notices, a line each."""
-    reason = [record.closing.reason] if isinstance(record.closing, Failed) else []
-    return Content("\n").join(Content(clean(text)) for text in (*reason, *record.notices))

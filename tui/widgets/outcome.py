@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Digits, Static
 
+from engine.record.events import Failed
 from engine.record.metrics.standard_error import standard_error
 from engine.record.record import RunRecord
 from engine.text import clean, counted
@@ -120,3 +121,9 @@ def packed(parts: Sequence[str], cells: int) -> list[str]:
         else:
             lines.append(part)
     return lines
+
+
+def notes_of(record: RunRecord) -> Content:
+    """Why a run failed, and its notices, a line each."""
+    reason = [record.closing.reason] if isinstance(record.closing, Failed) else []
+    return Content("\n").join(Content(clean(text)) for text in (*reason, *record.notices))
