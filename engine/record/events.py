@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA_VERSION = 4
-"""Version 3 had no `calibration_error` and no `predictions`. Version 2 had no `epoch_trained`, and of an evaluation only
-its matrix of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed`
-`taken_up`."""
+"""Version 3 had no `calibration_error` and no `predictions`. Version 2 had no `epoch_trained`, and of an evaluation
+only its matrix of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called
+`run_resumed` `taken_up`."""
 
 _FORMER_NAMES = {"taken_up": "run_resumed"}
 
