@@ -138,10 +138,10 @@ async def test_a_page_holds_many_pictures(size: tuple[int, int], least: int) -> 
     kept = Kept()
     async with gallery(kept).run_test(size=size) as pilot:
         grid = await shown(pilot)
-        assert grid.per_page >= least
+        assert grid.places.per_page >= least
         assert text(pilot).count(" %") >= least
-        assert grid.rows * 9 <= grid.size.height
-        assert grid.columns * 18 <= grid.size.width
+        assert grid.places.rows * 9 <= grid.size.height
+        assert grid.places.columns * 18 <= grid.size.width
 
 
 async def test_pictures_are_those_of_the_worst_mistakes() -> None:
@@ -298,7 +298,7 @@ async def test_images_that_are_gone() -> None:
         grid = await shown(pilot)
         seen = text(pilot)
         assert "/data/mine does not exist" in seen
-        assert seen.count("→") == grid.per_page == 20
+        assert seen.count("→") == grid.places.per_page == 20
         assert "test image " in seen
         await pilot.press("enter")
         await settled(pilot, lambda: "← label" in text(pilot))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,17 +16,19 @@ from textual.widgets import Static
 
 from engine.errors import EngineError
 from engine.record.classified import Classified, Order
+from engine.record.events import SplitName
 from engine.record.record import RunRecord
 from engine.text import clean
 from tui import work
 from tui.dialogs.class_choice import ALL, ClassChoice
 from tui.look.cells import fitted
-from tui.screens.exhibit import Exhibit, Sources, kept, numbered
+from tui.screens.exhibit import Exhibit, Numbered, Sources, kept
 from tui.screens.messages import Back, Export
 from tui.screens.selection import MODES, SUSPICION, Found, Selection
 from tui.widgets.keys import Keys
-from tui.widgets.picture_grid import PictureGrid, Tiles
+from tui.widgets.picture_grid import PictureGrid
 from tui.widgets.tabs import Tabs
+from tui.widgets.tiles import Tiles
 from tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class GalleryScreen(Screen[None]):
         " suspicion. Under a picture stand its true class, what it was taken for, and how sure the network was of that."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "Image", tooltip="One image: what the network makes of it, and where it looks"),
         Binding("o", "order(1)", "Order", tooltip="The next order: wrong, right, suspicious"),
         Binding("O", "order(-1)", "Order back", show=False, tooltip="The order before"),
         Binding("t", "true", "True class", tooltip="Only images of one class"),
@@ -97,8 +99,10 @@ class GalleryScreen(Screen[None]):
         self.selection = Selection(order, true, predicted)
         self.exhibit: Exhibit | None = None
         self._found: Found | None = None
-        self.problem = ""
-        """Why there are no pictures."""
+        self._shown: dict[SplitName, Shown] = {}
+        self._read_splits: set[SplitName] = set()
+        self._missing: dict[SplitName, str] = {}
+        """Why there are no images."""
         self._asked = -1
         """The evaluation that is being read, or was read last."""
 
@@ -129,6 +133,8 @@ class GalleryScreen(Screen[None]):
 
     def _read(self, index: int) -> None:
         self._asked = index
+        if index < len(self.record.evaluations):
+            self._read_images(self.record.evaluations[index].split)
         read = partial(self._sources.classified, self.folder, self.record, index)
         work.run(self, read, partial(self._show_evaluation, index), partial(self._cannot_show, index))
 
@@ -142,40 +148,47 @@ class GalleryScreen(Screen[None]):
             self._say(error.message)
 
     def _show_evaluation(self, index: int, classified: Classified) -> None:
-        if index != self._asked:
-            return
-        before = self.exhibit
-        split = self.record.evaluations[index].split
-        names: Sequence[str] = numbered(split, len(classified))
-        images = None
-        if before is not None and before.split == split:
-            names, images = before.files, before.images
-        self.exhibit = Exhibit(self.record, self.folder, index, classified, names, images)
-        if images is None and not (self.problem and before is not None and before.split == split):
-            self.problem = ""
-            self._read_images()
-        self._select(self.selection, self._here)
+        if index == self._asked:
+            here = self._here
+            self.exhibit = self._exhibit(index, classified)
+            self._select(self.selection, here)
 
-    def _read_images(self) -> None:
-        exhibit = self.exhibit
-        assert exhibit is not None
-        split = exhibit.split
+    def _exhibit(self, index: int, classified: Classified) -> Exhibit:
+        """Return what an evaluation found, with its images if they are here."""
+        split, count = self.record.evaluations[index].split, len(classified)
+        shown = self._shown.get(split)
+        if shown is not None and len(shown.images) != count:
+            self._missing[split] = f"There are {len(shown.images):,} images now, and the network was given {count:,}."
+            shown = None
+        if shown is None:
+            return Exhibit(self.record, self.folder, index, classified, Numbered(split, count))
+        return Exhibit(self.record, self.folder, index, classified, shown.names, shown.images)
+
+    def _read_images(self, split: SplitName) -> None:
+        """Read the images of a split, if that was not done yet, beside everything else."""
+        if split in self._read_splits:
+            return
+        self._read_splits.add(split)
 
         def show(shown: Shown) -> None:
-            if self.exhibit is None or self.exhibit.split != split:
-                return
-            images, names = shown.images, shown.names
-            if len(images) != len(self.exhibit.classified):
-                cannot(EngineError(f"There are {len(images):,} images now; the network was given others."))
-                return
-            self.exhibit = replace(self.exhibit, images=images, files=names)
-            self._show_tiles(self.query_one(PictureGrid).cursor)
+            self._shown[split] = shown
+            arrived()
 
         def cannot(error: EngineError) -> None:
-            self.problem = error.message
-            self._show_tiles(self.query_one(PictureGrid).cursor)
+            self._missing[split] = error.message
+            arrived()
+
+        def arrived() -> None:
+            if self.exhibit is not None and self.exhibit.split == split:
+                self.exhibit = self._exhibit(self.exhibit.index, self.exhibit.classified)
+                self._show_tiles(self.query_one(PictureGrid).cursor)
 
         work.run(self, partial(self._sources.images, self.folder, self.record, split), show, cannot)
+
+    @property
+    def problem(self) -> str:
+        """Why there are no pictures."""
+        return self._missing.get(self.exhibit.split, "") if self.exhibit else ""
 
     # Showing
 
@@ -188,6 +201,7 @@ class GalleryScreen(Screen[None]):
     def _select(self, selection: Selection, keep: int | None = None) -> None:
         """Show other images. The cursor stays on the image `keep`, if it is among them."""
         self.selection = selection
+        self.refresh_bindings()
         self.query_one(Tabs).chosen = selection.mode
         if self.exhibit is None:
             return
@@ -221,7 +235,6 @@ class GalleryScreen(Screen[None]):
             ),
             cursor,
         )
-        self.refresh_bindings()
 
     def _nothing(self) -> str:
         if self.selection.mode == "suspicious":
@@ -268,19 +281,20 @@ class GalleryScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only the keys that do something now."""
-        shown, selection = self.exhibit is not None, self.selection
+        selection = self.selection
         match action:
             case "step":
                 return len(kept(self.record)) > 1
-            case "order" | "true" | "taken" | "larger":
-                return shown
             case "swap":
-                return shown and not selection.only_right and selection.true != selection.predicted
+                return not selection.only_right and selection.true != selection.predicted
             case "all":
-                return shown and not selection.true == selection.predicted is None
+                return not selection.true == selection.predicted is None
             case "export":
                 return self.record.started is not None
         return True
+
+    def action_open(self) -> None:
+        self.query_one(PictureGrid).open()
 
     def action_order(self, by: int) -> None:
         at = MODES.index(self.selection.mode) + by
@@ -304,7 +318,8 @@ class GalleryScreen(Screen[None]):
                 here = self._here
                 self._select(replace(of_all, true=index) if by_label else replace(of_all, predicted=index), here)
 
-        assert self.exhibit is not None
+        if self.exhibit is None:
+            return
         classified = self.exhibit.classified
         found = of_all.of(classified)
         classes = classified.labels[found.indices] if by_label else found.taken

@@ -32,6 +32,8 @@ class _Nearest(LineFilter):
         self._depth = depth
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        if self._depth not in ("256", "16"):
+            return segments
         return [Segment(text, style and in_table(style, self._depth), control) for text, style, control in segments]
 
 
