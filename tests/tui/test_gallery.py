@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from engine.record.classified import Classified, chosen
 from engine.record.events import Evaluated, KeptPredictions, SplitName
 from engine.record.metrics.suspicious import suspicious
 from engine.record.record import RunRecord
+from engine.runs.contract import RunView
 from engine.use.images import Shown
 from tests.classified import made_up
 from tests.records import CLASSES, finished_record, live_log
@@ -28,6 +30,7 @@ from tui.look.colours import Depth
 from tui.screens.exhibit import Looks, Sources
 from tui.screens.gallery import GalleryScreen
 from tui.screens.image import ImageScreen
+from tui.screens.training import TrainingScreen
 from tui.widgets.full_picture import FullPicture
 from tui.widgets.picture_grid import PictureGrid
 from tui.widgets.probabilities import Probabilities
@@ -357,6 +360,30 @@ async def test_the_newest_evaluation_is_followed() -> None:
         assert "after epoch 2 of 4" in text(pilot)
 
 
+async def test_the_training_screen_has_a_key() -> None:
+    """`g` shows the images of the newest evaluation while a run trains, as soon as one kept its predictions."""
+    log = live_log(1_600)
+    run = SimpleNamespace(log=log, folder=FOLDER, seconds=lambda: 41.0)
+    screen = TrainingScreen(cast(RunView, run))
+    async with App(lambda: screen).run_test(size=(120, 40)) as pilot:
+        await settled(pilot, lambda: "training · epoch" in text(pilot))
+        assert " g Images" not in text(pilot)
+        await pilot.press("g")
+        assert pilot.app.screen is screen
+        log.event(
+            replace(
+                screen.record.evaluations[0],
+                predictions=KeptPredictions("iteration-000000001563.safetensors", "0" * 64),
+            )
+        )
+        await settled(pilot, lambda: " g Images" in text(pilot))
+        await pilot.press("g")
+        await settled(pilot, lambda: isinstance(pilot.app.screen, GalleryScreen))
+        await settled(pilot, lambda: "are no longer kept" in text(pilot))
+        await pilot.press("escape")
+        assert pilot.app.screen is screen
+
+
 async def test_a_run_without_predictions() -> None:
     """A run of an older version has nothing to show, and says why."""
     kept, record = Kept(), finished_record()
@@ -380,11 +407,11 @@ async def test_nothing_to_show() -> None:
     async with App(lambda: GalleryScreen(record, FOLDER, 3, sources=sources)).run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: "There is no image here that is wrong." in text(pilot))
         await pilot.press("enter", "right", "o", "o")
+        await pilot.pause()
         assert "400 recognised" in text(pilot)
 
 
-@pytest.mark.parametrize("size", [(20, 5), (1, 1), (30, 12), (19, 10), (80, 8)])
-@pytest.mark.parametrize("classes", [1, 10, 1000])
+@pytest.mark.parametrize(("size", "classes"), [((20, 5), 10), ((1, 1), 1), ((19, 10), 1000), ((80, 8), 10)])
 async def test_small_terminals(size: tuple[int, int], classes: int) -> None:
     """A terminal of 20×5, one class or a thousand: nothing crashes, and the image under the cursor is told."""
     kept = Kept(tuple(f"class {i}" for i in range(classes)))

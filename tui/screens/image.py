@@ -139,6 +139,11 @@ class ImageScreen(Screen[int | None]):
         if self._of is not None:
             self._look(taken)
 
+    @property
+    def has_history(self) -> bool:
+        """Whether it is known what the image was taken for before."""
+        return self._history is not None
+
     def _show_history(self, found: list[tuple[str, NDArray[np.int64]]]) -> None:
         self._history = found
         self._show_before()
