@@ -34,7 +34,7 @@ def filters(folder: Path, record: RunRecord) -> Filters:
 
     Raises `RunFolderError` if no whole checkpoint is there.
     """
-    now, start = (dict(model.named_parameters()) for model in (trained(folder, record), untrained(folder, record)))
+    now, start = (dict(opened(folder, record).named_parameters()) for opened in (trained, untrained))
     for name, weight in now.items():
         if weight.ndim == 4 and weight.shape[1] == 3:
             # A layer that does not learn was made from the training images, before the first iteration.

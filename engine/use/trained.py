@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from engine import models
-from engine.config import TrainingConfig
 from engine.errors import RunFolderError
 from engine.record.events import Finished
 from engine.record.record import RunRecord
@@ -34,8 +33,8 @@ def trained(folder: Path, record: RunRecord) -> nn.Module:
     It has the best weights if the run has ended and kept them, otherwise the average of its weights or the last ones.
     Raises `RunFolderError` if no whole checkpoint is there.
     """
-    model = _empty(Recorded.read(folder).resolved(folder), record)
-    model.load_state_dict(_weights(folder, record, model.state_dict()), assign=True)
+    model = untrained(folder, record)
+    model.load_state_dict(_weights(folder, record, model.state_dict()))
     return model.eval().requires_grad_(False)
 
 
@@ -43,12 +42,6 @@ def untrained(folder: Path, record: RunRecord) -> nn.Module:
     """Return the network as the run began with it, apart from what was set up from the training images."""
     config = Recorded.read(folder).resolved(folder)
     with _Drawing(config.seed):
-        return models.build(config.model, len(record.classes), config.width)
-
-
-def _empty(config: TrainingConfig, record: RunRecord) -> nn.Module:
-    """Return the network without weights: nothing is drawn."""
-    with torch.device("meta"):
         return models.build(config.model, len(record.classes), config.width)
 
 
