@@ -43,8 +43,8 @@ class Looks:
         for patch in range(PATCHES**2):
             row, column = PATCH * (patch // PATCHES), PATCH * (patch % PATCHES)
             batch[1 + patch, :, row : row + PATCH, column : column + PATCH] = GREY
-        # A batch that wants gradients is left to torch: the compiled convolutions are first compared with torch's, which
-        # takes ten times as long as all of this.
+        # A batch that wants gradients is left to torch: the compiled convolutions are first compared with torch's, and
+        # that takes ten times as long as all of this.
         probabilities = self._model(batch.requires_grad_()).float().softmax(dim=1)[:, of_class]
         lost: NDArray[np.float32] = (probabilities[0] - probabilities[1:]).reshape(PATCHES, PATCHES).numpy()
         return lost
