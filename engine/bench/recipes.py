@@ -37,9 +37,7 @@ def recipes(config: TrainingConfig, seeds: int, *, stand_in: bool, say: Say) -> 
     """
     presets = {preset.name: preset for preset in PRESETS if preset.name in REACHES}
     configs = {
-        name: config.replaced(**preset.constants()).replaced(
-            **{kept: getattr(config, kept) for kept in ("data", "data_dir", "device", "threads", "precision")}
-        )
+        name: config.replaced(**{**preset.constants(), "data": config.data, "precision": config.precision})
         for name, preset in presets.items()
     }
     claims = [_speed(configs["speedrun"], stand_in, say)]

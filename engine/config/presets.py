@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.config.training import CONSTANTS, TrainingConfig
+from engine.config.training import CONSTANTS, DATA_SOURCES, TrainingConfig
 
 
 @dataclass(frozen=True, eq=False)
 class Preset:
-    """A named set of constants. It never changes the group `run`: where a run is saved, and its name."""
+    """A named set of constants: how a network is trained, and on which images. Machine and places are left alone."""
 
     name: str
     """As in `--preset`."""
@@ -22,8 +22,17 @@ class Preset:
 
     def constants(self) -> dict[str, object]:
         """Return every constant that the preset sets, by name."""
-        return {c.name: c.default for c in CONSTANTS if c.group != "run"} | dict(self.values)
+        return {c.name: c.default for c in CONSTANTS if c.group in _GROUPS or c.name == "data"} | dict(self.values)
 
+    def constants_for(self, data: str) -> dict[str, object]:
+        """As `constants`, for somebody who has chosen the images `data`: a folder of one's own stays, if it can."""
+        constants = self.constants()
+        if data and data not in DATA_SOURCES and "data" not in self.values:
+            constants["data"] = data
+        return constants
+
+
+_GROUPS = ("training", "recipe")
 
 _MUON: Mapping[str, object] = {
     "optimizer": "muon",
@@ -90,8 +99,8 @@ def preset_named(name: str) -> Preset:
 
 
 def preset_of(config: TrainingConfig) -> Preset | None:
-    """Return the preset that `config` equals, the group `run` aside; None if there is none."""
+    """Return the preset that `config` equals in all that presets set; None if there is none."""
     for preset in PRESETS:
-        if all(getattr(config, name) == value for name, value in preset.constants().items()):
+        if all(getattr(config, name) == value for name, value in preset.constants_for(config.data).items()):
             return preset
     return None

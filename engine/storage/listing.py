@@ -11,6 +11,7 @@ from typing import Literal
 
 from engine.errors import NoSuchRunError, RunFolderError
 from engine.files import expanded
+from engine.record.events import SplitName
 from engine.record.record import Status
 from engine.storage import lock
 from engine.storage.layout import DECLINED, JOURNAL
@@ -36,7 +37,9 @@ class RunEntry:
     dataset: str = ""
     model: str = ""
     accuracy: float | None = None
-    """Percent of the test images, from the newest evaluation."""
+    """Percent of the test or validation images, from the newest evaluation."""
+    split: SplitName = "test"
+    """Which images the accuracy is of: those of validation in a run that has not got as far as the test images."""
     problem: str = ""
     """Why the run cannot be read; only if it is `unreadable`."""
 
@@ -86,6 +89,7 @@ def _entry(folder: Path) -> RunEntry:
         dataset=started.dataset.name,
         model=str(started.config.get("model", "")),
         accuracy=record.accuracy,
+        split=record.evaluations[-1].split if record.evaluations else "test",
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import CONSTANTS, DATA_SOURCES, PRESETS, TrainingConfig
+from engine.config import CONSTANTS, DATA_SOURCES, PRESETS, TrainingConfig, preset_of
 from engine.errors import ConstantError
 
 ANYTHING = st.one_of(
@@ -115,8 +115,16 @@ def test_sources_are_complete(source: str) -> None:
 
 
 def test_presets_are_allowed() -> None:
-    """Each preset is a config that can be started, and leaves the run's name and place alone."""
+    """Each preset is a config that can be started, and leaves machine, name and places alone."""
     for preset in PRESETS:
-        changed = TrainingConfig.checked(preset.constants()).changed()
-        assert set(changed) == set(preset.values)
-        assert not {constant.name for constant in CONSTANTS if constant.group == "run"} & set(changed)
+        assert set(TrainingConfig.checked(preset.constants()).changed()) == set(preset.values)
+        assert not {"device", "threads", "data_dir", "runs_dir", "name"} & set(preset.constants())
+
+
+def test_presets_keep_images_of_ones_own() -> None:
+    """Only a preset that is about certain images takes the place of a folder that was chosen."""
+    for preset in PRESETS:
+        assert preset.constants_for("pictures")["data"] == ("demo" if preset.name == "look" else "pictures")
+        assert preset.constants_for("demo") == preset.constants_for("") == preset.constants()
+        config = TrainingConfig.checked({**preset.constants_for("pictures"), "threads": 2})
+        assert preset_of(config) is preset

@@ -35,7 +35,7 @@ def traces(
     name: str,
     precision: str,
     step_of: Callable[..., tuple[Tensor, Tensor]] = train_on_batch,
-    constants: Mapping[str, Any] = {},  # noqa: B006 - never changed
+    constants: Mapping[str, Any] = {},
 ) -> list[list[Trace]]:
     """Two steps in a row of each size of batch, as they are recorded for a GPU, apart from its kernels."""
     torch.manual_seed(0)
@@ -79,10 +79,14 @@ def test_two_steps_are_one(name: str, precision: str) -> None:
     [("adam", {}), ("adamw", {"weight_decay": 0.01}), ("sgd", {"momentum": 0.9}), ("muon", {"momentum": 0.6})],
 )
 def test_a_whole_recipe_can_be_recorded(optimizer: str, constants: dict[str, Any], precision: str) -> None:
-    """A step of the speed run with every part of a recipe is recorded whole: augmentation, rates, optimizer, average."""
+    """A step of the speed run with every part of a recipe is recorded whole: images, rates, optimizer, average."""
     every_part = {
-        **{"optimizer": optimizer, "schedule": "linear", "warmup": 0.5, "augmentation": "flip-shift-cutout"},
-        **{"label_smoothing": 0.2, "average": 0.9},
+        "optimizer": optimizer,
+        "schedule": "linear",
+        "warmup": 0.5,
+        "augmentation": "flip-shift-cutout",
+        "label_smoothing": 0.2,
+        "average": 0.9,
     }
     pairs = traces("speedrun", precision, constants={**every_part, **constants})
     assert len(pairs) == 2

@@ -147,8 +147,8 @@ def finished(program: Program, name: str, *words: str, epochs: int = 3) -> Path:
 
 
 def assert_same(folder: Path, straight: Path) -> None:
-    """The run in `folder` completed with the very losses, weights, state of the optimizer and accuracies of `straight`,
-    and kept the same predictions."""
+    """The run in `folder` completed with the very losses, weights, optimizer state, accuracies and predictions of
+    `straight`."""
     record, expected = tail.read(folder), tail.read(straight)
     assert record.status == "completed", record.lines
     np.testing.assert_array_equal(record.losses, expected.losses)

@@ -73,7 +73,7 @@ ENTRIES = [
     ),
     RunEntry(
         *("a-very-long-name-of-a-run-" * 3, Path("x"), "interrupted", "2026-03-14T15:09:26+01:00"),
-        *("a folder of images with a long name", "batchnorm"),
+        *("a folder of images with a long name", "batchnorm", 71.5, "validation"),
     ),
     RunEntry("torn", Path("runs/torn"), "unreadable", "", problem="events.jsonl is damaged at line 7."),
 ]
@@ -88,6 +88,8 @@ def test_runs_take_a_line_each_at_80_columns(monkeypatch: pytest.MonkeyPatch) ->
     assert all(cell_len(line) <= 80 for line in lines)
     assert sum("2026-03-14 15:09" in line for line in lines) == 2
     assert sum("brisk-heron" in line and "69.40 %" in line for line in lines) == 1
+    assert sum("71.50 % v" in line for line in lines) == 1
+    assert "v: of the validation images" in lines
     assert "torn: events.jsonl is damaged at line 7." in lines
 
 

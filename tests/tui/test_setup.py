@@ -251,14 +251,14 @@ async def test_start_shows_a_check_that_failed() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
-async def test_presets_fill_in_everything_but_the_run(preset: Preset) -> None:
-    """A preset sets all constants except the run's name and folder."""
+async def test_presets_fill_in_how_a_network_is_trained(preset: Preset) -> None:
+    """A preset sets all constants but the machine and the run's name and folder."""
     values = {"epochs": 77, "seed": 5, "evaluate_each_epoch": False, "device": "cpu", "name": "mine", "runs_dir": "r"}
     app = SetupApp(values=dict(values))
     async with app.run_test(size=(80, 24)) as pilot:
         assert "custom" in shown(app.preset)
         app.preset.value = preset
-        own = {"name": "mine", "runs_dir": "r"}
+        own = {"device": "cpu", "name": "mine", "runs_dir": "r"}
         await until(pilot, lambda: app.setup.query_one(ConfigForm).config() != TrainingConfig.checked(values))
         assert app.setup.query_one(ConfigForm).config() == TrainingConfig.checked({**preset.values, **own})
         assert preset.name in shown(app.preset)
@@ -281,6 +281,17 @@ async def test_the_command_is_shown_and_copied(size: tuple[int, int]) -> None:
         assert command in drawn(app)
         await pilot.press("ctrl+y")
         assert app.clipboard == command
+
+
+async def test_a_preset_keeps_images_of_ones_own() -> None:
+    """Choosing a preset for a folder of one's own trains on that folder."""
+    app = SetupApp(values={"data": "pictures"})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.status == "ready")
+        app.preset.value = preset_named("speedrun")
+        await until(pilot, lambda: "--preset speedrun" in app.panel.command)
+        assert app.setup.query_one(ConfigForm).values["data"] == "pictures"
+        assert app.preset.value == preset_named("speedrun")
 
 
 async def test_a_command_that_cannot_be_shown_is_not_copied() -> None:

@@ -18,7 +18,7 @@ from engine.record.record import RunRecord
 from engine.storage.listing import RunEntry
 from engine.text import clean, counted
 from tui.look.cells import bar
-from tui.look.wording import duration, moment
+from tui.look.wording import accuracy_reached, duration, moment
 
 _BAR = 24
 """Cells of a full bar."""
@@ -123,9 +123,10 @@ def print_runs(entries: Sequence[RunEntry], runs_dir: Path) -> None:
         console.width = _WIDE
     # One line a run: the name and the images share what the other columns leave.
     status, model = (max(cell_len(getattr(entry, field)) for entry in entries) for field in ("status", "model"))
-    others = (max(status, 6), 16, max(model, 5), 8)
+    reached = max(cell_len(accuracy_reached(entry.accuracy, entry.split)) for entry in entries)
+    others = (max(status, 6), 16, max(model, 5), max(reached, 8))
     room = console.width - sum(others) - 5 * _GAP - _EDGES
-    name = min(max(cell_len(clean(entry.name)) for entry in entries), max(8, room - 8))
+    name = min(max(cell_len(clean(entry.name)) for entry in entries), max(8, room - 7))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=max(4, name))
     table.add_column("status", no_wrap=True)
@@ -140,9 +141,11 @@ def print_runs(entries: Sequence[RunEntry], runs_dir: Path) -> None:
             moment(entry.at),
             Text(clean(entry.dataset)),
             Text(clean(entry.model)),
-            "" if entry.accuracy is None else f"{entry.accuracy:.2f} %",
+            accuracy_reached(entry.accuracy, entry.split),
         )
     console.print(table)
+    if any(entry.split == "validation" for entry in entries):
+        console.print("v: of the validation images")
     for entry in entries:
         if entry.problem:
             console.print(Text(f"{clean(entry.name)}: {clean(entry.problem)}"), soft_wrap=True)

@@ -27,6 +27,11 @@ def count(done: int, total: int | None, unit: str) -> str:
     return " of ".join(f"{number:,}" for number in (done, total) if number is not None) + f" {unit}"
 
 
+def accuracy_reached(percent: float | None, split: str) -> str:
+    """`69.40 %`, `69.40 % v` if it is not of the test images, empty if it is not known."""
+    return "" if percent is None else f"{percent:.2f} %{'' if split == 'test' else ' v'}"
+
+
 def moment(at: str) -> str:
     """Return `2026-03-14 15:09` for a time in ISO 8601. Anything else is returned as it is."""
     try:

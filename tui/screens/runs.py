@@ -15,7 +15,7 @@ from textual.widgets import DataTable, Static
 from engine.storage.listing import RunEntry
 from engine.text import clean
 from tui import work
-from tui.look.wording import moment
+from tui.look.wording import accuracy_reached, moment
 from tui.screens.messages import Back, OpenRun
 from tui.widgets.keys import Keys
 from tui.widgets.title_bar import TitleBar
@@ -26,7 +26,8 @@ class RunsScreen(Screen[None]):
 
     HELP = (
         "Every run in the folder of runs, the latest first. A run is interrupted if its process ended without recording"
-        " how the run ended."
+        " how the run ended. An accuracy is of the test images, or with a v of the validation images of a run that"
+        " has not got as far."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         # Of higher priority than the table's own, so that the footer shows it.
@@ -76,8 +77,8 @@ class RunsScreen(Screen[None]):
         self._entries = entries
         table.clear()
         for entry in entries:
-            accuracy = "" if entry.accuracy is None else f"{entry.accuracy:6.2f} %"
-            cells = (entry.name, entry.status, moment(entry.at), entry.dataset, entry.model, accuracy)
+            reached = accuracy_reached(entry.accuracy, entry.split)
+            cells = (entry.name, entry.status, moment(entry.at), entry.dataset, entry.model, reached)
             table.add_row(*(_cell(cell) for cell in cells), key=str(entry.path))
         table.move_cursor(row=next((i for i, entry in enumerate(entries) if entry.path == chosen), 0))
         self.query_one("#said", Static).update(

@@ -224,7 +224,7 @@ class SetupScreen(Screen[None]):
 
     @on(StartBar.PresetChosen)
     def _use_preset(self, event: StartBar.PresetChosen) -> None:
-        self._form.set_values(event.preset.constants())
+        self._form.set_values(event.preset.constants_for(self._form.values["data"]))
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Show the help of what has the focus outside the form."""
