@@ -15,7 +15,9 @@ def clean(text: object, *, keep_lines: bool = False) -> str:
     Paths, class names, device names and error messages all go through here. Line breaks become spaces unless
     `keep_lines` is set. Square brackets stay, so the result must be shown as plain text and not as markup.
     """
-    plain = _ESCAPE_SEQUENCE.sub("", str(text)).replace("\t", " ")
+    if (text := str(text)).isprintable():
+        return text  # a thousandth of a millisecond: there are ten thousand names of images
+    plain = _ESCAPE_SEQUENCE.sub("", text).replace("\t", " ")
     if not keep_lines:
         plain = plain.replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
     return "".join(c if c.isprintable() or (c == "\n" and keep_lines) else "\ufffd" for c in plain)

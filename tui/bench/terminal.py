@@ -15,6 +15,7 @@ from engine.config import CONSTANTS, TrainingConfig
 from engine.errors import EngineError
 from engine.process import python_running
 from engine.storage.layout import LOSSES
+from tui.bench import gallery
 from tui.bench.pseudo_terminal import PseudoTerminal
 
 COLUMNS, ROWS = 120, 40
@@ -23,6 +24,10 @@ _WINDOW = 2.0
 _SETTLING = 0.5
 """Seconds after a stopped program goes on in which it catches up with what it missed."""
 _PAIRS = 20
+_ALLOWED = 3.0 if (os.cpu_count() or 1) > 2 else 6.0
+"""Percent of the training speed that a screen may cost."""
+_WHOLE = "memory"
+"""The run that is trained to its end."""
 _KEYS = 20
 SECONDS = 180.0
 """What the longest of the runs here has to last."""
@@ -50,13 +55,15 @@ def measure(config: TrainingConfig, epochs: int, folder: Path, say: Callable[[st
     return (
         *_first_paint(folder, say),
         *_cost_and_link(config, epochs, folder, say),
+        _gallery_cost(config, epochs, folder, say),
         _memory(config, folder, say),
+        *gallery.opened(folder / _WHOLE / _WHOLE, (COLUMNS, ROWS), say),
     )
 
 
-def _arguments(config: TrainingConfig, folder: Path, name: str, epochs: int) -> list[str]:
+def _arguments(config: TrainingConfig, folder: Path, name: str, epochs: int, *, evaluate: bool = False) -> list[str]:
     # Runs in folders of their own: an app that finds another run beside its own offers to watch it.
-    changes = {"runs_dir": folder / name, "name": name, "epochs": epochs, "evaluate_each_epoch": False}
+    changes = {"runs_dir": folder / name, "name": name, "epochs": epochs, "evaluate_each_epoch": evaluate}
     own = config.replaced(**changes)
     return [
         word
@@ -88,23 +95,9 @@ def _cost_and_link(config: TrainingConfig, epochs: int, folder: Path, say: Calla
         counts = [_Iterations(folder / name / name) for name in ("with-screen", "without")]
         for count in counts:
             count.wait_for_some()
-        losses, links = [], []
-        app.hold()
-        plain.hold()
-        for turn in range(_PAIRS):
-            say(f"training with and without the screen, {turn + 1} of {_PAIRS}")
-            speeds: dict[PseudoTerminal, float] = {}
-            pair = list(zip((app, plain), counts, strict=True))
-            for terminal, count in pair if turn % 2 else reversed(pair):  # who comes first has no advantage
-                terminal.go_on()
-                terminal.read_for(_SETTLING)
-                sent, before, began = terminal.bytes, count(), time.monotonic()
-                terminal.read_for(_WINDOW)
-                speeds[terminal] = (count() - before) / (time.monotonic() - began)
-                if terminal is app:
-                    links.append((terminal.bytes - sent) / 1000 / (time.monotonic() - began))
-                terminal.hold()
-            losses.append(100 * (1 - speeds[app] / speeds[plain]))
+        losses, links = _in_turns(
+            (app, plain), counts, lambda turn: say(f"training with and without the screen, {turn}")
+        )
         app.go_on()
         slower = []
         for turn in range(_PAIRS // 2):
@@ -125,22 +118,21 @@ def _cost_and_link(config: TrainingConfig, epochs: int, folder: Path, say: Calla
                 app.press(key)
                 latencies.append(1000 * (app.wait_for(answer) - pressed))
                 app.read_for(0.3)
-    allowed = 3.0 if (os.cpu_count() or 1) > 2 else 6.0
     late = quantiles(latencies, n=20)[-1]
     return (
         Claim(
             "training speed that the screen costs",
             "%",
             tuple(losses),
-            f"at most {allowed:g}",
-            median(losses) <= allowed,
+            f"at most {_ALLOWED:g}",
+            median(losses) <= _ALLOWED,
         ),
         Claim(
             "training speed that a terminal which does not read costs",
             "%",
             tuple(slower),
-            f"at most {allowed:g}",
-            median(slower) <= allowed,
+            f"at most {_ALLOWED:g}",
+            median(slower) <= _ALLOWED,
         ),
         Claim(f"sent to the terminal at {COLUMNS}×{ROWS}", "kB/s", tuple(links), "at most 8", median(links) <= 8),
         Claim(
@@ -153,9 +145,56 @@ def _cost_and_link(config: TrainingConfig, epochs: int, folder: Path, say: Calla
     )
 
 
+def _in_turns(
+    both: tuple[PseudoTerminal, PseudoTerminal], counts: Sequence[_Iterations], say: Callable[[str], None]
+) -> tuple[list[float], list[float]]:
+    """Return how much slower the first of two runs trains, in percent, and the kB/s that it sends. Holds both."""
+    app, plain = both
+    losses, links = [], []
+    app.hold()
+    plain.hold()
+    for turn in range(_PAIRS):
+        say(f"{turn + 1} of {_PAIRS}")
+        speeds: dict[PseudoTerminal, float] = {}
+        pair = list(zip(both, counts, strict=True))
+        for terminal, count in pair if turn % 2 else reversed(pair):  # who comes first has no advantage
+            terminal.go_on()
+            terminal.read_for(_SETTLING)
+            sent, before, began = terminal.bytes, count(), time.monotonic()
+            terminal.read_for(_WINDOW)
+            speeds[terminal] = (count() - before) / (time.monotonic() - began)
+            if terminal is app:
+                links.append((terminal.bytes - sent) / 1000 / (time.monotonic() - began))
+            terminal.hold()
+        losses.append(100 * (1 - speeds[app] / speeds[plain]))
+    return losses, links
+
+
+def _gallery_cost(config: TrainingConfig, epochs: int, folder: Path, say: Callable[[str], None]) -> Claim:
+    """Training with the gallery open, which goes on to each new evaluation, against training without the app."""
+    with (
+        program(_arguments(config, folder, "with-gallery", epochs, evaluate=True)) as app,
+        program(["train", *_arguments(config, folder, "without-gallery", epochs, evaluate=True)]) as plain,
+    ):
+        say("waiting for the first evaluation")
+        app.wait_for("Start", "ready")
+        app.press("\x12")
+        app.wait_for("training · epoch")
+        counts = [_Iterations(folder / name / name) for name in ("with-gallery", "without-gallery")]
+        for count in counts:
+            count.wait_for_some()
+        app.wait_for("Images")
+        app.press("g")
+        app.wait_for("surely wrong")
+        app.read_for(_WINDOW)
+        losses, _ = _in_turns((app, plain), counts, lambda turn: say(f"training with the gallery open, {turn}"))
+    what = "training speed that the open gallery costs"
+    return Claim(what, "%", tuple(losses), f"at most {_ALLOWED:g}", median(losses) <= _ALLOWED)
+
+
 def _memory(config: TrainingConfig, folder: Path, say: Callable[[str], None]) -> Claim:
     say("peak memory of a run")
-    command = [*python_running("tui"), "train", *_arguments(config, folder, "memory", 1)]
+    command = [*python_running("tui"), "train", *_arguments(config, folder, _WHOLE, 1)]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
