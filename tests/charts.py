@@ -20,6 +20,10 @@ class EpochAccuracy:
     split: SplitName = "test"
     loss: float | None = None
 
+    @property
+    def plain_accuracy(self) -> float:
+        return self.accuracy
+
 
 @dataclass(frozen=True)
 class RateChart:

@@ -30,6 +30,11 @@ class Measured(Trained, Protocol):
     def split(self) -> SplitName: ...
 
     @property
+    def plain_accuracy(self) -> float:
+        """Percent of the images that were recognised from one view."""
+        ...
+
+    @property
     def loss(self) -> float | None:
         """The mean loss of these images; None if it is not known."""
         ...

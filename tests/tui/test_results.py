@@ -732,6 +732,33 @@ async def test_chart(size: tuple[int, int], at_first: bool) -> None:
         assert app.focused is app.table
 
 
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_curves_by_epoch(size: tuple[int, int]) -> None:
+    """`a` shows accuracy and loss by epoch, with their gap in words; the keys of the losses go and come back."""
+    record = finished_record()
+    for epoch in range(1, 5):
+        at = 1_563 * epoch
+        record.trained.append(EpochTrained(seconds=at, epoch=epoch, iteration=at, correct=60 + 5 * epoch, total=100))
+    app = ResultsApp(record)
+    async with app.run_test(size=size) as pilot:
+        if size == NARROW:
+            await pilot.press("c")
+        await settle(pilot)
+        loss_keys = {"Range", "Log scale", "Smoother", "Rougher"}
+        assert loss_keys <= set(app.keys)
+        await pilot.press("a")
+        await settle(pilot)
+        assert "trains 80.0 %, test 69.4 %: 10.6 points apart" in drawn(app)
+        assert not loss_keys & set(app.keys)
+        await pilot.press("a")
+        await settle(pilot)
+        assert "loss by epoch" in drawn(app)
+        await pilot.press("a")
+        await settle(pilot)
+        assert "loss ── now" in drawn(app)
+        assert loss_keys <= set(app.keys)
+
+
 async def test_chart_has_the_keys_of_the_training_screen() -> None:
     """The keys of the chart are the same on both screens, and work on the results."""
     keys = {binding.key for binding in CHART_BINDINGS if isinstance(binding, Binding)}

@@ -184,7 +184,9 @@ class ResultsScreen(ChartKeys, Screen[None]):
                 return "table" in shown and not self.query_one(ResultPanels).table.shows_all
             case "details":
                 return bool(shown & WITH_PAIRS)
-        return not action.startswith("chart_") or "chart" in shown
+            case "curves":
+                return "chart" in shown and bool(self.record.evaluations or self.record.trained)
+        return not action.startswith("chart_") or ("chart" in shown and self.query_one(LossChart).shows_losses)
 
     def action_export(self) -> None:
         self.post_message(Export(self.record, self.folder))
@@ -212,6 +214,10 @@ class ResultsScreen(ChartKeys, Screen[None]):
 
     def action_evaluation(self, by: int) -> None:
         self._choose_evaluation(min(max(0, self._index + by), len(self.record.evaluations) - 1))
+
+    def action_curves(self) -> None:
+        self.query_one(LossChart).next_curves()
+        self.refresh_bindings()
 
     def action_images(self) -> None:
         self._show_images()

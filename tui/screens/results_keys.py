@@ -27,7 +27,9 @@ HELP = (
     " darker where it subtracts. The standard error tells how far the accuracy could be from that on other images"
     " of the same kind. The chart shows the loss of every iteration, as ◆ the accuracy on the test or validation"
     " images, as ◇ that on the training images, as ● the loss of the test or validation images, and as ★ the test"
-    " accuracy after a validation."
+    " accuracy after a validation. By epoch it shows the accuracy or the loss of training images and of others,"
+    " and how far they are apart: what the network knows by heart. Training images count as they were trained on,"
+    " with augmentation and label smoothing, and while the network still learnt."
 )
 """What F1 tells."""
 
@@ -46,6 +48,9 @@ RESULTS_BINDINGS: list[BindingType] = [
     Binding("w", "view('filters')", "Filters", tooltip="What the first layer looks for, and what it has learnt"),
     Binding("c", "view('chart')", "Chart", tooltip="The loss chart, or without it"),
     *CHART_BINDINGS,
+    Binding(
+        "a", "curves", "Curves", tooltip="Accuracy or loss by epoch, of training and of test images, with their gap"
+    ),
     Binding("e", "export", "Export", tooltip="Write the files of this run to a folder of your choice"),
     Binding("n", "new_run", "New", tooltip="The form, with the constants of this run"),
     Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),

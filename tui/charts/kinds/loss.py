@@ -7,21 +7,26 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.charts.by_epoch import EpochCurves
 from engine.charts.loss import LossCurve
 from engine.charts.measured import Measured, Trained
 from tui.charts.chart import ChartView
 
 
 class LossChart(ChartView):
-    """Shows the losses of one run after the other."""
+    """Shows the losses of one run after the other; or accuracy or loss after each epoch."""
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         self.curve = LossCurve(1, 1)
+        self._others: tuple[EpochCurves, ...] = ()
+        self._measured: tuple[NDArray[np.float32], Sequence[Measured], Sequence[Trained]]
+        self._measured = np.empty(0, dtype=np.float32), (), ()
         super().__init__(self.curve, name=name, id=id, classes=classes)
 
     def start(self, iterations: int, batches: int) -> None:
         """Begin a run of so many iterations, `batches` of them an epoch, with an empty chart."""
         self._chart = self.curve = LossCurve(iterations, batches)
+        self._others = tuple(EpochCurves(iterations, batches, quantity) for quantity in ("accuracy", "loss"))
         self.redraw()
 
     def show(
@@ -32,7 +37,24 @@ class LossChart(ChartView):
         Only what is new costs time.
         """
         self.curve.show(losses, evaluations, trained)
+        self._measured = losses, evaluations, trained
+        if isinstance(self._chart, EpochCurves):
+            self._chart.show(*self._measured)
         self.update()
+
+    @property
+    def shows_losses(self) -> bool:
+        """Whether the loss of each iteration is shown."""
+        return self._chart is self.curve
+
+    def next_curves(self) -> None:
+        """Show other curves: the loss of each iteration, or the accuracy or the loss after each epoch."""
+        charts: tuple[LossCurve | EpochCurves, ...] = (self.curve, *self._others)
+        here = next(i for i, chart in enumerate(charts) if chart is self._chart)
+        self._chart = chosen = charts[(here + 1) % len(charts)]
+        if isinstance(chosen, EpochCurves):  # they take in nothing while they are not shown
+            chosen.show(*self._measured)
+        self.redraw()
 
     def next_window(self) -> None:
         """Show the next part of the run: so far, the whole run, or its recent part."""
