@@ -1,4 +1,4 @@
-"""The network of a run, opened from its newest checkpoint, with the weights that were or will be evaluated.
+"""The network of a run, opened from its checkpoints: by default with the weights that were or will be evaluated.
 
 torch's global random generator is not touched: a run may train in this process.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,9 @@ from engine.storage import checkpoint
 from engine.storage.layout import CHECKPOINTS
 from engine.storage.recorded import Recorded
 
+Weights = Literal["best", "newest"]
+"""The weights with the best accuracy while the run trained, or those of the newest checkpoint."""
+
 _DRAWS = {"uniform_", "normal_", "trunc_normal_"} | {
     f"{kind}_{distribution}_" for kind in ("kaiming", "xavier") for distribution in ("uniform", "normal")
 }
@@ -28,14 +31,21 @@ _DRAWS = {"uniform_", "normal_", "trunc_normal_"} | {
 
 
 def trained(folder: Path, record: RunRecord) -> nn.Module:
-    """Return the network of the run in `folder`, on the processor, in evaluation mode.
+    """Return the network of the run in `folder`, with the weights that were or will be evaluated; see `opened`."""
+    return opened(folder, record)[0]
 
-    It has the best weights if the run has ended and kept them, otherwise the average of its weights or the last ones.
-    Raises `RunFolderError` if no whole checkpoint is there.
+
+def opened(folder: Path, record: RunRecord, weights: Weights | None = None) -> tuple[nn.Module, Weights]:
+    """Return the network of the run in `folder`, on the processor, in evaluation mode, and which weights it has.
+
+    They are the best if the run has ended and kept them, otherwise the average of its weights or the last ones, unless
+    `weights` says which. Raises `RunFolderError` if there are none, or no whole checkpoint.
     """
     model = untrained(folder, record)
-    model.load_state_dict(_weights(folder, record, model.state_dict()))
-    return model.eval().requires_grad_(False)
+    like = model.state_dict()
+    best = {} if weights == "newest" else _best(folder, record, like, asked=weights == "best")
+    model.load_state_dict(best or _newest(folder, like))
+    return model.eval().requires_grad_(False), "best" if best else "newest"
 
 
 def untrained(folder: Path, record: RunRecord) -> nn.Module:
@@ -45,9 +55,15 @@ def untrained(folder: Path, record: RunRecord) -> nn.Module:
         return models.build(config.model, len(record.classes), config.width)
 
 
-def _weights(folder: Path, record: RunRecord, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    if isinstance(record.closing, Finished) and (best := checkpoint.best(folder / CHECKPOINTS, like)):
-        return best
+def _best(folder: Path, record: RunRecord, like: Mapping[str, Tensor], *, asked: bool) -> dict[str, Tensor]:
+    """Return the best weights; nothing if there are none or the run goes on, unless they are `asked` for."""
+    best = checkpoint.best(folder / CHECKPOINTS, like) if asked or isinstance(record.closing, Finished) else {}
+    if asked and not best:
+        raise RunFolderError(f"{folder} has no best weights: the run did not keep them (--keep-best). Take the newest.")
+    return best
+
+
+def _newest(folder: Path, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
     failure = f"{folder} has no whole checkpoint, so its network cannot be opened."
     for kept in checkpoint.whole(folder / CHECKPOINTS):
         try:
