@@ -27,6 +27,7 @@ from tests.classified import made_up
 from tests.records import CLASSES, finished_record, live_log
 from tui.app import CifarApp
 from tui.look.colours import Depth
+from tui.look.theme import DARK, LIGHT
 from tui.screens.exhibit import Looks, Sources
 from tui.screens.gallery import GalleryScreen
 from tui.screens.image import ImageScreen
@@ -73,7 +74,7 @@ class Kept:
 
     @property
     def sources(self) -> Sources:
-        return Sources(self.classified, self.shown, lambda folder, record: self)
+        return Sources(self.classified, self.shown, lambda folder, record: self, lambda: None)
 
     def classified(self, folder: Path, record: RunRecord, index: int) -> Classified:
         if index in self.damaged:
@@ -395,6 +396,25 @@ async def test_a_run_without_predictions() -> None:
     app = App(lambda: GalleryScreen(record, FOLDER, 3, sources=replace(kept.sources, classified=none)))
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot, lambda: "kept no predictions" in text(pilot))
+
+
+async def test_another_theme_or_fewer_colours_reach_the_pictures() -> None:
+    """Ctrl+T and F2 change the gallery too, at once and wholly."""
+    async with gallery(Kept()).run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        await pilot.press("ctrl+t")
+        await pilot.pause(0.2)
+        grounds = {
+            segment.style.bgcolor.get_truecolor().hex
+            for segment in pilot.app.screen._compositor.render_strips()[12]
+            if segment.style and segment.style.bgcolor
+        }
+        assert LIGHT.background in grounds
+        assert DARK.background not in grounds
+        assert isinstance(pilot.app, App)
+        pilot.app.use_colours("none")
+        await pilot.pause(0.2)
+        assert "█" in text(pilot).splitlines()[8]
 
 
 async def test_nothing_to_show() -> None:

@@ -103,6 +103,7 @@ def caption(*parts: object, cells: int = 17, **changes: bool) -> str:
         (("cat", "dog"), 0.99999, "cat→dog     100 %"),
         (("frog", "airplane"), 0.876, "frog→airplan 88 %"),
         (("frog", "airplane"), 0.9961, "frog→airplan 99 %"),
+        (("automobile", "cat"), 0.5, "automobi→cat 50 %"),
         (("automobile", "airplane"), 0.5, "autom→airpla 50 %"),
         (("my_heron_photos", "my_egret_photos"), 0.5, "…hero→…egre… 50 %"),
     ],

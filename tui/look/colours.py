@@ -37,14 +37,14 @@ SSH passes TERM on, but not COLORTERM.
 
 _256: Mapping[tuple[Ramp, bool], tuple[int, ...]] = {
     ("right", True): (235, 237, 24, 31, 68, 75),
-    ("wrong", True): (235, 237, 58, 94, 130, 136, 172, 178),
+    ("wrong", True): (236, 239, 94, 130, 172, 214),
     ("right", False): (254, 153, 110, 67, 31, 25),
     ("wrong", False): (254, 187, 180, 173, 130),
 }
 """Steps of each ramp on a dark (True) and a light background, by number in the table of 256.
 
 Chosen along the ramp in true colour by distance in OKLab. The nearest colour of the table alone would be out of order:
-it turns the weakest shades of blue into bright ones.
+it turns the weakest shades of blue into bright ones, and those of orange into olive.
 """
 
 _16: Mapping[tuple[Ramp, bool], tuple[int, ...]] = {

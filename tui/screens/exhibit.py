@@ -44,6 +44,10 @@ def _looks(folder: Path, record: RunRecord) -> Looks:
     return Looks(folder, record)
 
 
+def _import_network() -> None:
+    import engine.use.occlusion  # noqa: F401 - takes a second or two, because it imports torch
+
+
 @dataclass(frozen=True)
 class Sources:
     """Where an exhibit comes from. Each may take long, and raises `EngineError` if there is nothing to show."""
@@ -51,6 +55,8 @@ class Sources:
     classified: Callable[[Path, RunRecord, int], Classified] = _classified
     images: Callable[[Path, RunRecord, SplitName], Shown] = _images
     looks: Callable[[Path, RunRecord], Looks] = _looks
+    prepare: Callable[[], None] = _import_network
+    """Makes `looks` quick, before somebody asks for it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,15 @@ WIDE, TALL = 110, 37
 """With so many columns and rows the picture is twice as large."""
 
 
+PREPARES_AFTER = 0.5
+"""Seconds after which what shows where the network looks is imported, so that the picture comes first."""
+
+NARROW = 70
+"""With fewer columns the picture is half as large."""
+
+LEAST = 34
+"""With fewer columns there is none."""
+
 FAINT = 1
 """Points of probability. If hiding takes less away everywhere, there is nothing to light up."""
 
@@ -62,6 +71,7 @@ class ImageScreen(Screen[int | None]):
         #before { height: auto; margin-top: 1; color: $secondary; }
         #look { height: auto; margin-top: 1; color: $secondary; }
         &.-large FullPicture { width: 68; }
+        &.-small FullPicture { width: 18; }
         &.-bare FullPicture { display: none; }
     }
     """
@@ -94,13 +104,18 @@ class ImageScreen(Screen[int | None]):
 
     def on_mount(self) -> None:
         work.run(self, partial(history, self.exhibit, self._sources), self._show_history)
+        self.set_timer(PREPARES_AFTER, self._prepare)
         self._show()
+
+    def _prepare(self) -> None:
+        work.run(self, self._sources.prepare, lambda _: None)
 
     def on_resize(self) -> None:
         self.set_class(self.size.width >= WIDE and self.size.height >= TALL, "-large")
         # So that the label is in sight, which is the last bar if it is not among the most probable.
         self.query_one(Probabilities).styles.max_height = max(3, self.size.height - 12)
-        self.set_class(self.exhibit.images is None or self.size.width < 50, "-bare")
+        self.set_class(self.exhibit.images is None or self.size.width < LEAST, "-bare")
+        self.set_class(self.size.width < NARROW, "-small")
 
     # Showing
 

@@ -64,6 +64,10 @@ class FullPicture(Widget):
         width, height = self.content_size
         return next((side for side in SIDES if width >= side and height >= side // 2), 0)
 
+    def notify_style_update(self) -> None:
+        self._drawn = ()  # the styles come some time after the name of a new theme
+        super().notify_style_update()
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         return exact(super().get_line_filters())
 

@@ -215,6 +215,10 @@ class PictureGrid(Widget, can_focus=True):
 
     # Drawing
 
+    def notify_style_update(self) -> None:
+        self._drawn = ()  # the styles come some time after the name of a new theme
+        super().notify_style_update()
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         return exact(super().get_line_filters())
 

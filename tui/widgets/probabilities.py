@@ -29,6 +29,7 @@ class Probabilities(Widget):
     DEFAULT_CSS = """
     Probabilities {
         height: auto;
+        text-wrap: nowrap;
         & > .probabilities--label { color: $primary; }
         & > .probabilities--taken { color: $warning; }
         & > .probabilities--other { color: $secondary; }
