@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,14 +20,16 @@ from typing import Any, cast
 
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Static
 
 from engine.config import preset_named
+from engine.export.bundle import write_bundle
 from engine.record.events import EpochTrained
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
 from engine.runs.contract import RunView
+from engine.storage import tail
 from engine.storage.tail import Tail
+from engine.use.results import newest_kept
 from tui.app import CifarApp
 from tui.screens.results import ResultsScreen
 from tui.screens.runs import RunsScreen
@@ -50,40 +54,77 @@ async def photograph(pilot: Pilot[None], name: str, size: tuple[int, int] = WIDE
     print(HERE / f"{name}.svg")
 
 
-def trained(app: CifarApp) -> int:
-    """Return how many iterations the run has done."""
-    return len(app.training.log.loss_buffer) if app.training is not None else 0
-
-
 async def take(images: Path) -> None:
     """Use the app from the form to the results, and take the pictures."""
     app = CifarApp({"data": str(images), "name": "brisk-heron"})
     async with app.run_test(size=WIDE) as pilot:
-        await until(
-            lambda: bool(app.screen.query("#status")) and app.screen.query_one("#status", Static).content == "ready"
-        )
+        await until(lambda: bool(app.screen.query("#status")) and "on this machine" in drawn(app))
         await photograph(pilot, "setup")
         await photograph(pilot, "setup-80x24", NARROW)
         await pilot.press("ctrl+r")
-        await until(lambda: trained(app) > 3_200)
-        await pilot.press("l")
-        await photograph(pilot, "training-log")
-        await pilot.press("l")
-        await until(lambda: trained(app) > 3_900)
-        assert isinstance(app.screen, TrainingScreen)
-        await photograph(pilot, "training")
-        await photograph(pilot, "training-80x24", NARROW)
-        await pilot.press("ctrl+t")
-        await photograph(pilot, "training-light")
-        await pilot.press("ctrl+t")
         await until(lambda: isinstance(app.screen, ResultsScreen))
         await photograph(pilot, "results")
         await photograph(pilot, "results-80x24", NARROW)
-        await pilot.press("enter")
+        await pilot.press("d")
         await photograph(pilot, "class-details")
-        await pilot.press("escape", "n", "ctrl+o")
+        await pilot.press("escape", "h")
+        await photograph(pilot, "history")
+        await pilot.press("k")
+        await photograph(pilot, "calibration")
+        await take_gallery(app, pilot, "")
+        await pilot.press("n", "ctrl+o")
         await until(lambda: isinstance(app.screen, RunsScreen))
         await photograph(pilot, "runs")
+    await take_training(Path("runs") / "brisk-heron", "training", at=0.62)
+    await take_report(Path("runs") / "brisk-heron")
+
+
+async def take_gallery(app: CifarApp, pilot: Pilot[None], prefix: str) -> None:
+    """Look at the worst mistakes, and at where the network looks in the first of them. Ends at the results."""
+    await pilot.press("g")
+    await until(lambda: bool(app.screen.query("PictureGrid")) and "→" in drawn(app))
+    await photograph(pilot, f"{prefix}gallery")
+    await photograph(pilot, f"{prefix}gallery-80x24", NARROW)
+    await pilot.press("enter", "h")
+    await until(lambda: "where it looks for" in drawn(app))
+    await photograph(pilot, f"{prefix}image")
+    await photograph(pilot, f"{prefix}image-80x24", NARROW)
+    await pilot.press("escape", "escape")
+    await until(lambda: isinstance(app.screen, ResultsScreen))
+
+
+async def take_training(run: Path, name: str, at: float) -> None:
+    """Show the finished run in the folder `run` as it was when this share of it was done."""
+    replay = Replay(run)
+    replay.go_on(at - 0.02)
+    app = ReplayApp(replay)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(lambda: isinstance(app.screen, TrainingScreen) and bool(len(app.screen.record.losses)))
+        await asyncio.sleep(1.0)
+        replay.go_on(at)  # now there is a speed
+        await photograph(pilot, name)
+        await photograph(pilot, f"{name}-80x24", NARROW)
+        await pilot.press("l")
+        await photograph(pilot, f"{name}-log")
+        await pilot.press("l", "ctrl+t")
+        await photograph(pilot, f"{name}-light")
+
+
+async def take_report(run: Path) -> None:
+    """Export the page of a run, and take its picture with Chromium."""
+    write_bundle(tail.read(run), Path("export"), run)
+    browser = shutil.which("chromium")
+    if browser is None:
+        print("chromium is not installed, so there is no new report.png")
+        return
+    words = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1000,2900"]
+    to = HERE / "report.png"
+    subprocess.run(
+        [browser, *words, f"--screenshot={to}", Path("export/report.html").resolve().as_uri()],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
+    print(to)
 
 
 class Replay:
@@ -93,9 +134,9 @@ class Replay:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, RunLog()
-        with Tail(folder) as tail:
-            tail.catch_up()
-        self._record = RunRecord(tail.log)
+        with Tail(folder) as read:
+            read.catch_up()
+        self._record = RunRecord(read.log)
         self._left = self._record.catch_up()
         self._now = 0.0
 
@@ -143,19 +184,14 @@ async def take_speedrun(images: Path, run: Path) -> None:
         await until(lambda: bool(app.screen.query("PreflightPanel")) and "on this machine" in drawn(app))
         await photograph(pilot, "speedrun-setup")
         await photograph(pilot, "speedrun-setup-80x24", NARROW)
-    replay = Replay(run)
-    replay.go_on(0.8)
-    app = ReplayApp(replay)
-    async with app.run_test(size=WIDE) as pilot:
-        await until(lambda: isinstance(app.screen, TrainingScreen) and "80 %" in drawn(app))
-        replay.go_on(0.82)  # now there is a speed
-        await photograph(pilot, "speedrun-training")
-        await photograph(pilot, "speedrun-training-80x24", NARROW)
+    await take_training(run, "speedrun-training", at=0.82)
     app = CifarApp({}, watch=run)
     async with app.run_test(size=WIDE) as pilot:
         await until(lambda: isinstance(app.screen, ResultsScreen))
         await photograph(pilot, "speedrun-results")
         await photograph(pilot, "speedrun-results-80x24", NARROW)
+        if newest_kept(tail.read(run)) is not None:
+            await take_gallery(app, pilot, "speedrun-")
 
 
 def drawn(app: CifarApp) -> str:
