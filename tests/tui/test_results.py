@@ -578,7 +578,8 @@ async def test_history_of_the_classes(size: tuple[int, int]) -> None:
         assert f"{record.evaluations[0].correct:,} of 10,000" in drawn(app)
         await pilot.press("]")
         await settle(pilot)
-        assert "car after epoch 2: " in drawn(app), "the cursor follows the other keys"
+        second = record.evaluation_at(1).per_class[1]
+        assert f"car after epoch 2: {second.accuracy:.1f} %" in drawn(app), "the cursor follows the other keys"
 
 
 async def test_history_without_room_or_colour(monkeypatch: pytest.MonkeyPatch) -> None:
