@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from engine.config import CONSTANTS
@@ -42,9 +43,12 @@ def _images(dataset: dict[str, Any]) -> str:
     return f"{training}{f', {held_out:,} validation' if held_out else ''}, {dataset['test_images']:,} test"
 
 
-def constants(content: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return every constant of the run with its value and unit, not escaped. `content` is the run's summary."""
-    return [(c.label, _shown(content["config"].get(c.name, ""), c.unit)) for c in CONSTANTS]
+def constants(content: dict[str, Any], *, without: Container[str] = ()) -> list[tuple[str, str]]:
+    """Return every constant of the run with its value and unit, not escaped, but for those named in `without`.
+
+    `content` is the run's summary.
+    """
+    return [(c.label, _shown(content["config"].get(c.name, ""), c.unit)) for c in CONSTANTS if c.name not in without]
 
 
 def _shown(value: object, unit: str) -> str:

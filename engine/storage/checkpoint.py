@@ -227,14 +227,14 @@ class Checkpoint:
         return _fitting(self.path / name, like)
 
 
-def best(folder: Path, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the best weights below `folder`, or nothing if there are none that are whole; `like` is as for
-    `Checkpoint.model`. Raises `RunFolderError` if they do not fit."""
+def best(folder: Path, like: Mapping[str, Tensor]) -> tuple[int, dict[str, Tensor]] | None:
+    """Return the iteration and the best weights below `folder`, or None if there are none that are whole; `like` is as
+    for `Checkpoint.model`. Raises `RunFolderError` if they do not fit."""
     for path in sorted(folder.glob("best-*"), key=_iteration, reverse=True):
         with suppress(OSError):
             if folders.is_whole(path, {MODEL, STATE}):
-                return _fitting(path / MODEL, like)
-    return {}
+                return _iteration(path), _fitting(path / MODEL, like)
+    return None
 
 
 def _fitting(path: Path, like: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -81,7 +81,7 @@ class Model:
         if record.started is None:
             raise RunFolderError(f"The run {folder.name} has not begun to train, so it has no network yet.")
         config = Recorded.read(folder).resolved(folder)
-        network, found = opened(folder, record, weights)
+        network, found, _ = opened(folder, record, weights)
         classes = tuple(map(clean, record.classes))
         return cls(network, config, name=clean(folder.resolve().name), classes=classes, weights=found)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,17 @@ from engine.storage.recorded import Recorded
 Weights = Literal["best", "newest"]
 """The weights with the best accuracy while the run trained, or those of the newest checkpoint."""
 
+
+class Opened(NamedTuple):
+    """A run's network."""
+
+    network: nn.Module
+    """On the processor, in evaluation mode."""
+    weights: Weights
+    iteration: int
+    """Iterations of the run after which the weights were these."""
+
+
 _DRAWS = {"uniform_", "normal_", "trunc_normal_"} | {
     f"{kind}_{distribution}_" for kind in ("kaiming", "xavier") for distribution in ("uniform", "normal")
 }
@@ -32,20 +43,21 @@ _DRAWS = {"uniform_", "normal_", "trunc_normal_"} | {
 
 def trained(folder: Path, record: RunRecord) -> nn.Module:
     """Return the network of the run in `folder`, with the weights that were or will be evaluated; see `opened`."""
-    return opened(folder, record)[0]
+    return opened(folder, record).network
 
 
-def opened(folder: Path, record: RunRecord, weights: Weights | None = None) -> tuple[nn.Module, Weights]:
-    """Return the network of the run in `folder`, on the processor, in evaluation mode, and which weights it has.
+def opened(folder: Path, record: RunRecord, weights: Weights | None = None) -> Opened:
+    """Return the network of the run in `folder`.
 
-    They are the best if the run has ended and kept them, otherwise the average of its weights or the last ones, unless
-    `weights` says which. Raises `RunFolderError` if there are none, or no whole checkpoint.
+    Its weights are the best if the run has ended and kept them, otherwise the average of the weights or the last ones,
+    unless `weights` says which. Raises `RunFolderError` if there are none, or no whole checkpoint.
     """
     model = untrained(folder, record)
     like = model.state_dict()
-    best = {} if weights == "newest" else _best(folder, record, like, asked=weights == "best")
-    model.load_state_dict(best or _newest(folder, like))
-    return model.eval().requires_grad_(False), "best" if best else "newest"
+    best = None if weights == "newest" else _best(folder, record, like, asked=weights == "best")
+    iteration, state = best or _newest(folder, like)
+    model.load_state_dict(state)
+    return Opened(model.eval().requires_grad_(False), "best" if best else "newest", iteration)
 
 
 def untrained(folder: Path, record: RunRecord) -> nn.Module:
@@ -55,20 +67,23 @@ def untrained(folder: Path, record: RunRecord) -> nn.Module:
         return models.build(config.model, len(record.classes), config.width)
 
 
-def _best(folder: Path, record: RunRecord, like: Mapping[str, Tensor], *, asked: bool) -> dict[str, Tensor]:
-    """Return the best weights; nothing if there are none or the run goes on, unless they are `asked` for."""
-    best = checkpoint.best(folder / CHECKPOINTS, like) if asked or isinstance(record.closing, Finished) else {}
+def _best(
+    folder: Path, record: RunRecord, like: Mapping[str, Tensor], *, asked: bool
+) -> tuple[int, dict[str, Tensor]] | None:
+    """Return the iteration and the best weights; None if there are none or the run goes on, unless they are `asked`
+    for."""
+    best = checkpoint.best(folder / CHECKPOINTS, like) if asked or isinstance(record.closing, Finished) else None
     if asked and not best:
         raise RunFolderError(f"{folder} has no best weights: the run did not keep them (--keep-best). Take the newest.")
     return best
 
 
-def _newest(folder: Path, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _newest(folder: Path, like: Mapping[str, Tensor]) -> tuple[int, dict[str, Tensor]]:
     failure = f"{folder} has no whole checkpoint, so its network cannot be opened."
     for kept in checkpoint.whole(folder / CHECKPOINTS):
         try:
             weights = kept.model(like)
-            return weights | kept.average(like)
+            return kept.state.position.iteration, weights | kept.average(like)
         except RunFolderError as error:  # a live run may have removed it meanwhile
             failure = error.message
     raise RunFolderError(failure)

@@ -95,6 +95,7 @@ def test_help_is_enough_to_work_from(command: str, capsys: pytest.CaptureFixture
         ("train --epochs", "--epochs requires an argument"),
         ("export", "--to"),
         ("export nothing --to x", "There is no run nothing in runs"),
+        ("export --to x --weights best", "--weights: it says which weights --model takes. Give --model too."),
         ("train --data /nowhere", "--data: /nowhere"),
         ("--preset no", 'for --preset. Choose from: "notebook", "look", '),
         ("train --preset minutes --optimizer adam", "--momentum: adam has a momentum of its own"),
@@ -188,6 +189,9 @@ def test_runs_and_export(quick: list[str], tmp_path: Path, capsys: pytest.Captur
             *("predictions.csv", "report.html", "suspicious.csv"),
         ]
         assert (tmp_path / f"out{i}" / "summary.json").read_bytes() == Path("runs/[x]/summary.json").read_bytes()
+    assert cli.execute(["export", "--to", "model", "--model", "--weights", "newest"]) == ExitCode.DONE
+    names = [Path(path).name for path in capsys.readouterr().out.splitlines()]
+    assert names == ["model.safetensors", "README.md", "config.json"]
 
 
 def test_run_that_fails(quick: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

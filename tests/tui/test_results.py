@@ -101,11 +101,10 @@ class ResultsApp(App[None]):
 
 def evaluated(classes: tuple[str, ...], *matrices: ConfusionMatrix) -> RunRecord:
     """Return the record of a run whose epochs ended with these evaluations."""
-    record = finished_record(classes=classes)
+    record = finished_record(classes=classes, evaluations=False)
     for epoch, matrix in enumerate(matrices, 1):
         at = epoch * 1_563
         record.evaluations.append(Evaluated(seconds=at, duration=1, epoch=epoch, iteration=at, matrix=matrix))
-    del record.evaluations[: -len(matrices)]
     return record
 
 
@@ -429,6 +428,19 @@ async def test_two_classes(size: tuple[int, int]) -> None:
         assert "good → bad" in drawn(app)
 
 
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_one_class(size: tuple[int, int]) -> None:
+    """A single class is shown in every view."""
+    app = ResultsApp(evaluated(("only",), ((7,),), ((8,),)))
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        assert "only" in app.column(0)
+        for keys in (["m", "right", "down"], ["h", "left"], ["k"], ["w"], ["t", "tab", "right"], ["d"]):
+            await pilot.press(*keys)
+            await settle(pilot)
+        assert ["only", "7", "100.0", "%", "only", "7", "100.0", "%"] in details(app)
+
+
 async def test_perfect_model() -> None:
     """A model without a mistake is shown without mistakes."""
     app = ResultsApp(evaluated(("a", "b"), ((5, 0), (0, 5))))
@@ -566,7 +578,8 @@ async def test_history_of_the_classes(size: tuple[int, int]) -> None:
         assert f"{record.evaluations[0].correct:,} of 10,000" in drawn(app)
         await pilot.press("]")
         await settle(pilot)
-        assert "car after epoch 2: " in drawn(app), "the cursor follows the other keys"
+        second = record.evaluation_at(1).per_class[1]
+        assert f"car after epoch 2: {second.accuracy:.1f} %" in drawn(app), "the cursor follows the other keys"
 
 
 async def test_history_without_room_or_colour(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -710,6 +723,18 @@ async def test_a_click_shows_a_view() -> None:
         await settle(pilot)
         assert app.map.display
         assert not app.table.display
+
+
+async def test_views_without_room_for_their_names() -> None:
+    """In a narrow terminal the views keep their keys, and the one that is shown its name."""
+    app = ResultsApp(finished_record())
+    async with app.run_test(size=(40, 24)) as pilot:
+        await pilot.press("h")
+        await settle(pilot)
+        assert " t  m  h History  k  w  c " in drawn(app)
+        await pilot.click(ViewTabs, offset=(4, 0))
+        await settle(pilot)
+        assert app.map.display
 
 
 @pytest.mark.parametrize(("size", "at_first"), [(NARROW, False), (SHORT, False), (WIDE, True)])

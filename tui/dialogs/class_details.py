@@ -97,7 +97,8 @@ class ClassDetails(Dialog[int]):
             ("#others-of", f"% of {sum(others):,} taken for {self._names[index]}"),
         ):
             self.query_one(selector, Static).update(text)
-        most = max(count for counts in (matrix[index], others) for i, count in enumerate(counts) if i != index)
+        mistakes = (count for counts in (matrix[index], others) for i, count in enumerate(counts) if i != index)
+        most = max(mistakes, default=0)
         self.query_one("#taken", Static).update(self._list(matrix[index], most))
         self.query_one("#others", Static).update(self._list(others, most))
 

@@ -39,22 +39,33 @@ class ViewTabs(Widget):
         super().__init__()
         self._keys = keys
 
+    @property
+    def _places(self) -> list[tuple[int, str, str]]:
+        """The column of each view, its name and its text beside the key: none of those not shown, if room is scarce."""
+        for brief in (False, True):
+            places, column = [], 0
+            for name in self.views:
+                text = "" if brief and name not in self.shown else f" {name.capitalize()}"
+                places.append((column, name, text))
+                column += len(self._keys[name]) + len(text) + _GAP
+            if column - _GAP <= self.content_size.width:
+                break
+        return places
+
     def render(self) -> Text:
         colours = self.app.theme_variables
+        here = Style(color=colours["foreground"], bold=True, underline=True)
         text = Text(no_wrap=True, overflow="crop")
-        for name in self.views:
-            text.append(" " * _GAP if text else "")
+        for column, name, label in self._places:
+            text.append(" " * (column - text.cell_len))
             text.append(self._keys[name], Style(color=colours["primary"], bold=True))
-            text.append(" ")
-            here = Style(color=colours["foreground"], bold=True, underline=True)
-            text.append(name.capitalize(), here if name in self.shown else None)
+            if label:
+                text.append(" ")
+                text.append(label[1:], here if name in self.shown else None)
         return text
 
     def on_click(self, event: events.Click) -> None:
         at = event.get_content_offset(self)
-        end = 0
-        for name in self.views:
-            start, end = end, end + len(self._keys[name]) + 1 + len(name)
-            if at is not None and start <= at.x < end:
+        for column, name, label in self._places:
+            if at is not None and column <= at.x < column + len(self._keys[name]) + len(label):
                 self.post_message(self.Chosen(name))
-            end += _GAP
