@@ -15,7 +15,7 @@ from engine.record.record import RunRecord
 from engine.storage import predictions
 from engine.storage.layout import PREDICTIONS
 from tests.records import finished_record
-from tests.tui.test_results import NARROW, WIDE, ResultsApp, drawn
+from tests.results_screen import NARROW, WIDE, ResultsApp, drawn
 from tui.screens import result_panels
 from tui.screens.results import ResultsScreen
 from tui.widgets.filter_patches import FilterPatches, patches
