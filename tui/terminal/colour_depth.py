@@ -14,10 +14,13 @@ from textual.color import Color
 from textual.filter import LineFilter, Monochrome
 from textual.widget import Widget
 
-from tui.look.colours import Depth, depth_of, detected_but_for_no_color
+from tui.look.colours import Depth, detected_but_for_no_color
 from tui.look.nearest import in_table
 
 _SYSTEMS: Final[Mapping[Depth, Any]] = {"true": "truecolor", "256": "256", "16": "standard"}
+
+
+_TABLES: Final[tuple[Depth, ...]] = ("256", "16")
 
 
 class _Nearest(LineFilter):
@@ -32,7 +35,7 @@ class _Nearest(LineFilter):
         self._depth = depth
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        if self._depth not in ("256", "16"):
+        if self._depth not in _TABLES:
             return segments
         return [Segment(text, style and in_table(style, self._depth), control) for text, style, control in segments]
 
@@ -41,6 +44,7 @@ class ColourDepth(App[None]):
     """An app whose number of colours can be changed while it runs."""
 
     _nearest: LineFilter | None = None
+    _used: Depth | None = None
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
@@ -50,8 +54,9 @@ class ColourDepth(App[None]):
 
     def use_colours(self, depth: Depth) -> None:
         """Draw with so many colours from now on. Without any, surfaces are greys, and pictures characters."""
-        if depth == depth_of(self) and self._nearest is not None:
+        if depth == self._used:
             return
+        self._used = depth
         self.no_color = depth == "none"
         # Textual makes its console once and has no way to change its colours, so it gets another like it.
         self.console = Console(
@@ -65,7 +70,8 @@ class ColourDepth(App[None]):
             soft_wrap=False,
             _environ={name: value for name, value in os.environ.items() if name != "NO_COLOR"},
         )
-        self._nearest = _Nearest(depth)
+        if depth in _TABLES or self.is_running:
+            self._nearest = _Nearest(depth)
         if self.is_running:
             for screen in self.screen_stack:
                 for widget in screen.walk_children(Widget, with_self=True):
