@@ -19,7 +19,7 @@ class HelpScreen(Dialog[None]):
     """The help of one screen. Escape, F1, q and Enter close it."""
 
     DEFAULT_CSS = """
-    HelpScreen .about { margin-bottom: 1; }
+    HelpScreen .about { margin-top: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [("escape,f1,q,enter", "dismiss(None)", "Close")]
 
@@ -32,9 +32,9 @@ class HelpScreen(Dialog[None]):
         with VerticalScroll() as page:
             page.border_title = "help"
             page.border_subtitle = "esc closes"
-            if self._about:
-                yield Static(self._about, markup=False, classes="about")
             table = Table.grid(padding=(0, 2))
             for key, does in self._keys:
                 table.add_row(Text(key, "bold"), Text(does))
             yield Static(table)
+            if self._about:  # last: a long text must not push the keys out of sight
+                yield Static(self._about, markup=False, classes="about")

@@ -57,8 +57,17 @@ class GalleryScreen(Screen[None]):
         Binding("f", "taken", "Taken for", tooltip="Only images that were taken for one class"),
         Binding("x", "swap", "Swap", tooltip="Swap the true class and what it was taken for"),
         Binding("a", "all", "All", tooltip="Images of all classes again"),
-        Binding("left_square_bracket", "step(-1)", "Earlier", key_display="[", group=_STEPPING),
-        Binding("right_square_bracket", "step(1)", "Later", key_display="]", group=_STEPPING),
+        Binding(
+            "left_square_bracket",
+            "step(-1)",
+            "Earlier",
+            key_display="[",
+            tooltip="The evaluation before",
+            group=_STEPPING,
+        ),
+        Binding(
+            "right_square_bracket", "step(1)", "Later", key_display="]", tooltip="The evaluation after", group=_STEPPING
+        ),
         Binding("escape", "back", "Back", tooltip="Back to where the gallery was opened"),
         Binding("z", "larger", "Zoom", tooltip="Pictures twice as large, or as many as fit"),
         Binding("e", "export", "Export", tooltip="Write the files of this run to a folder of your choice"),
