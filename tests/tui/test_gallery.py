@@ -361,6 +361,21 @@ async def test_the_newest_evaluation_is_followed() -> None:
         assert "after epoch 2 of 4" in text(pilot)
 
 
+async def test_a_newest_evaluation_that_cannot_be_read_is_told_once() -> None:
+    """While a run trains, predictions that cannot be read are told once, and the gallery stays as it is."""
+    kept, record = Kept(), RunRecord(live_log(4_000))
+    record.catch_up()
+    with_predictions(record)
+    kept.damaged = {2}
+    async with gallery(kept, record).run_test(size=(80, 24), notifications=True) as pilot:
+        await shown(pilot)
+        record.apply(replace(record.evaluations[-1], epoch=3, iteration=4_689))
+        await settled(pilot, lambda: "damaged" in text(pilot))
+        await asyncio.sleep(1.3)
+        assert len(pilot.app._notifications) == 1
+        assert "after epoch 2 of 4" in text(pilot)
+
+
 async def test_the_training_screen_has_a_key() -> None:
     """`g` shows the images of the newest evaluation while a run trains, as soon as one kept its predictions."""
     log = live_log(1_600)

@@ -14,6 +14,7 @@ from engine.errors import EngineError
 from engine.record.classified import Classified
 from engine.record.events import SplitName
 from engine.record.record import RunRecord
+from engine.text import clean
 
 if TYPE_CHECKING:
     from engine.use.images import Shown
@@ -81,6 +82,13 @@ class Exhibit:
     def when(self) -> str:
         """`after epoch 4 of 8`."""
         return f"{self.record.when(self.record.evaluations[self.index])} of {self.record.planned_epochs}"
+
+    def about(self, image: int) -> str:
+        """Return what an image is called, and how probable the network found what it took it for and its label."""
+        shares = self.classified.probabilities[image]
+        classes = dict.fromkeys((int(self.classified.predicted[image]), int(self.classified.labels[image])))
+        told = [f"{100 * float(shares[i]):.1f} % {clean(self.classified.classes[i])}" for i in classes]
+        return " · ".join([clean(self.files[image]), *told])
 
 
 def kept(record: RunRecord) -> list[int]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from rich.text import Text
@@ -15,14 +14,13 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import EngineError
-from engine.record.classified import Classified, Order
-from engine.record.events import SplitName
+from engine.record.classified import Order
 from engine.record.record import RunRecord
 from engine.text import clean
-from tui import work
 from tui.dialogs.class_choice import ALL, ClassChoice
 from tui.look.cells import fitted
-from tui.screens.exhibit import Exhibit, Numbered, Sources, kept
+from tui.screens.exhibit import Exhibit, Sources, kept
+from tui.screens.exhibit_reader import ExhibitReader
 from tui.screens.messages import Back, Export
 from tui.screens.selection import MODES, SUSPICION, Found, Selection
 from tui.widgets.keys import Keys
@@ -30,9 +28,6 @@ from tui.widgets.picture_grid import PictureGrid
 from tui.widgets.tabs import Tabs
 from tui.widgets.tiles import Tiles
 from tui.widgets.title_bar import TitleBar
-
-if TYPE_CHECKING:
-    from engine.use.images import Shown
 
 LOOKS_EVERY = 0.5
 """Seconds between two looks whether a run that trains has a newer evaluation."""
@@ -105,15 +100,27 @@ class GalleryScreen(Screen[None]):
         self._follows = not record.ended and self._index == (kept(record) or [-1])[-1]
         """Whether a newer evaluation is shown as soon as there is one."""
         self._sources = sources or Sources()
+        self._reader = ExhibitReader(
+            self,
+            record,
+            folder,
+            self._sources,
+            read=self._show_evaluation,
+            images_read=self._show_images,
+            failed=self._cannot_show,
+        )
         self.selection = Selection(order, true, predicted)
-        self.exhibit: Exhibit | None = None
         self._found: Found | None = None
-        self._shown: dict[SplitName, Shown] = {}
-        self._read_splits: set[SplitName] = set()
-        self._missing: dict[SplitName, str] = {}
-        """Why there are no images."""
-        self._asked = -1
-        """The evaluation that is being read, or was read last."""
+
+    @property
+    def exhibit(self) -> Exhibit | None:
+        """What is shown; None until it is read."""
+        return self._reader.exhibit
+
+    @property
+    def problem(self) -> str:
+        """Why there are no pictures."""
+        return self._reader.problem
 
     def compose(self) -> ComposeResult:
         yield TitleBar(f"cifar-tui · {self.record.started.name if self.record.started else self.folder.name}")
@@ -127,7 +134,7 @@ class GalleryScreen(Screen[None]):
         self.query_one(PictureGrid).focus()
         if not self.record.ended:
             self.set_interval(LOOKS_EVERY, self._look)
-        self._read(self._index)
+        self._reader.read(self._index)
 
     def on_resize(self) -> None:
         self.set_class(self.size.height < 14, "-low")
@@ -137,67 +144,20 @@ class GalleryScreen(Screen[None]):
     def _look(self) -> None:
         """Show the newest evaluation of a run that trains."""
         newest = (kept(self.record) or [-1])[-1]
-        if self._follows and newest > self._asked:
-            self._read(newest)
+        if self._follows and newest > self._reader.newest:
+            self._reader.read(newest)
 
-    def _read(self, index: int) -> None:
-        self._asked = index
-        if index < len(self.record.evaluations):
-            self._read_images(self.record.evaluations[index].split)
-        read = partial(self._sources.classified, self.folder, self.record, index)
-        work.run(self, read, partial(self._show_evaluation, index), partial(self._cannot_show, index))
-
-    def _cannot_show(self, index: int, error: EngineError) -> None:
-        if index != self._asked:
-            return
-        if self.exhibit is not None:  # the one before stays
-            self.notify(error.message, severity="error", markup=False, timeout=10)
-            self._asked = self.exhibit.index
-        else:
+    def _cannot_show(self, error: EngineError) -> None:
+        if self.exhibit is None:
             self._say(error.message)
+        else:
+            self.notify(error.message, severity="error", markup=False, timeout=10)
 
-    def _show_evaluation(self, index: int, classified: Classified) -> None:
-        if index == self._asked:
-            here = self._here
-            self.exhibit = self._exhibit(index, classified)
-            self._select(self.selection, here)
+    def _show_evaluation(self) -> None:
+        self._select(self.selection, self._here)
 
-    def _exhibit(self, index: int, classified: Classified) -> Exhibit:
-        """Return what an evaluation found, with its images if they are here."""
-        split, count = self.record.evaluations[index].split, len(classified)
-        shown = self._shown.get(split)
-        if shown is not None and len(shown.images) != count:
-            self._missing[split] = f"There are {len(shown.images):,} images now, and the network was given {count:,}."
-            shown = None
-        if shown is None:
-            return Exhibit(self.record, self.folder, index, classified, Numbered(split, count))
-        return Exhibit(self.record, self.folder, index, classified, shown.names, shown.images)
-
-    def _read_images(self, split: SplitName) -> None:
-        """Read the images of a split, if that was not done yet, beside everything else."""
-        if split in self._read_splits:
-            return
-        self._read_splits.add(split)
-
-        def show(shown: Shown) -> None:
-            self._shown[split] = shown
-            arrived()
-
-        def cannot(error: EngineError) -> None:
-            self._missing[split] = error.message
-            arrived()
-
-        def arrived() -> None:
-            if self.exhibit is not None and self.exhibit.split == split:
-                self.exhibit = self._exhibit(self.exhibit.index, self.exhibit.classified)
-                self._show_tiles(self.query_one(PictureGrid).cursor)
-
-        work.run(self, partial(self._sources.images, self.folder, self.record, split), show, cannot)
-
-    @property
-    def problem(self) -> str:
-        """Why there are no pictures."""
-        return self._missing.get(self.exhibit.split, "") if self.exhibit else ""
+    def _show_images(self) -> None:
+        self._show_tiles(self.query_one(PictureGrid).cursor)
 
     # Showing
 
@@ -229,7 +189,7 @@ class GalleryScreen(Screen[None]):
         classified = exhibit.classified
         self.remove_class("-said")
         if not len(found):
-            self._say(self._nothing())
+            self._say(self.selection.nothing)
         self.query_one(PictureGrid).show(
             Tiles(
                 names=classified.classes,
@@ -244,11 +204,6 @@ class GalleryScreen(Screen[None]):
             ),
             cursor,
         )
-
-    def _nothing(self) -> str:
-        if self.selection.mode == "suspicious":
-            return "No label here looks wrong."
-        return f"There is no image here that is {self.selection.mode.split()[-1]}."
 
     def _say(self, text: str) -> None:
         """Show words in place of the pictures."""
@@ -271,20 +226,14 @@ class GalleryScreen(Screen[None]):
 
     def _state(self) -> str:
         """Return the line about the image under the cursor, or about what is missing."""
+        exhibit, here = self.exhibit, self._here
         if self.problem:
             return clean(self.problem)
-        exhibit, here = self.exhibit, self._here
         if exhibit is None or here is None:
             return ""
         if self.selection.mode == "suspicious":
             return f"{clean(exhibit.files[here])} · {SUSPICION}"
-        classified = exhibit.classified
-        name, label, taken = exhibit.files[here], int(classified.labels[here]), int(classified.predicted[here])
-        parts = [clean(name)]
-        for index in dict.fromkeys((taken, label)):
-            share = 100 * float(classified.probabilities[here, index])
-            parts.append(f"{share:.1f} % {clean(classified.classes[index])}")
-        return " · ".join(parts)
+        return exhibit.about(here)
 
     # Keys
 
@@ -345,11 +294,11 @@ class GalleryScreen(Screen[None]):
     def action_step(self, by: int) -> None:
         """Show the evaluation before or after this one, of those whose predictions are kept."""
         numbers = kept(self.record)
-        before = self._asked if self._asked in numbers else numbers[-1]
+        before = self._reader.asked if self._reader.asked in numbers else numbers[-1]
         at = max(0, min(numbers.index(before) + by, len(numbers) - 1))
         self._follows = not self.record.ended and at == len(numbers) - 1
-        if numbers[at] != self._asked:
-            self._read(numbers[at])
+        if numbers[at] != self._reader.asked:
+            self._reader.read(numbers[at])
 
     def action_larger(self) -> None:
         grid = self.query_one(PictureGrid)

@@ -60,6 +60,13 @@ class Selection:
         indices = chosen(classified, self.mode, self.true, predicted)
         return Found(indices, classified.predicted[indices])
 
+    @property
+    def nothing(self) -> str:
+        """What is said if no image is selected."""
+        if self.mode == "suspicious":
+            return "No label here looks wrong."
+        return f"There is no image here that is {self.mode.split()[-1]}."
+
     def told(self, names: Sequence[str], count: int) -> str:
         """Return what is shown, such as `cat taken for dog · 204 mistakes`. `names` are those of the classes."""
         true = None if self.true is None else names[self.true]
