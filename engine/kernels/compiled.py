@@ -11,6 +11,7 @@ import importlib.machinery
 from contextlib import suppress
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 VARIANTS = {"avx512": "AVX-512", "avx2": "AVX2"}
@@ -25,6 +26,14 @@ def library() -> ctypes.CDLL | None:
         if code is not None and code.runs_here():
             return code
     return None
+
+
+def is_left_to_torch() -> bool:
+    """Return whether a network is being exported: then it must consist of torch's own operations.
+
+    It is told for the whole process, so networks are exported in processes that train nothing.
+    """
+    return torch.compiler.is_exporting()
 
 
 @functools.cache

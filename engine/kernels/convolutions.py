@@ -25,7 +25,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from engine.data.imageset import IMAGE_SIZE
-from engine.kernels.compiled import library
+from engine.kernels.compiled import is_left_to_torch, library
 from engine.kernels.onednn import blocked, takes_avx2_kernels
 
 CHANNELS = (3, 16, 32, 64)
@@ -71,7 +71,8 @@ def _convolved_by_torch(images: Tensor, weights: Sequence[Tensor], biases: Seque
 
 def _is_made_for(images: Tensor) -> bool:
     return (
-        images.device.type == "cpu"
+        not is_left_to_torch()
+        and images.device.type == "cpu"
         and images.dtype in (torch.float32, torch.uint8)
         and 1 < len(images) <= _MOST_IMAGES  # torch convolves a single image in another order
         and not images.requires_grad

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from engine.kernels.compiled import address, library, takes_channels
+from engine.kernels.compiled import address, is_left_to_torch, library, takes_channels
 
 
 class Normalization(nn.BatchNorm2d):
@@ -64,7 +64,8 @@ class Normalization(nn.BatchNorm2d):
 def _is_made_for(x: Tensor, pool: bool) -> bool:
     _, channels, height, width = x.shape
     return (
-        x.device.type == "cpu"
+        not is_left_to_torch()
+        and x.device.type == "cpu"
         and x.dtype == torch.float32
         and x.is_contiguous(memory_format=torch.channels_last)
         and not (pool and (height % 2 or width % 2))

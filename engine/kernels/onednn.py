@@ -12,6 +12,8 @@ import os
 import torch
 from torch import Tensor
 
+from engine.kernels.compiled import is_left_to_torch
+
 
 def blocked(images: Tensor) -> Tensor:
     """Return `images` (n, c, h, w) in oneDNN's layout if that is faster, otherwise unchanged.
@@ -23,7 +25,8 @@ def blocked(images: Tensor) -> Tensor:
 
 def _blocks_are_faster(images: Tensor) -> bool:
     return (
-        images.device.type == "cpu"
+        not is_left_to_torch()
+        and images.device.type == "cpu"
         and images.dtype == torch.float32
         and len(images) > 1  # torch convolves a single image itself, and rounds differently
         and not torch.is_autocast_enabled("cpu")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from engine.kernels.compiled import address, library, takes_channels
+from engine.kernels.compiled import address, is_left_to_torch, library, takes_channels
 
 _WORTH_IT = 512
 """Inputs times outputs. With fewer the transforms cost what they save: 16 to 16 channels took 1.06 and 1.00 ms."""
@@ -43,7 +43,8 @@ class Convolution(nn.Conv2d):
 def _is_made_for(x: Tensor, weight: Tensor) -> bool:
     inputs = x.shape[1]
     return (
-        x.device.type == "cpu"
+        not is_left_to_torch()
+        and x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and x.is_contiguous(memory_format=torch.channels_last)
         and not torch.is_autocast_enabled("cpu")

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from engine.config import TrainingConfig
-from engine.errors import ConstantError, RunFolderError
+from engine.config import CONSTANTS, TrainingConfig
+from engine.errors import RunFolderError
 from engine.files import read_bounded
-from engine.text import clean
+from engine.text import clean, counted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -82,6 +82,15 @@ class OnnxFile:
     """The largest difference between two probabilities."""
     onnxruntime: str
     """The version that it was checked with."""
+
+    @property
+    def told(self) -> str:
+        """How it was checked, in words."""
+        images = counted(self.images, "test image")
+        return (
+            f"{self.file} takes {self.agreement:g} % of {images} for the same class as the network from one view;"
+            f" probabilities differ by {self.largest_difference:.1e} at most (onnxruntime {self.onnxruntime})"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -178,18 +187,19 @@ def read(folder: Path) -> Exported:
 
 
 def _constants(folder: Path, contract: Contract) -> TrainingConfig:
-    given: dict[str, Any] = {
-        "model": contract.architecture,
-        "width": contract.width,
-        "precision": contract.precision,
-        "test_views": contract.views,
-    }
-    try:
-        return TrainingConfig.checked(given)
-    except ConstantError as error:
-        fields = {"model": "architecture", "test_views": "views"}
-        told = "; ".join(f"{fields.get(name, name)}: {reason}" for name, reason in error.problems.items())
-        raise RunFolderError(f"{folder / CONFIG} does not describe a network of this program. {told}") from None
+    # Each is checked by itself: whether they go together depends on others, with which the network was trained.
+    fields = {"model": "architecture", "width": "width", "precision": "precision", "test_views": "views"}
+    read: dict[str, object] = {}
+    for constant in CONSTANTS:
+        if name := fields.get(constant.name):
+            try:
+                read[constant.name] = constant.read(getattr(contract, name))
+            except ValueError as error:
+                told = f"{name}: {clean(error)}"
+                raise RunFolderError(
+                    f"{folder / CONFIG} does not describe a network of this program. {told}."
+                ) from None
+    return TrainingConfig().replaced(**read)
 
 
 def _weights(path: Path, contract: Contract, like: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,12 @@ from tests.records import finished_record
 IMAGES = made_up_images(120, 60, classes=3, noisy=0.3)
 
 
+@pytest.fixture(autouse=True)
+def _without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`test_onnx.py` is about model.onnx, which takes seconds to make."""
+    monkeypatch.setattr("engine.export.model.checked.find_spec", lambda name: None)
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `images` in three classes."""
@@ -71,7 +77,7 @@ def same_weights(one: nn.Module, other: nn.Module) -> bool:
 
 
 NETWORKS: dict[str, dict[str, Any]] = {name: {"model": name} for name in models.names()}
-NETWORKS["speedrun"] |= {"width": 8}
+NETWORKS["speedrun"] |= {"width": 8, "test_views": 6, "augmentation": "flip-shift", "precision": "bfloat16"}
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -190,8 +191,11 @@ def test_runs_and_export(quick: list[str], tmp_path: Path, capsys: pytest.Captur
         ]
         assert (tmp_path / f"out{i}" / "summary.json").read_bytes() == Path("runs/[x]/summary.json").read_bytes()
     assert cli.execute(["export", "--to", "model", "--model", "--weights", "newest"]) == ExitCode.DONE
-    names = [Path(path).name for path in capsys.readouterr().out.splitlines()]
-    assert names == ["model.safetensors", "README.md", "config.json"]
+    out, err = capsys.readouterr()
+    names = [Path(path).name for path in out.splitlines()]
+    assert names == ["model.safetensors", "model.onnx", "README.md", "config.json"]
+    assert re.match(r"cifar-tui: model\.onnx takes 100 % of \d+ test images for the same class as the network", err)
+    assert len(err.splitlines()) == 1
 
 
 def test_run_that_fails(quick: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

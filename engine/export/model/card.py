@@ -27,7 +27,7 @@ def card(record: RunRecord, contract: Contract) -> str:
     index = _evaluation(record, contract)
     parts = [_heading(record, contract, index), f"# {plain(contract.name)}", _about(record, contract, content)]
     parts += _results(record, contract, index)
-    parts += ["## Input and output", _table(_contract(contract)), *_use()]
+    parts += ["## Input and output", _table(_contract(contract)), *_use(contract)]
     parts += ["## Training", _table(_run(record, content)), "## Recipe", _table(constants(content, without=_PLACES))]
     return "\n\n".join(parts) + "\n"
 
@@ -119,11 +119,35 @@ def _contract(contract: Contract) -> list[tuple[str, str]]:
     ]
 
 
-def _use() -> list[str]:
+_WITH_ONNX = """```python
+import json
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+session = onnxruntime.InferenceSession("model.onnx")
+classes = json.loads(session.get_modelmeta().custom_metadata_map["label_names"])
+picture = Image.open("picture.png").convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
+(probabilities,) = session.run(["probabilities"], {"images": np.asarray(picture)[None]})
+for probability, name in sorted(zip(probabilities[0], classes), reverse=True)[:3]:
+    print(f"{probability:.1%} {name}")
+```"""
+
+
+def _use(contract: Contract) -> list[str]:
+    parts = ["## Use"]
+    if contract.onnx:
+        parts += [
+            "With `pip install onnxruntime pillow`, and without cifar-tui:",
+            _WITH_ONNX,
+            f"Checked before it was written: {plain(contract.onnx.told)}.",
+        ]
     return [
-        "## Use",
-        "`model.safetensors` has the weights, `config.json` what it takes to build their network. With cifar-tui:",
-        "```python\nfrom engine.use.exported import read\n\nnetwork = read(folder).network\n```",
+        *parts,
+        "`model.safetensors` has the weights, `config.json` what it takes to build their network. In cifar-tui, for a"
+        " uint8 array (n, 32, 32, 3):",
+        "```python\nfrom engine.use.model import Model\n\n"
+        "probabilities = Model.open(folder).probabilities(images)\n```",
     ]
 
 

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 import engine
-from engine.errors import RunFolderError
+from engine.errors import EngineError, RunFolderError
 from engine.export.model.card import card
+from engine.export.model.checked import check_needed, checked_onnx
 from engine.record.record import RunRecord
 from engine.storage.durable import replace_synced
 from engine.storage.recorded import Recorded
 from engine.text import clean
-from engine.use.exported import CARD, CONFIG, MODEL, ONNX, Contract, Output, read_contract
+from engine.use.exported import CARD, CONFIG, MODEL, ONNX, Contract, OnnxFile, Output, read_contract
+from engine.use.images import images
 from engine.use.trained import Weights, opened
+
+
+class Written(NamedTuple):
+    """What was written."""
+
+    paths: tuple[Path, ...]
+    onnx: OnnxFile | None
+    """How model.onnx was checked; None if it was left out."""
 
 
 def write_model(
@@ -23,12 +38,13 @@ def write_model(
     to: Path,
     weights: Weights | None = None,
     say: Callable[[str], object] = lambda _: None,
-) -> tuple[Path, ...]:
-    """Write the network of the run in the folder `run` to the folder `to`, made if necessary. Return the paths written.
+) -> Written:
+    """Write the network of the run in the folder `run` to the folder `to`, made if necessary.
 
-    `weights` None: those that the run evaluated. `say` is called with what is left out, and why. Each file is replaced
-    in one step, config.json last: it names the content of the others. Raises `RunFolderError` if the run has no such
-    weights, or if `to` cannot be written or holds something else.
+    `weights` None: those that the run evaluated. model.onnx is written only if it was checked on the run's test images;
+    `say` is called with the reason if it is left out. Each file is replaced in one step, config.json last: it names the
+    content of the others. Raises `RunFolderError` if the run has no such weights, or if `to` cannot be written or holds
+    something else.
     """
     from safetensors.torch import save
 
@@ -53,7 +69,22 @@ def write_model(
         sha256=hashlib.sha256(content).hexdigest(),
         output=Output(shape=("n", len(record.classes))),
     )
-    return _write({MODEL: content, CARD: card(record, contract).encode(), CONFIG: contract.as_json()}, to)
+    contents = {MODEL: content}
+    try:
+        contents[ONNX], onnx = checked_onnx(contract, content, _test_images(run, record))
+        contract = replace(contract, onnx=onnx)
+    except EngineError as error:
+        say(f"Without {ONNX}: {error.message}")
+    contents |= {CARD: card(record, contract).encode(), CONFIG: contract.as_json()}
+    return Written(_write(contents, to), contract.onnx)
+
+
+def _test_images(run: Path, record: RunRecord) -> NDArray[np.uint8]:
+    check_needed()  # before images are read for nothing
+    try:
+        return images(run, record, "test").images
+    except EngineError as error:
+        raise EngineError(f"it could not be checked. {error.message}") from None
 
 
 def _write(contents: dict[str, bytes], folder: Path) -> tuple[Path, ...]:

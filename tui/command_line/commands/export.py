@@ -46,7 +46,9 @@ def export(
     if model:
         from engine.export.model.folder import write_model
 
-        written = write_model(read(folder), folder, to, weights, say)
+        written, onnx = write_model(read(folder), folder, to, weights, say)
+        if onnx is not None:
+            say(onnx.told)
     else:
         written = write_bundle(read(folder), to, folder, say)
     print("\n".join(str(path) for path in written))
