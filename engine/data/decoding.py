@@ -1,20 +1,22 @@
 """Decode image files, in this process or in others.
 
 Pillow holds the GIL for most of a small image's decoding, so two threads are slower than one. A decoder process runs
-this module: it reads a JSON list of paths from a line of stdin and answers with a line of JSON and the pixels, until
-stdin ends. An image that crashes its decoder ends that process and not the run.
+this module: it reads how images are to fit and their paths, in a line of JSON, from stdin and answers with a line of
+JSON and the pixels, until stdin ends. An image that crashes its decoder ends that process and not the run.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Literal, Protocol, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,21 @@ from engine.process import python_running
 
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
 """The formats that are decoded, whatever the file's name says. Pillow runs other programs for some of the others."""
+
+
+Fit = Literal["squeeze", "crop", "letterbox"]
+"""How a picture that is no square becomes one: it loses its shape, or its edges, or gets grey bars."""
+
+FITS: tuple[Fit, ...] = get_args(Fit)
+
+_GREY = (128, 128, 128)
+"""Of bars: next to what convolutions pad with, which is 0 of pixels from -1 to 1."""
+
+WORTH_A_PROCESS = 1_000
+"""Images that take about as long to decode as a decoder process takes to start."""
+
+MOST_PROCESSES = 16
+"""Bounds the memory: each process may hold one image of up to `PIL.Image.MAX_IMAGE_PIXELS` (89 million) pixels."""
 
 
 @dataclass
@@ -39,15 +56,21 @@ class Decoded:
     """Why an image could not be read, by its index."""
 
 
-def decode(paths: Sequence[str | None], into: NDArray[np.uint8]) -> Decoded:
-    """Decode the files at `paths` into an array of shape (n, 32, 32, 3). None stands for a file not to be opened."""
+class Decode(Protocol):
+    """Decodes the files at `paths` into an array of shape (n, 32, 32, 3). None stands for a file not to be opened."""
+
+    def __call__(self, paths: Sequence[str | None], into: NDArray[np.uint8], fit: Fit = "squeeze") -> Decoded: ...
+
+
+def decode(paths: Sequence[str | None], into: NDArray[np.uint8], fit: Fit = "squeeze") -> Decoded:
+    """Decode in this process. Raises nothing: what is wrong with an image is told."""
     decoded = Decoded()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")  # its warnings would be printed onto the screen
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for place, path in enumerate(paths):
             try:
-                resized, turned = _decode(path, into[place])
+                resized, turned = _decode(path, into[place], fit)
                 decoded.resized += resized
                 decoded.turned += turned
             except Exception as error:  # noqa: BLE001 - a damaged file can raise anything
@@ -55,7 +78,7 @@ def decode(paths: Sequence[str | None], into: NDArray[np.uint8]) -> Decoded:
     return decoded
 
 
-def _decode(path: str | None, into: NDArray[np.uint8]) -> tuple[bool, bool]:
+def _decode(path: str | None, into: NDArray[np.uint8], fit: Fit) -> tuple[bool, bool]:
     """Read one image into an array of shape (32, 32, 3). Return whether it was resized, and whether it was turned."""
     if path is None:
         raise ValueError("not a file")
@@ -67,9 +90,25 @@ def _decode(path: str | None, into: NDArray[np.uint8]) -> tuple[bool, bool]:
         rgb = plain.convert("RGB")
     resized = rgb.size != (IMAGE_SIZE, IMAGE_SIZE)
     if resized:
-        rgb = rgb.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR)
+        rgb = _fitted(rgb, fit)
     into[:] = np.asarray(rgb)
     return resized, turned
+
+
+def _fitted(image: Image.Image, fit: Fit) -> Image.Image:
+    """Return `image` with 32×32 pixels, by bilinear interpolation."""
+    size, way = (IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR
+    if fit == "squeeze":
+        return image.resize(size, way)
+    width, height = image.size
+    if fit == "crop":
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        return image.resize(size, way, box=(left, top, left + side, top + side))
+    inner = [max(1, round(IMAGE_SIZE * length / max(width, height))) for length in (width, height)]
+    boxed = Image.new("RGB", size, _GREY)
+    boxed.paste(image.resize((inner[0], inner[1]), way), ((IMAGE_SIZE - inner[0]) // 2, (IMAGE_SIZE - inner[1]) // 2))
+    return boxed
 
 
 def _orientation(image: Image.Image) -> int:
@@ -112,13 +151,13 @@ class Decoder:
         self._process.kill()
         self._process.communicate()
 
-    def decode(self, paths: Sequence[str | None], into: NDArray[np.uint8]) -> Decoded:
+    def decode(self, paths: Sequence[str | None], into: NDArray[np.uint8], fit: Fit = "squeeze") -> Decoded:
         """Like `decode` above, in the process. Raises `EOFError` if the process ends before it has answered."""
         requests, answers = self._process.stdin, self._process.stdout
         assert requests is not None
         assert answers is not None
         try:
-            requests.write(json.dumps(paths).encode() + b"\n")
+            requests.write(json.dumps([fit, paths]).encode() + b"\n")
             requests.flush()
         except BrokenPipeError:
             raise EOFError from None
@@ -131,12 +170,29 @@ class Decoder:
         return Decoded(resized, turned, {int(place): reason for place, reason in unreadable.items()})
 
 
+def decoders(images: int, stack: ExitStack) -> list[Decode]:
+    """Return a decoder for each core, or the one of this process for few images or if no process can be started.
+
+    The processes end with `stack`.
+    """
+    found: list[Decode] = []
+    processes = min(_cores(), MOST_PROCESSES, images // WORTH_A_PROCESS)
+    if processes > 1:
+        with suppress(OSError):
+            found.extend(stack.enter_context(Decoder()).decode for _ in range(processes))
+    return found or [decode]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _serve() -> None:
     """Answer each line on stdin until it ends."""
     for line in sys.stdin.buffer:
-        paths = json.loads(line)
+        fit, paths = json.loads(line)
         pixels = np.zeros((len(paths), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
-        decoded = decode(paths, pixels)
+        decoded = decode(paths, pixels, fit)
         sys.stdout.buffer.write(json.dumps([decoded.resized, decoded.turned, decoded.unreadable]).encode() + b"\n")
         sys.stdout.buffer.write(pixels.tobytes())
         sys.stdout.buffer.flush()

@@ -49,8 +49,8 @@ def images(tmp_path: Path) -> Path:
 @pytest.fixture(params=[1, 2])
 def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """The number of decoding processes. One means this process, as for few images."""
-    monkeypatch.setattr(folder, "WORTH_A_PROCESS", 1)
-    monkeypatch.setattr(folder, "_cores", lambda: request.param)
+    monkeypatch.setattr(decoding, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(decoding, "_cores", lambda: request.param)
     count = request.param
     assert isinstance(count, int)
     return count
@@ -452,7 +452,7 @@ def test_processes_decode_alike(
     monkeypatch.chdir(tmp_path)  # files in the working directory must not be run
     together = read(root, tmp_path / "together")
     assert len(started) == 2
-    monkeypatch.setattr(folder, "_cores", lambda: 1)
+    monkeypatch.setattr(decoding, "_cores", lambda: 1)
     alone = read(root, tmp_path / "alone")
     assert len(started) == 2
     assert together.info == alone.info
@@ -465,8 +465,8 @@ def test_a_process_that_breaks_off_is_told(
     images: Path, tmp_path: Path, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An image that crashes its decoder ends the run with a message that narrows it down."""
-    monkeypatch.setattr(folder, "WORTH_A_PROCESS", 1)
-    monkeypatch.setattr(folder, "_cores", lambda: 2)
+    monkeypatch.setattr(decoding, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(decoding, "_cores", lambda: 2)
     real = decoding.Decoder.__enter__
 
     def killed(decoder: decoding.Decoder) -> decoding.Decoder:
@@ -483,8 +483,8 @@ def test_without_another_process_this_one_decodes(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Images are read in this process if no other can be started."""
-    monkeypatch.setattr(folder, "WORTH_A_PROCESS", 1)
-    monkeypatch.setattr(folder, "_cores", lambda: 2)
+    monkeypatch.setattr(decoding, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(decoding, "_cores", lambda: 2)
 
     def refused(decoder: decoding.Decoder) -> None:
         raise BlockingIOError("Resource temporarily unavailable")

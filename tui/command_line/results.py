@@ -27,7 +27,8 @@ from tui.look.cells import cropped, initials, shortened
 from tui.look.colours import Depth, ramp
 from tui.look.pictures import pictures, reduced
 
-_SYSTEMS: Mapping[Depth, ColourSystem | None] = {"true": "truecolor", "256": "256", "16": "standard", "none": None}
+SYSTEMS: Mapping[Depth, ColourSystem | None] = {"true": "truecolor", "256": "256", "16": "standard", "none": None}
+"""How many colours, in words of ours and of Rich."""
 
 _PIXELS, _GAP, _ROWS = 16, 2, 2
 """Of a picture on a terminal, between two of them, and rows of pictures."""
@@ -48,16 +49,17 @@ def print_results(record: RunRecord, folder: Path, depth: Depth) -> None:
     """Print the results of a run that has started. `depth` is the terminal's; a pipe gets plain text."""
     if not PlainConsole().is_terminal:
         depth = "none"
-    console = PlainConsole(_SYSTEMS[depth])
+    console = PlainConsole(SYSTEMS[depth])
     print_accuracy(console, record)
     evaluation = record.evaluation
     if evaluation is not None:
-        _print_map(console, evaluation, depth)
+        print_map(console, evaluation, depth)
         _print_by_image(console, record, folder, evaluation, depth)
     print_end(console, record, folder)
 
 
-def _print_map(console: Console, evaluation: Evaluation, depth: Depth) -> None:
+def print_map(console: Console, evaluation: Evaluation, depth: Depth) -> None:
+    """Print what each class was taken for, as a map and in words."""
     names = shortened(evaluation.classes, _NAME)
     counts = np.array(evaluation.matrix)
     cells = max(len(str(counts.max())), 2) + 1

@@ -8,18 +8,16 @@ modification time of every file are the same.
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.cache import cache_key, cache_path, is_cached, read_cache, write_cache
-from engine.data.decoding import Decoded, Decoder, decode
+from engine.data.decoding import MOST_PROCESSES, Decode, decoders
 from engine.data.found import Found
 from engine.data.imageset import IMAGE_SIZE, ImageSet, Split, fingerprint
 from engine.data.progress import Progress
@@ -28,14 +26,6 @@ from engine.text import clean
 
 CHUNK = 16
 """Images that are decoded before the next check for a pause or a stop."""
-
-WORTH_A_PROCESS = 1_000
-"""Images that take about as long to decode as a decoder process takes to start."""
-
-MOST_PROCESSES = 16
-"""Bounds the memory: each process may hold one image of up to `PIL.Image.MAX_IMAGE_PIXELS` (89 million) pixels."""
-
-Decode = Callable[[Sequence[str | None], NDArray[np.uint8]], Decoded]
 
 
 def load(source: str, data_dir: Path, progress: Progress) -> ImageSet:
@@ -123,7 +113,7 @@ def _read(listing: Listing, progress: Progress) -> tuple[NDArray[np.uint8], tupl
             progress("reading images", so_far, len(files), "images")
 
     with ThreadPoolExecutor(MOST_PROCESSES, "read-images") as pool, ExitStack() as stack:
-        workers = [pool.submit(work, decoder) for decoder in _decoders(len(files), stack)]
+        workers = [pool.submit(work, decoder) for decoder in decoders(len(files), stack)]
         for worker in wait(workers, return_when=FIRST_EXCEPTION).done:
             worker.result()
     if unreadable:
@@ -141,16 +131,6 @@ def _read(listing: Listing, progress: Progress) -> tuple[NDArray[np.uint8], tupl
     return images, tuple(notes)
 
 
-def _decoders(images: int, stack: ExitStack) -> list[Decode]:
-    """Return a decoder for each core, or the one of this process for few images or if no process can be started."""
-    decoders: list[Decode] = []
-    processes = min(_cores(), MOST_PROCESSES, images // WORTH_A_PROCESS)
-    if processes > 1:
-        with suppress(OSError):
-            decoders.extend(stack.enter_context(Decoder()).decode for _ in range(processes))
-    return decoders or [decode]
-
-
 def _splits(listing: Listing, images: NDArray[np.uint8]) -> tuple[Split, Split]:
     labels = [
         np.repeat(np.arange(len(listing.classes), dtype=np.int64), [len(files) for files in split])
@@ -158,7 +138,3 @@ def _splits(listing: Listing, images: NDArray[np.uint8]) -> tuple[Split, Split]:
     ]
     boundary = len(labels[0])
     return Split(images[:boundary], labels[0]), Split(images[boundary:], labels[1])
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
