@@ -13,6 +13,9 @@ from engine.record.events import DatasetInfo
 IMAGE_SIZE = 32
 """Pixels along each side. All networks expect this size."""
 
+SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+"""Files that are read as images, as in torchvision. All others are skipped, hidden files too."""
+
 
 @dataclass(frozen=True)
 class Split:

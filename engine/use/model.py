@@ -6,6 +6,7 @@ model.probabilities(images)
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -26,6 +27,7 @@ from engine.text import clean
 from engine.training.layout import convolving, layout
 from engine.training.predict import BATCH, predict
 from engine.training.resident import ResidentImages
+from engine.use import exported
 from engine.use.trained import Weights, opened
 
 _AT_ONCE = 4 * BATCH
@@ -42,6 +44,11 @@ class Answers:
     """Shape (n, classes), from all views."""
     classes: NDArray[np.int64]
     """The index of the class that each image is taken for, shape (n,)."""
+
+
+def can_open(folder: Path) -> bool:
+    """Return whether `folder` is that of a run or an exported model, whole or not."""
+    return os.path.lexists(folder / JOURNAL) or exported.is_exported(folder)
 
 
 class Model:
@@ -69,14 +76,18 @@ class Model:
 
     @classmethod
     def open(cls, path: Path | str, *, weights: Weights | None = None) -> Self:
-        """Open the network of the run in the folder `path`.
+        """Open the network of a run, or a model that was exported, in the folder `path`.
 
-        `weights` None: those that the run evaluated. Raises `NoSuchRunError` if no run is there, and `RunFolderError`
-        if it has no network yet, or not these weights, or if its folder is damaged.
+        `weights` None: those that the run evaluated. Raises `NoSuchRunError` if neither is there, and `RunFolderError`
+        if a run has no network yet, or not these weights, or if the folder is damaged.
         """
         folder = expanded(path)
-        if not (folder / JOURNAL).exists():
-            raise NoSuchRunError(f"{folder} is not the folder of a run: it has no {JOURNAL}.")
+        if not can_open(folder):
+            raise NoSuchRunError(f"{folder} is neither the folder of a run nor an exported model.")
+        return cls._of_run(folder, weights) if os.path.lexists(folder / JOURNAL) else cls._exported(folder, weights)
+
+    @classmethod
+    def _of_run(cls, folder: Path, weights: Weights | None) -> Self:
         record = tail.read_state(folder)
         if record.started is None:
             raise RunFolderError(f"The run {folder.name} has not begun to train, so it has no network yet.")
@@ -84,6 +95,14 @@ class Model:
         network, found, _ = opened(folder, record, weights)
         classes = tuple(map(clean, record.classes))
         return cls(network, config, name=clean(folder.resolve().name), classes=classes, weights=found)
+
+    @classmethod
+    def _exported(cls, folder: Path, weights: Weights | None) -> Self:
+        contract, config, network = exported.read(folder)
+        if weights not in (None, contract.weights):
+            raise RunFolderError(f"{folder} was exported with the {contract.weights} weights and has no others.")
+        classes = tuple(map(clean, contract.label_names))
+        return cls(network, config, name=clean(contract.name), classes=classes, weights=contract.weights)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probability of each class, shape (n, classes), for `images` (n, 32, 32, 3): red, green, blue.

@@ -8,11 +8,11 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.data.sources.folder.listing import SUFFIXES
+from engine.data.imageset import SUFFIXES
 from engine.files import expanded
 from engine.text import clean
 
-SUFFIXES_HERE = (*SUFFIXES, ".gif")
+_SUFFIXES = (*SUFFIXES, ".gif")
 """Files of a folder that are taken for pictures. A file that is named is opened whatever its name ends in."""
 
 STDIN = "-"
@@ -69,7 +69,7 @@ def _below(path: str, classes: Sequence[str]) -> Iterator[Named]:
             nothing = False
             yield found
         if nothing:
-            kinds = ", ".join(suffix.removeprefix(".") for suffix in SUFFIXES_HERE)
+            kinds = ", ".join(suffix.removeprefix(".") for suffix in _SUFFIXES)
             yield Named(path, problem=f"this folder holds no picture ({kinds})")
     elif stat.S_ISREG(kind):
         yield Named(path)
@@ -98,7 +98,7 @@ def _in_folder(
     for entry in visible:
         if entry.is_dir():
             folders.append(entry)
-        elif entry.name.lower().endswith(SUFFIXES_HERE):
+        elif entry.name.lower().endswith(_SUFFIXES):
             yield Named(entry.path.removeprefix("./"), label, "" if entry.is_file() else "not a file")
     for entry in folders:
         name = clean(entry.name)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from engine.errors import NoSuchRunError, RunFolderError
+from engine.export.model.folder import write_model
 from engine.storage import tail
 from engine.storage.names import new_name
 from engine.use.images import images
@@ -38,14 +39,18 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
     ids=["notebook", "views", "bfloat16"],
 )
-def test_classes_of_the_runs_own_evaluation(root: Path, constants: dict[str, Any]) -> None:
-    """A network opened again takes every image for what the run took it for, and is as sure of it."""
+def test_classes_of_the_runs_own_evaluation(root: Path, tmp_path: Path, constants: dict[str, Any]) -> None:
+    """A network opened again, also from an export, takes every image for what the run took it for, and is as sure."""
     folder = trained_run(root, new_name(root / "runs"), **constants)
     record, model = tail.read(folder), Model.open(folder)
     shown, kept = images(folder, record, "test"), classified(folder, record, len(record.evaluations) - 1)
     answers = model.answers(shown.images)
     np.testing.assert_array_equal(answers.classes, kept.predicted)
     np.testing.assert_array_equal(answers.probabilities.astype(np.float16), kept.probabilities.astype(np.float16))
+    write_model(record, folder, tmp_path, None, print)
+    exported = Model.open(tmp_path)
+    np.testing.assert_array_equal(exported.probabilities(shown.images), answers.probabilities)
+    assert (exported.classes, exported.views, exported.name) == (model.classes, model.views, model.name)
     assert (model.classes, model.views, model.name) == (record.classes, constants.get("test_views", 1), folder.name)
 
 
@@ -78,7 +83,7 @@ def test_best_and_newest_weights(root: Path, tmp_path: Path) -> None:
 
 def test_what_is_no_network(root: Path, tmp_path: Path) -> None:
     """A folder without a run, without a checkpoint, or with weights of another network is refused in words."""
-    with pytest.raises(NoSuchRunError, match=r"is not the folder of a run: it has no events\.jsonl"):
+    with pytest.raises(NoSuchRunError, match="is neither the folder of a run nor an exported model"):
         Model.open(tmp_path)
     folder = tmp_path / "run"
     shutil.copytree(trained_run(root, "refused"), folder)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from engine.config import TrainingConfig
 from engine.data.decoding import FITS, decode
+from engine.export.model.folder import write_model
 from engine.runs.local import Run
 from engine.storage import tail
 from engine.use.model import Model
@@ -143,6 +144,38 @@ def test_which_run(
 
 
 @pytest.mark.usefixtures("in_a_pipe")
+def test_exported_model(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An exported model answers as the run that it is of, and has no other weights."""
+    write_model(tail.read(run), run, tmp_path / "model", None, print)
+    test = run.parents[1] / "images" / "test"
+    capsys.readouterr()
+    assert predicted(run, capsys, tmp_path / "model", test) == predicted(run, capsys, "heron", test)
+    _, err = predicted(run, capsys, tmp_path / "model", test, "--weights", "best", code=ExitCode.FAILED)
+    assert err.endswith("was exported with the newest weights and has no others.\n")
+
+
+@pytest.mark.usefixtures("in_a_pipe")
+@pytest.mark.parametrize(("damage", "said"), [("classes", "does not fit the network"), ("weights", "cannot be read")])
+def test_exported_model_that_is_damaged(
+    damage: str, said: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model with another number of classes, or with weights that are none, is refused in a line."""
+    model = tmp_path / "model"
+    write_model(tail.read(run), run, model, None, print)
+    if damage == "classes":
+        content = json.loads((model / "config.json").read_text())
+        content |= {"num_classes": 2, "label_names": ["a", "b"]}
+        content["output"]["shape"] = ["n", 2]
+        (model / "config.json").write_text(json.dumps(content))
+    else:
+        (model / "model.safetensors").write_bytes(b"\x80\x04cposix\nsystem\n.")  # a pickle
+    capsys.readouterr()
+    _, err = predicted(run, capsys, model, save(tmp_path / "a.png"), code=ExitCode.FAILED)
+    assert said in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("in_a_pipe")
 def test_names_on_stdin(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,4 +250,4 @@ def test_no_run_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     """Without a run it is told what to do."""
     _, err = predicted(tmp_path / "runs" / "none", capsys, save(tmp_path / "a.png"), code=ExitCode.WRONG)
     assert err.startswith("cifar-tui: There is no run in ")
-    assert "Or name the folder of a run before the pictures." in err
+    assert "Or name a run or an exported model before the pictures." in err

@@ -16,10 +16,9 @@ from engine.data.decoding import Fit
 from engine.errors import NoSuchRunError
 from engine.files import expanded
 from engine.record.evaluation import Evaluation, confusion_matrix
-from engine.storage.layout import JOURNAL
 from engine.storage.listing import find
 from engine.text import clean, counted
-from engine.use.model import Model
+from engine.use.model import Model, can_open
 from engine.use.named import STDIN, pictures_named
 from engine.use.pictures import read
 from engine.use.trained import Weights
@@ -85,24 +84,21 @@ def predict_pictures(words: Sequence[str], runs_dir: Path, wanted: Wanted) -> in
 
 
 def _run_and_pictures(words: Sequence[str], runs_dir: Path) -> tuple[Path, Sequence[str]]:
-    """Tell the run in `words` from the pictures: the first word is a run if it is the folder or the name of one.
+    """Tell the run in `words` from the pictures: the first word is a run if it is the name or the folder of
+    one, or the folder of an exported model.
 
     What is here under that name and is no run is a picture, or a folder of them.
     """
     if words:
         here, named = expanded(words[0]), expanded(runs_dir) / words[0]
-        if _is_model(here):
+        if can_open(here):
             return here, words[1:]
-        if not os.path.lexists(here) and _is_model(named):
+        if not os.path.lexists(here) and can_open(named):
             return named, words[1:]
     try:
         return find(runs_dir, None), words
     except NoSuchRunError as error:
-        raise NoSuchRunError(f"{error.message} Or name the folder of a run before the pictures.") from None
-
-
-def _is_model(folder: Path) -> bool:
-    return os.path.lexists(folder / JOURNAL)
+        raise NoSuchRunError(f"{error.message} Or name a run or an exported model before the pictures.") from None
 
 
 def _wrong(reason: str) -> int:

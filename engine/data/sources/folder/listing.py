@@ -13,12 +13,10 @@ from typing import NamedTuple, Self
 
 from engine.config import CONSTANTS
 from engine.data.cache import cache_key
+from engine.data.imageset import SUFFIXES
 from engine.errors import ConstantError
 from engine.files import expanded
 from engine.text import clean, counted
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
-"""Files that are read as images, as in torchvision. All others are skipped, hidden files too."""
 
 _ALLOWED = next(constant.allowed for constant in CONSTANTS if constant.name == "data")
 
