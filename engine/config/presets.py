@@ -34,6 +34,9 @@ class Preset:
 
 _GROUPS = ("training", "recipe")
 
+_THERE = "(CIFAR-10 saved as JPEG, one core of a Xeon with AVX-512)"
+"""Where the accuracies and times below were measured."""
+
 _MUON: Mapping[str, object] = {
     "optimizer": "muon",
     "momentum": 0.6,
@@ -60,35 +63,42 @@ _LAYERED: Mapping[str, object] = {
 """For networks with linear layers, whose weights AdamW moves."""
 
 PRESETS = (
-    Preset("notebook", "CIFAR-10 with the notebook's own constants.", {}),
-    Preset("look", "Two epochs on the demo set, done in a minute.", {"data": "demo", "epochs": 2}),
+    Preset("notebook", "CIFAR-10 with the notebook's own constants.", {}, reached=f"69.3 % in 22 s {_THERE}"),
+    Preset(
+        "look",
+        "Two epochs on the demo set, done in a minute.",
+        {"data": "demo", "epochs": 2},
+        reached="63.2 % of the demo set in 6 s (one core of a Xeon with AVX-512)",
+    ),
     Preset(
         "batchnorm",
         "The notebook's network with batch normalization, and a recipe.",
         {**_LAYERED, "model": "batchnorm", "epochs": 8, "batch_size": 250},
-        reached="77.7 % with two views, 76.8 % with one (CIFAR-10 saved as JPEG)",
+        reached=f"77.7 % with two views, 76.8 % with one, in 50 s {_THERE}",
     ),
     Preset(
         "residual",
         "Eight convolutions with shortcuts: few parameters, many steps.",
         {**_LAYERED, "model": "residual", "epochs": 8, "batch_size": 250},
+        reached=f"79.4 % with two views, 78.8 % with one, in 5 minutes {_THERE}",
     ),
     Preset(
         "deeper",
         "Six convolutions in three pairs.",
         {**_LAYERED, "model": "deeper", "epochs": 8, "batch_size": 500},
-        reached="86.7 % with two views, 85.9 % with one (CIFAR-10 saved as JPEG)",
+        reached=f"86.7 % with two views, 85.9 % with one, in 6.5 minutes {_THERE}",
     ),
     Preset(
         "minutes",
         "The speed run at half its width, for a processor.",
         {**_SPEEDRUN, "width": 32, "epochs": 11, "batch_size": 1000, "weight_decay": 0.002},
+        reached=f"89.3 % with six views, mean of three seeds, in 8.5 minutes {_THERE}",
     ),
     Preset(
         "speedrun",
         "The network and the recipe that reach 94 % on the original images.",
         {**_SPEEDRUN, "epochs": 12, "batch_size": 2000, "weight_decay": 0.004},
-        reached="91.1 % with six views, 90.0 % with one (CIFAR-10 saved as JPEG, mean of three seeds)",
+        reached=f"91.1 % with six views, 90.0 % with one, mean of three seeds, in 26 minutes {_THERE}",
     ),
 )
 
