@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MODEL, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 ONNX: Literal["model.onnx"] = "model.onnx"
+FILES = (MODEL, ONNX, CARD, CONFIG)
+"""In the order in which they are written."""
 
 SCHEMA_VERSION: Literal[1] = 1
 """Changes when a field changes its meaning or goes, not when one is added."""
