@@ -149,6 +149,8 @@ async def test_the_model_instead_of_the_results(tmp_path: Path) -> None:
         await pilot.press("enter")
         await until(lambda: "Be patient." in drawn(app))
         await pilot.press("ctrl+n")  # too late
+        await pilot.pause()
+        assert "Write the model of this run" in drawn(app)
         free.set()
         await until(lambda: bool(app.answers))
         assert folders == app.answers == [tmp_path / "a-model"]
