@@ -28,7 +28,7 @@ from engine.text import clean
 from tui import work
 from tui.dialogs.choice import coming_back, leaving, unfinished
 from tui.dialogs.colours import Colours
-from tui.dialogs.export_to import ExportTo
+from tui.dialogs.export_to import Exportable, ExportTo
 from tui.dialogs.help import HelpScreen
 from tui.look.colours import Depth, depth_of, detected
 from tui.look.theme import DARK, LIGHT
@@ -264,23 +264,36 @@ class CifarApp(RunningApp):
         """Ask where to, and write the files of a run."""
         from engine.export import FILES, WITH_PREDICTIONS
         from engine.export.bundle import write_bundle
+        from engine.use.exported import FILES as MODEL_FILES
+        from tui.look.wording import CHECKING
 
         written: list[Path] = []
-        left_out: list[str] = []
+        remarks: list[str] = []
 
         def exported(folder: Path | None) -> None:
             if folder is not None:
                 names = ", ".join(path.name for path in written)
-                told = [f"{names} are in {clean(folder.absolute())}", *left_out]
-                self.notify("\n".join(told), title="Exported", markup=False, timeout=10 if left_out else None)
+                told = [f"{names} are in {clean(folder.absolute())}", *remarks]
+                self.notify("\n".join(told), title="Exported", markup=False, timeout=10 if remarks else None)
 
-        def write(folder: Path) -> None:
-            record = message.record.copy()  # in a thread of its own, so it needs a record of its own
-            left_out.clear()
-            written[:] = write_bundle(record, folder, message.folder, left_out.append)
+        # Both write in a thread of their own, so they need a record of their own.
 
-        proposal = Path.cwd() / f"{message.folder.name}-export"
-        self.push_screen(ExportTo(proposal, (*FILES, *WITH_PREDICTIONS), write), exported)
+        def write_results(folder: Path) -> None:
+            remarks.clear()
+            written[:] = write_bundle(message.record.copy(), folder, message.folder, remarks.append)
+
+        def write_network(folder: Path) -> None:
+            from engine.export.model.folder import write_model
+
+            remarks.clear()
+            written[:], onnx = write_model(message.record.copy(), message.folder, folder, say=remarks.append)
+            if onnx is not None:
+                remarks.append(onnx.told)
+
+        here = Path.cwd() / message.folder.name
+        results = Exportable("results", (*FILES, *WITH_PREDICTIONS), Path(f"{here}-export"), write_results)
+        network = Exportable("model", MODEL_FILES, Path(f"{here}-model"), write_network, CHECKING)
+        self.push_screen(ExportTo(results, network), exported)
 
     # Leaving
 

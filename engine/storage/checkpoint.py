@@ -262,7 +262,7 @@ def _load(path: Path, most: int) -> dict[str, Tensor]:
 
     try:
         found: dict[str, Tensor] = load(read_bounded(path, most + _LARGEST_HEADER))
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, KeyError) as error:  # KeyError: a type of numbers that torch does not have
         raise RunFolderError(f"{path} cannot be read: {_reason(error)}.") from None
     return found
 

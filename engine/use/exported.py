@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MODEL, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 ONNX: Literal["model.onnx"] = "model.onnx"
+FILES = (MODEL, ONNX, CARD, CONFIG)
+"""In the order in which they are written."""
 
 SCHEMA_VERSION: Literal[1] = 1
 """Changes when a field changes its meaning or goes, not when one is added."""
@@ -210,7 +212,7 @@ def _weights(path: Path, contract: Contract, like: dict[str, Any]) -> dict[str, 
     try:
         content = read_bounded(path, most, follow_links=True)
         found = load(content)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, KeyError) as error:  # KeyError: a type of numbers that torch does not have
         reason = getattr(error, "strerror", None) or str(error)
         raise RunFolderError(f"{path} cannot be read: {clean(reason)[:200]}.") from None
     forms = [{name: (t.shape, t.dtype) for name, t in tensors.items()} for tensors in (found, like)]

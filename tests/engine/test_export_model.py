@@ -192,6 +192,10 @@ def test_files_of_others_are_not_replaced(plain: Path, best: Path, tmp_path: Pat
     with pytest.raises(RunFolderError, match=r"holds a README\.md that is not"):
         write_model(record, plain, tmp_path)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "model.onnx").write_bytes(b"of somebody else")
+    with pytest.raises(RunFolderError, match=r"holds a model\.onnx that is not"):
+        write_model(record, plain, tmp_path / "foreign")
     exported(best, tmp_path / "other")
     with pytest.raises(RunFolderError, match="holds the model of another run, best"):
         write_model(record, plain, tmp_path / "other")
@@ -207,6 +211,13 @@ def test_a_run_without_a_checkpoint(tmp_path: Path) -> None:
 
 
 # Damaged and hostile folders
+
+
+def test_onnx_of_somebody_else_is_not_read(plain: Path, tmp_path: Path) -> None:
+    """Whatever `model.onnx` is, the program opens the weights beside it."""
+    exported(plain, tmp_path)
+    (tmp_path / "model.onnx").write_bytes(b"of somebody else")
+    assert same_weights(read(tmp_path).network, trained(plain, tail.read(plain)))
 
 
 def change(**fields: Any) -> Callable[[Path], None]:
@@ -238,6 +249,18 @@ def weights_are(changed: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable
     return apply
 
 
+def numbers_of_an_unknown_type(folder: Path) -> None:
+    """`F8_E8M0` is a type of the format that torch does not read."""
+    path = folder / "model.safetensors"
+    content = path.read_bytes()
+    size = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:size])
+    first, last = header["fc2.bias"]["data_offsets"]
+    header["fc2.bias"] |= {"dtype": "F8_E8M0", "shape": [last - first]}
+    new = json.dumps(header).encode()
+    path.write_bytes(len(new).to_bytes(8, "little") + new + content[size:])
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "no config": (lambda folder: (folder / "config.json").unlink(), "cannot be read: No such file"),
     "not JSON": (config_is(b"\x89PNG"), "does not describe a model"),
@@ -264,6 +287,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a folder": (folder_of_weights, "cannot be read"),
     "a tensor more": (weights_are(lambda t: t | {"more": np.zeros(3, np.float32)}), "does not fit"),
     "other numbers": (weights_are(lambda t: t | {"fc2.bias": t["fc2.bias"] + 1}), "is not the file that config.json"),
+    "numbers of an unknown type": (numbers_of_an_unknown_type, "cannot be read"),
     "other types": (weights_are(lambda t: {k: v.astype(np.float16) for k, v in t.items()}), "does not fit"),
 }
 

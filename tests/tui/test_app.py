@@ -282,6 +282,22 @@ async def test_export_where_it_cannot_be(app: CifarApp, tmp_path: Path) -> None:
     assert (tmp_path / "there" / "summary.json").is_file()
 
 
+async def test_the_model_from_the_results(app: CifarApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The results export the trained network too; what is left out is told with the reason."""
+    monkeypatch.setattr("engine.export.model.checked.find_spec", lambda name: None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await start(pilot)
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, ExportTo))
+        await pilot.press("ctrl+n", "enter")
+        await until(pilot, lambda: any(n.title == "Exported" for n in app._notifications))
+        (told,) = [n.message for n in app._notifications if n.title == "Exported"]
+        assert "model.safetensors, README.md, config.json are in " in told
+        assert "Without model.onnx: onnx, onnxscript, onnxruntime are not installed." in told
+    assert (Path.cwd() / "first-model" / "model.safetensors").is_file()
+
+
 def a_run(name: str, **constants: object) -> Run:
     """A run of its own, in the folder where the app looks for runs."""
     quick = {"data": "demo", "epochs": 1, "device": "cpu", "threads": 1, "name": name}

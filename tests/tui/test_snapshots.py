@@ -18,10 +18,11 @@ from engine.preflight import Check, Preflight
 from engine.record.rates import RateCurve
 from engine.runs.contract import RunView
 from engine.runs.rate_search import RateSearch
+from engine.use.exported import FILES as MODEL_FILES
 from tests.records import finished_record, live_log
 from tui.app import CifarApp
 from tui.dialogs.choice import leaving
-from tui.dialogs.export_to import ExportTo
+from tui.dialogs.export_to import Exportable, ExportTo
 from tui.look.theme import DARK, LIGHT
 from tui.screens.rate_finder import RateFinderScreen
 from tui.screens.results import ResultsScreen
@@ -72,7 +73,10 @@ SCREENS: dict[str, Callable[[], Screen[Any]]] = {
     "results": lambda: ResultsScreen(finished_record(), Path("runs/brisk-heron")),
     "wrong": lambda: SetupScreen({"data": "/mnt/flowers", "name": "mine"}, refused, pause=0),
     "leaving": leaving,
-    "export": lambda: ExportTo(Path("/mnt/brisk-heron-export"), (*FILES, *WITH_PREDICTIONS), lambda folder: None),
+    "export": lambda: ExportTo(
+        Exportable("results", (*FILES, *WITH_PREDICTIONS), Path("/mnt/brisk-heron-export"), lambda folder: None),
+        Exportable("model", MODEL_FILES, Path("/mnt/brisk-heron-model"), lambda folder: None),
+    ),
 }
 
 

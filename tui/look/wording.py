@@ -1,10 +1,12 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and sentences that several places tell."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from engine.text import clean
+
+CHECKING = "model.onnx is made and compared with the network on every test image. That can take a minute."
 
 
 def duration(seconds: float) -> str:

@@ -30,7 +30,7 @@ def check_needed() -> None:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         are = "is" if len(missing) == 1 else "are"
-        raise EngineError(f"{' and '.join(missing)} {are} not installed. pip install '.[onnx]' installs what it takes.")
+        raise EngineError(f"{', '.join(missing)} {are} not installed. pip install '.[onnx]' installs what it takes.")
 
 
 def checked_onnx(

@@ -44,7 +44,7 @@ class _FromBytes(nn.Module):
 
 def made(model: Exported) -> bytes:
     """Return the network as an ONNX file, with its names and its contract in the file's `metadata_props`."""
-    example = torch.zeros((2, 32, 32, 3), dtype=torch.uint8)  # of a batch of 1 the exporter would make a constant
+    example = torch.zeros((2, 32, 32, 3), dtype=torch.uint8)  # releases of torch made a constant of a batch of 1
     contract = model.contract
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are about torch's own code; what comes out is compared

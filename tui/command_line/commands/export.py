@@ -45,7 +45,10 @@ def export(
     folder = find(runs_dir, run)
     if model:
         from engine.export.model.folder import write_model
+        from tui.look.wording import CHECKING
 
+        if sys.stderr.isatty():
+            say(CHECKING)
         written, onnx = write_model(read(folder), folder, to, weights, say)
         if onnx is not None:
             say(onnx.told)
