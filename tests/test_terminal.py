@@ -62,7 +62,7 @@ def test_from_the_form_to_the_exported_bundle(tmp_path: Path, columns: int, rows
     assert summary["dataset"]["name"] == "demo set"
     assert 30 < summary["evaluation"]["accuracy"] < 90
     assert sorted(path.name for path in (tmp_path / "taken").iterdir()) == [
-        *("loss.csv", "loss.svg", "report.md", "summary.json"),
+        *("loss.csv", "loss.svg", "predictions.csv", "report.html", "report.md", "summary.json", "suspicious.csv"),
     ]
 
 

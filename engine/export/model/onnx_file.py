@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -99,6 +98,8 @@ class Comparison:
 
 def compared(content: bytes, model: Exported, images: NDArray[np.uint8]) -> Comparison:
     """Classify `images` (n, 32, 32, 3) by the file and by the network, which looks at each once and in float32."""
+    import onnxruntime  # here, since it starts threads when it is imported
+
     contract = model.contract
     config = model.config.replaced(test_views=1, precision="float32")
     network = Model(
