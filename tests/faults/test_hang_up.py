@@ -65,7 +65,7 @@ def reach(moment: str, terminal: Terminal, folder: Path, turn: int) -> None:
         terminal.wait_for("paused")
     elif moment == "exporting":
         terminal.press("e")
-        terminal.wait_for("Write the files of this run")
+        terminal.wait_for("Write the results of this run")
         terminal.press(ENTER)
     elif moment == "evaluating":
         wait(lambda: "evaluation_started" in (folder / "events.jsonl").read_text(), "an evaluation")
