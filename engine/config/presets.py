@@ -34,8 +34,8 @@ class Preset:
 
 _GROUPS = ("training", "recipe")
 
-_THERE = "(CIFAR-10 saved as JPEG, one core of a Xeon with AVX-512)"
-"""Where the accuracies and times below were measured."""
+_THERE = "(CIFAR-10 as JPEG, one Xeon core)"
+"""Where the accuracies and times below were measured: see engine/bench/README.md."""
 
 _MUON: Mapping[str, object] = {
     "optimizer": "muon",
@@ -68,7 +68,7 @@ PRESETS = (
         "look",
         "Two epochs on the demo set, done in a minute.",
         {"data": "demo", "epochs": 2},
-        reached="63.2 % of the demo set in 6 s (one core of a Xeon with AVX-512)",
+        reached="63.2 % of the demo set in 6 s (one Xeon core)",
     ),
     Preset(
         "batchnorm",
