@@ -94,9 +94,10 @@ def test_bytes_that_are_no_text(tmp_path: Path, short: tuple[str, ...]) -> None:
         assert terminal.wait_for_end() == 0
 
 
-def test_leaving_while_it_trains(tmp_path: Path, short: tuple[str, ...]) -> None:
+def test_leaving_while_it_trains(tmp_path: Path, images: Path) -> None:
     """A user who leaves a run that trains is asked; the run may go on without the screen until it is done."""
-    with Terminal(*short, cwd=tmp_path) as terminal:
+    words = constants(images, 60)  # long enough to be paused, also where a key takes seconds to arrive
+    with Terminal(*words, cwd=tmp_path) as terminal:
         terminal.wait_for("ready")
         terminal.press(CTRL_R)
         terminal.wait_for("training · epoch")
