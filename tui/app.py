@@ -33,7 +33,7 @@ from tui.dialogs.help import HelpScreen
 from tui.look.colours import Depth, depth_of, detected
 from tui.look.theme import DARK, LIGHT
 from tui.running import RunningApp
-from tui.screens.messages import Export, NewRun, OpenRun, ShowImages
+from tui.screens.messages import Export, NewRun, OpenRun, ShowImages, ShowOwnPictures
 from tui.screens.setup import SetupScreen
 from tui.terminal import clipboard
 
@@ -106,6 +106,8 @@ class CifarApp(RunningApp):
         self._look = partial(_look_and_import, look)
         self._watch = watch
         self._runs: RunsScreen | None = None
+        self._recent_pictures: list[str] = []
+        """Paths that were typed to have pictures classified, the newest first."""
         self.is_cut_off = False
         """Whether the terminal is gone."""
         self._event_loop: asyncio.AbstractEventLoop | None = None
@@ -259,6 +261,12 @@ class CifarApp(RunningApp):
                 order=message.order,
             )
         )
+
+    def on_show_own_pictures(self, message: ShowOwnPictures) -> None:
+        """Let the network of a run classify pictures that a person names."""
+        from tui.screens.own_pictures import OwnPicturesScreen
+
+        self.push_screen(OwnPicturesScreen(message.record, message.folder, self._recent_pictures))
 
     def on_export(self, message: Export) -> None:
         """Ask where to, and write the files of a run."""

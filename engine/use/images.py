@@ -53,6 +53,19 @@ def images(folder: Path, record: RunRecord, split: SplitName) -> Shown:
     return Shown(chosen, found.labels[places], tuple(told), bool(names))
 
 
+def training_images(folder: Path, record: RunRecord) -> Split:
+    """Return the images that the run in `folder` learnt from: without those that were held out for validation.
+
+    Raises `DataError` if they are gone or have changed, and `RunFolderError` if the folder is damaged.
+    """
+    config = Recorded.read(folder).resolved(folder)
+    found = _split(config, record, "train")
+    if not config.validation:
+        return found
+    places = np.flatnonzero(~held_out(found.labels, record.classes, config.validation, config.seed))
+    return Split(found.images[places], found.labels[places])
+
+
 def _split(config: TrainingConfig, record: RunRecord, part: str) -> Split:
     """Return the test or the training images, if they are those of the run."""
     assert record.started is not None

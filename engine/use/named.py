@@ -7,8 +7,10 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from engine.data.imageset import SUFFIXES
+from engine.errors import DataError
 from engine.files import expanded
 from engine.text import clean
 
@@ -16,6 +18,9 @@ _SUFFIXES = (*SUFFIXES, ".gif")
 """Files of a folder that are taken for pictures. A file that is named is opened whatever its name ends in."""
 
 STDIN = "-"
+
+MOST_BESIDE = 10_000
+"""Pictures of a folder among which a person goes back and forth."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,35 @@ def pictures_named(words: Iterable[str], classes: Sequence[str], stdin: Iterable
                     yield from _below(name, classes)
         else:
             yield from _of_word(word, classes)
+
+
+def beside(text: str) -> tuple[tuple[str, ...], int]:
+    """Return the pictures among which a person goes back and forth, and the place of the first one.
+
+    If `text` is a folder they are those below it, at most `MOST_BESIDE`; if it is a picture, those in its folder.
+    Raises `DataError` if there is none.
+    """
+    path = str(expanded(text))
+    if os.path.isdir(path):
+        found = list(islice((one.path for one in pictures_named([path], ()) if not one.problem), MOST_BESIDE))
+        if not found:
+            raise DataError(f"{path} holds no picture.")
+        return tuple(found), 0
+    (one,) = _below(path, ())
+    if one.problem:
+        raise DataError(f"{path}: {one.problem}.")
+    folder = os.path.dirname(path)
+    try:
+        names = sorted(name for name in os.listdir(folder or ".") if not name.startswith("."))
+    except OSError:
+        names = []
+    found = [os.path.join(folder, name) for name in names if is_picture(name)][:MOST_BESIDE]
+    return (tuple(found), found.index(path)) if path in found else ((path,), 0)
+
+
+def is_picture(name: str) -> bool:
+    """Return whether a file of that name is taken for a picture where it lies in a folder."""
+    return name.lower().endswith(_SUFFIXES)
 
 
 def _of_word(word: str, classes: Sequence[str]) -> Iterator[Named]:
@@ -98,7 +132,7 @@ def _in_folder(
     for entry in visible:
         if entry.is_dir():
             folders.append(entry)
-        elif entry.name.lower().endswith(_SUFFIXES):
+        elif is_picture(entry.name):
             yield Named(entry.path.removeprefix("./"), label, "" if entry.is_file() else "not a file")
     for entry in folders:
         name = clean(entry.name)

@@ -5,16 +5,13 @@ Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014)
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from engine.data.imageset import IMAGE_SIZE
-from engine.record.record import RunRecord
 from engine.training.resident import normalized
-from engine.use.trained import trained
 
 PATCH = 4
 """Pixels along each side of a part that is hidden."""
@@ -26,11 +23,11 @@ GREY = 0.0
 
 
 class Looks:
-    """The network of a run, as it is in the newest checkpoint. Not thread-safe."""
+    """A network that tells where it looks. Not thread-safe."""
 
-    def __init__(self, folder: Path, record: RunRecord) -> None:
-        """Read the network. Raises `RunFolderError` if no whole checkpoint is there."""
-        self._model = trained(folder, record)
+    def __init__(self, network: nn.Module) -> None:
+        """`network` is on the processor, in evaluation mode."""
+        self._network = network
 
     @torch.no_grad()
     def map(self, image: NDArray[np.uint8], of_class: int) -> NDArray[np.float32]:
@@ -45,6 +42,6 @@ class Looks:
             batch[1 + patch, :, row : row + PATCH, column : column + PATCH] = GREY
         # A batch that wants gradients is left to torch: the compiled convolutions are first compared with torch's, and
         # that takes ten times as long as all of this.
-        probabilities = self._model(batch.requires_grad_()).float().softmax(dim=1)[:, of_class]
+        probabilities = self._network(batch.requires_grad_()).float().softmax(dim=1)[:, of_class]
         lost: NDArray[np.float32] = (probabilities[0] - probabilities[1:]).reshape(PATCHES, PATCHES).numpy()
         return lost

@@ -22,6 +22,12 @@ from tests.engine.test_use import trained_run
 from tests.images import made_up_images, save_folder
 
 
+@pytest.fixture(autouse=True)
+def _without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`test_onnx.py` is about model.onnx, which takes seconds to make."""
+    monkeypatch.setattr("engine.export.model.checked.find_spec", lambda name: None)
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `images`, 90 training and 601 test images in three classes: no whole number of batches."""

@@ -179,7 +179,7 @@ def test_opening_a_network_draws_nothing(plain: Path) -> None:
     """A run that trains in the same process keeps its numbers while somebody looks at another one."""
     before = torch.get_rng_state()
     record = tail.read(plain)
-    Looks(plain, record).map(SMALL.test.images[0], 0)
+    Looks(trained(plain, record)).map(SMALL.test.images[0], 0)
     filters(plain, record)
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -187,7 +187,7 @@ def test_opening_a_network_draws_nothing(plain: Path) -> None:
 def test_where_a_network_looks(plain: Path) -> None:
     """Each cell of the map is what the probability loses when that patch alone is grey."""
     record, image = tail.read(plain), SMALL.test.images[4]
-    found = Looks(plain, record).map(image, 1)
+    found = Looks(trained(plain, record)).map(image, 1)
     model = trained(plain, record)
 
     def probability(pixels: Tensor) -> float:
@@ -231,7 +231,7 @@ def test_run_without_a_checkpoint(plain: Path, tmp_path: Path) -> None:
     shutil.rmtree(folder / "checkpoints")
     record = tail.read(folder)
     with pytest.raises(RunFolderError, match="no whole checkpoint"):
-        Looks(folder, record)
+        Looks(trained(folder, record))
     assert newest_kept(record) == 1
     assert len(classified(folder, record, 1)) == 30
 

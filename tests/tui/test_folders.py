@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ async def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> N
     """Folders are read one at a time, off the event loop, and then only the newest text is completed."""
     answers, read = threading.Event(), list[str]()
 
-    def slow(typed: str) -> str:
+    def slow(typed: str, wanted: Callable[[str], bool]) -> str:
         read.append(typed)
         assert answers.wait(60)
         return f"{typed}!"

@@ -26,6 +26,12 @@ from tui.command_line import main as cli
 from tui.command_line.exit_codes import ExitCode
 
 
+@pytest.fixture(autouse=True)
+def _without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`test_onnx.py` is about model.onnx, which takes seconds to make."""
+    monkeypatch.setattr("engine.export.model.checked.find_spec", lambda name: None)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run on a folder of noisy images, beside which `images` lies."""

@@ -66,7 +66,7 @@ async def test_no_evaluation(size: tuple[int, int]) -> None:
         assert "%" not in text
         assert app.chart.display
         chart_keys = ["Range", "Log scale", "Smoother", "Smoother", "Rougher"]
-        assert app.keys == [*chart_keys, "Export", "New", "Help", "Back", "Leave"]
+        assert app.keys == [*chart_keys, "Use", "Export", "New", "Help", "Back", "Leave"]
         await pilot.press("m", "c", "o", "O", "enter")
         assert app.chart.display
         assert app.screen is app.results

@@ -41,8 +41,9 @@ def _images(folder: Path, record: RunRecord, split: SplitName) -> Shown:
 
 def _looks(folder: Path, record: RunRecord) -> Looks:
     from engine.use.occlusion import Looks
+    from engine.use.trained import trained
 
-    return Looks(folder, record)
+    return Looks(trained(folder, record))
 
 
 def _import_network() -> None:

@@ -80,6 +80,14 @@ class ShowImages(Message):
         self.true, self.predicted, self.order = true, predicted, order
 
 
+class ShowOwnPictures(Message):
+    """Show a person's own pictures as the network of the run in `folder` sees them."""
+
+    def __init__(self, record: RunRecord, folder: Path) -> None:
+        super().__init__()
+        self.record, self.folder = record, folder
+
+
 class Export(Message):
     """Ask for a folder and write the files of the run in `record`, whose own folder is `folder`, to it."""
 

@@ -16,7 +16,7 @@ from engine.record.record import RunRecord
 from tui.charts.keys import ChartKeys
 from tui.charts.kinds.loss import LossChart
 from tui.dialogs.class_details import ClassDetails
-from tui.screens.messages import Back, Export, NewRun, ShowImages
+from tui.screens.messages import Back, Export, NewRun, ShowImages, ShowOwnPictures
 from tui.screens.result_panels import ResultPanels, focused_view
 from tui.screens.results_keys import HELP, RESULTS_BINDINGS, VIEWS
 from tui.widgets.confused_pairs import ConfusedPairs
@@ -168,7 +168,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
         """Offer only the keys that do something now."""
         shown, last = self._shown, len(self.record.evaluations) - 1
         match action:
-            case "export":
+            case "export" | "use":
                 return self.record.started is not None
             case "view":
                 return self._index >= 0 and (parameters != ("table",) or not self._is_wide)
@@ -190,6 +190,9 @@ class ResultsScreen(ChartKeys, Screen[None]):
 
     def action_export(self) -> None:
         self.post_message(Export(self.record, self.folder))
+
+    def action_use(self) -> None:
+        self.post_message(ShowOwnPictures(self.record, self.folder))
 
     def action_new_run(self) -> None:
         self.post_message(NewRun(self.record))

@@ -54,6 +54,7 @@ RESULTS_BINDINGS: list[BindingType] = [
     Binding(
         "a", "curves", "Curves", tooltip="Accuracy or loss by epoch, of training and of test images, with their gap"
     ),
+    Binding("u", "use", "Use", tooltip="Classify pictures of your own with this network"),
     Binding("e", "export", "Export", tooltip="Write the files of this run to a folder of your choice"),
     Binding("n", "new_run", "New", tooltip="The form, with the constants of this run"),
     Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),

@@ -19,7 +19,10 @@ _MARKS = {"both": "✓", "label": "← label", "taken": "← taken for"}
 
 
 class Probabilities(Widget):
-    """As many classes as fit; the label is always among them. Blue is the label, orange what it was taken for."""
+    """As many classes as fit, among them always the label. Blue is the label, orange what it was taken for.
+
+    Without a label what it was taken for is blue.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "probabilities--label",
@@ -40,10 +43,14 @@ class Probabilities(Widget):
         super().__init__(id=id)
         self._class_names = classes
         self._shares: NDArray[np.float32] = np.zeros(len(classes), dtype=np.float32)
-        self._label = self._taken = 0
+        self._label: int | None = 0
+        self._taken = 0
 
-    def show(self, shares: NDArray[np.float32], label: int, taken: int) -> None:
-        """Show the probability of each class, shape (classes,); `label` and `taken` are class indices."""
+    def show(self, shares: NDArray[np.float32], label: int | None, taken: int) -> None:
+        """Show the probability of each class, shape (classes,); `label` and `taken` are class indices.
+
+        `label` None: nobody knows.
+        """
         self._shares, self._label, self._taken = shares, label, taken
         self.refresh()
 
@@ -51,7 +58,7 @@ class Probabilities(Widget):
         """Return the classes to show. What the image was taken for comes first, even if another is as probable."""
         order = np.argsort(-self._shares, kind="stable").tolist()
         order = [self._taken, *(i for i in order if i != self._taken)]
-        if self._label not in order[:rows]:
+        if self._label is not None and self._label not in order[:rows]:
             order = [*order[: rows - 1], self._label]
         return order[:rows]
 
@@ -68,9 +75,11 @@ class Probabilities(Widget):
         for i in self._order(max(1, height)):
             label, taken = i == self._label, i == self._taken
             kind = "label" if label else "taken" if taken else "other"
+            if taken and self._label is None:
+                kind = "label"
             style = self.get_component_rich_style(f"probabilities--{kind}", partial=True)
             share = float(self._shares[i])
-            mark = _MARKS["both" if label and taken else kind] if label or taken else ""
+            mark = _MARKS["both" if label and taken else kind] if label or (taken and self._label is not None) else ""
             text.append(names[i] + " " * (name_cells - cell_len(names[i])) + " ", style)
             text.append(bar(share, bar_cells), style)
             text.append(f"{100 * share:6.1f} % ", style if label or taken else "")
