@@ -22,25 +22,20 @@ from textual.screen import Screen
 
 from engine.config import TrainingConfig
 from engine.control import Stop
-from engine.errors import EngineError
 from engine.preflight import Preflight, preflight
-from engine.text import clean
 from tui import work
-from tui.dialogs.choice import coming_back, leaving, unfinished
+from tui.dialogs.choice import coming_back, leaving
 from tui.dialogs.colours import Colours
-from tui.dialogs.export_to import Exportable, ExportTo
 from tui.dialogs.help import HelpScreen
 from tui.look.colours import Depth, depth_of, detected
 from tui.look.theme import DARK, LIGHT
-from tui.running import RunningApp
-from tui.screens.messages import Export, NewRun, OpenRun, ShowImages, ShowOwnPictures
+from tui.screens.messages import NewRun
 from tui.screens.setup import SetupScreen
+from tui.showing import ShowingApp
 from tui.terminal import clipboard
 
 if TYPE_CHECKING:
     from engine.estimate import Estimator
-    from engine.record.record import RunRecord
-    from engine.runs.watched import WatchedRun
     from engine.storage.listing import RunEntry
     from tui.screens.runs import RunsScreen
 
@@ -75,7 +70,7 @@ def _actions() -> type[Provider]:
     return Actions
 
 
-class CifarApp(RunningApp):
+class CifarApp(ShowingApp):
     """The form is at the bottom of the stack of screens, unless the app began with a run."""
 
     TITLE = "cifar-tui"
@@ -106,8 +101,6 @@ class CifarApp(RunningApp):
         self._look = partial(_look_and_import, look)
         self._watch = watch
         self._runs: RunsScreen | None = None
-        self._recent_pictures: list[str] = []
-        """Paths that were typed to have pictures classified, the newest first."""
         self.is_cut_off = False
         """Whether the terminal is gone."""
         self._event_loop: asyncio.AbstractEventLoop | None = None
@@ -119,7 +112,7 @@ class CifarApp(RunningApp):
             self.call_later(self.push_screen, self.first_screen())
             self.set_timer(PAINTED_AFTER, self._look_for_runs)
         else:
-            self._open(self._watch)
+            self.open_run(self._watch)
         self.set_timer(PAINTED_AFTER, _collect_garbage_again)
 
     def first_screen(self) -> Screen[Any]:
@@ -189,119 +182,12 @@ class CifarApp(RunningApp):
             if answer == "resume":
                 self.resume(entry.path)
             elif answer in ("watch", "show"):
-                self._open(entry.path)
+                self.open_run(entry.path)
             elif answer == "never":
                 work.run(self, partial(decline, entry.path), lambda _: None)
 
         if entry is not None and self.screen is self.form and not self.is_starting:
             self.push_screen(coming_back(entry.name, live=entry.status in LIVE), chosen)
-
-    def on_open_run(self, message: OpenRun) -> None:
-        """Show a run of the list. If it did not complete, ask whether to resume it."""
-        self._open(message.folder, offer_resume=True)
-
-    def _open(self, folder: Path, *, offer_resume: bool = False) -> None:
-        from engine.storage.listing import UNFINISHED
-
-        here = self.screen
-        if (
-            self.training is not None
-            and not self.training.ended
-            and folder.absolute() == self.training.folder.absolute()
-        ):
-            self.show_training(self.training)
-            return
-
-        def read() -> tuple[WatchedRun, RunRecord]:
-            from engine.runs.watched import WatchedRun
-
-            watched = WatchedRun(folder)
-            return watched, watched.record()
-
-        def show(found: tuple[WatchedRun, RunRecord]) -> None:
-            watched, record = found
-            if self.screen is not here:  # the user went elsewhere meanwhile
-                watched.close()
-            elif not record.ended:
-                self.show_training(watched.start())
-            elif offer_resume and record.status in UNFINISHED:
-                self.push_screen(unfinished(folder.name, record.status), partial(chosen, record))
-            else:
-                self._show_results(record, folder)
-
-        def chosen(record: RunRecord, answer: str | None) -> None:
-            if answer == "resume":
-                self.resume(folder)
-            elif answer == "show":
-                self._show_results(record, folder)
-
-        def failed(error: EngineError) -> None:
-            if self.screen is here and folder is self._watch:
-                self.to_form()
-            self.tell(error)
-
-        work.run(self, read, show, failed)
-
-    def _show_results(self, record: RunRecord, folder: Path) -> None:
-        from tui.screens.results import ResultsScreen
-
-        self.push_screen(ResultsScreen(record, folder))
-
-    def on_show_images(self, message: ShowImages) -> None:
-        """Show the images of an evaluation as pictures."""
-        from tui.screens.gallery import GalleryScreen
-
-        self.push_screen(
-            GalleryScreen(
-                message.record,
-                message.folder,
-                message.index,
-                true=message.true,
-                predicted=message.predicted,
-                order=message.order,
-            )
-        )
-
-    def on_show_own_pictures(self, message: ShowOwnPictures) -> None:
-        """Let the network of a run classify pictures that a person names."""
-        from tui.screens.own_pictures import OwnPicturesScreen
-
-        self.push_screen(OwnPicturesScreen(message.record, message.folder, self._recent_pictures))
-
-    def on_export(self, message: Export) -> None:
-        """Ask where to, and write the files of a run."""
-        from engine.export import FILES, WITH_PREDICTIONS
-        from engine.export.bundle import write_bundle
-        from engine.use.exported import FILES as MODEL_FILES
-        from tui.look.wording import CHECKING
-
-        written: list[Path] = []
-        remarks: list[str] = []
-
-        def exported(folder: Path | None) -> None:
-            if folder is not None:
-                names = ", ".join(path.name for path in written)
-                told = [f"{names} are in {clean(folder.absolute())}", *remarks]
-                self.notify("\n".join(told), title="Exported", markup=False, timeout=10 if remarks else None)
-
-        # Both write in a thread of their own, so they need a record of their own.
-
-        def write_results(folder: Path) -> None:
-            remarks.clear()
-            written[:] = write_bundle(message.record.copy(), folder, message.folder, remarks.append)
-
-        def write_network(folder: Path) -> None:
-            from engine.export.model.folder import write_model
-
-            remarks.clear()
-            written[:], onnx = write_model(message.record.copy(), message.folder, folder, say=remarks.append)
-            if onnx is not None:
-                remarks.append(onnx.told)
-
-        here = Path.cwd() / message.folder.name
-        results = Exportable("results", (*FILES, *WITH_PREDICTIONS), Path(f"{here}-export"), write_results)
-        network = Exportable("model", MODEL_FILES, Path(f"{here}-model"), write_network, CHECKING)
-        self.push_screen(ExportTo(results, network), exported)
 
     # Leaving
 
