@@ -20,16 +20,17 @@ import pydantic_core
 from pydantic import ConfigDict, Field, TypeAdapter, computed_field
 from pydantic.dataclasses import dataclass
 
+from engine.record.changes import Change, ChangeableName
 from engine.record.evaluation import correct, percent, total
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SCHEMA_VERSION = 4
-"""Version 3 had no `calibration_error` and no `predictions`. Version 2 had no `epoch_trained`, and of an evaluation
-only its matrix of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called
-`run_resumed` `taken_up`."""
+SCHEMA_VERSION = 5
+"""Version 4 had no `changed`, and no `asked` of an evaluation. Version 3 had no `calibration_error` and no
+`predictions`. Version 2 had no `epoch_trained`, and of an evaluation only its matrix of the test images. Version 1 had
+no `schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
 
 _FORMER_NAMES = {"taken_up": "run_resumed"}
 
@@ -39,6 +40,8 @@ _EVENT = ConfigDict(extra="forbid", allow_inf_nan=False)
 _Count = Annotated[int, Field(ge=0, le=2**62)]
 _Seconds = Annotated[float, Field(ge=0, le=1e12)]
 _Percent = Annotated[float, Field(ge=0, le=100)]
+_Value = Annotated[int, Field(ge=1, le=2**20)] | Annotated[float, Field(ge=0, le=1e6)]
+"""Of a constant that was changed: epochs, or a learning rate."""
 _Version = Annotated[int, Field(ge=1, le=2**31)]
 
 
@@ -237,6 +240,8 @@ class Evaluated:
     """The expected calibration error in percentage points, as `loss`."""
     predictions: KeptPredictions | None = None
     """None in runs of older versions, or if they could not be kept."""
+    asked: bool = False
+    """Whether a person asked for it while the network trained. Patience and the best weights leave it out."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -288,6 +293,27 @@ class Stopping:
     iteration: _Count
     evaluates: bool
     """Whether an evaluation of the test images follows."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_EVENT)
+class Changed:
+    """A constant was changed on request; written before it takes effect.
+
+    A resumed run meets the changes again that came after its checkpoint, each at its own iteration, and reports them
+    once more.
+    """
+
+    event: Literal["changed"] = "changed"
+    seconds: _Seconds
+    iteration: _Count
+    """Iterations of the run that were done: the next one is the first with the new value."""
+    name: ChangeableName
+    before: _Value
+    after: _Value
+
+    @property
+    def change(self) -> Change:
+        return Change(self.iteration, self.name, self.before, self.after)
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
@@ -343,6 +369,7 @@ Event = (
     | Paused
     | Resumed
     | Stopping
+    | Changed
     | Notice
     | Finished
     | Failed

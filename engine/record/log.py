@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.record.events import Event, RunStarted
+from engine.record.events import Changed, Event, RunStarted
 from engine.record.losses import Losses
 
 
@@ -21,6 +21,9 @@ class RunLog:
     def event(self, event: Event) -> None:
         if isinstance(event, RunStarted):
             self.loss_buffer = Losses(event.iterations)
+        if isinstance(event, Changed) and event.name == "epochs":
+            batches = next((each.batches for each in self.events if isinstance(each, RunStarted)), 0)
+            self.loss_buffer.reserve(batches * int(event.after))
         self.events.append(event)  # last: a reader that sees `RunStarted` finds the buffer in place
 
     def losses(self, values: NDArray[np.float32]) -> None:

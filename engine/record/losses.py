@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 class Losses:
-    """A float32 array of the length of the whole run, filled from the front.
+    """A float32 array of the length of the whole run, filled from the front. It grows if the run becomes longer.
 
     The operating system hands out the memory page by page as it is filled, so a long run costs nothing beforehand.
     """
@@ -22,6 +22,13 @@ class Losses:
         end = self._length + len(added)
         self._values[self._length : end] = added
         self._length = end  # last: a reader that sees the length finds the values in place
+
+    def reserve(self, iterations: int) -> None:
+        """Make room for a run of so many iterations. Only the run's thread may call this."""
+        if iterations > len(self._values):
+            longer = np.empty(iterations, dtype=np.float32)
+            longer[: self._length] = self._values[: self._length]
+            self._values = longer  # a reader that still has the shorter array finds the losses so far in it
 
     @property
     def capacity(self) -> int:

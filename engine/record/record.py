@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.record.evaluation import Evaluation
 from engine.record.events import (
     BatchDone,
+    Changed,
     DataProgress,
     EpochStarted,
     EpochTrained,
@@ -51,6 +52,8 @@ class RunRecord:
         """How many training images were recognised in each epoch, while it was trained."""
         self.evaluations: list[Evaluated] = []
         """Of the test images, or while the network trained of the validation images if there are any."""
+        self.changes: list[Changed] = []
+        """Constants that were changed while the network trained."""
         self.evaluating: EvaluationStarted | None = None
         self.paused: Paused | None = None
         self.stopping: Stopping | None = None
@@ -115,6 +118,9 @@ class RunRecord:
                 self.paused = None
             case Stopping():
                 self.stopping = event
+            case Changed():
+                self.changes.append(event)
+                self.lines.append(told(event))
             case Notice():
                 self.notices.append(event.text)
                 self.lines.append(event.text)
@@ -132,7 +138,7 @@ class RunRecord:
                 self.reached = event.seconds, event.batches * (event.epoch - 1) + event.batch
             case Evaluated() | EvaluationStarted():  # of the best weights, perhaps: those of an earlier iteration
                 self.reached = event.seconds, max(self.reached[1], event.iteration)
-            case EpochTrained() | Paused() | Resumed() | Stopping() | RunResumed():
+            case EpochTrained() | Paused() | Resumed() | Stopping() | Changed() | RunResumed():
                 self.reached = event.seconds, event.iteration
             case Finished() | Failed():
                 self.reached = event.seconds, event.iterations
@@ -214,7 +220,24 @@ class RunRecord:
         """Iterations of the whole run: those that were done, if one of its constants ended it early."""
         if isinstance(self.closing, Finished) and self.closing.reason:
             return self.closing.iterations
-        return self.started.iterations if self.started else 0
+        return self.iterations
+
+    @property
+    def constants_now(self) -> dict[str, str | int | float | bool]:
+        """Every constant by its name, as it is now; empty before the run has started."""
+        changed: dict[str, int | float] = {change.name: change.after for change in self.changes}
+        return {**self.started.config, **changed} if self.started else {}
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run, as they are planned now; 0 before the run has started."""
+        changed = [int(change.after) for change in self.changes if change.name == "epochs"]
+        return changed[-1] if changed else self.started.epochs if self.started else 0
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of the whole run, as `epochs`."""
+        return self.epochs * self.started.batches if self.started else 0
 
     @property
     def planned_epochs(self) -> str:
@@ -237,9 +260,12 @@ class RunRecord:
 
     @property
     def best(self) -> Evaluated | None:
-        """The evaluation with the best accuracy from one view, of those while the network trained: the earliest."""
+        """The evaluation with the best accuracy from one view, of those while the network trained: the earliest.
+
+        One that a person asked for does not count.
+        """
         split = self.evaluations[0].split if self.evaluations else "test"
-        measured = [each for each in self.evaluations if each.split == split]
+        measured = [each for each in self.evaluations if each.split == split and not each.asked]
         return max(measured, key=lambda each: each.plain_accuracy, default=None)
 
     def evaluation_at(self, index: int) -> Evaluation:
@@ -250,3 +276,9 @@ class RunRecord:
     def classes(self) -> tuple[str, ...]:
         """The class names in the order of their indices; empty before the run has started."""
         return self.started.dataset.classes if self.started else ()
+
+
+def told(change: Changed) -> str:
+    """Return a change as a line: `Learning rate from 0.001 to 0.0003 after iteration 1,200`."""
+    label = change.name.replace("_", " ").capitalize()
+    return f"{label} from {change.before:g} to {change.after:g} after iteration {change.iteration:,}"

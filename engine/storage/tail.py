@@ -18,6 +18,7 @@ from engine.errors import RunFolderError
 from engine.files import open_regular
 from engine.record.events import (
     SCHEMA_VERSION,
+    Changed,
     Evaluated,
     Event,
     Failed,
@@ -184,6 +185,11 @@ class Tail:
                     return "the run starts a second time"
                 if event.iterations > _LONGEST_RUN:
                     return "a run longer than any"
+            case Changed():
+                if self._started is None:
+                    return "a change before the run starts"
+                if event.name == "epochs" and not _are_epochs(event.after, self._started.batches):
+                    return "epochs that no run can have"
             case Evaluated():
                 classes = len(self._started.dataset.classes) if self._started else 0
                 if len(event.matrix) != classes or any(len(row) != classes for row in event.matrix):
@@ -223,6 +229,10 @@ def read_state(path: Path) -> RunRecord:
                 if record.evaluations:
                     return record
     return read(path, losses=False)
+
+
+def _are_epochs(value: float, batches: int) -> bool:
+    return isinstance(value, int) and 1 <= value <= _LONGEST_RUN // batches
 
 
 def _size(path: Path) -> int:

@@ -358,7 +358,7 @@ def test_journals_of_the_versions_before(config: TrainingConfig) -> None:
     ended_at_once = finished(run)
     folder = rewritten(
         ended_at_once,
-        (rb'"schema_version":4,', b'"schema_version":2,'),
+        (rb'"schema_version":5,', b'"schema_version":2,'),
         (rb',"validation_images":0', b""),
         (rb'\{"event":"epoch_trained".*\n', b""),
         (rb',"split":"test"', b""),
@@ -398,7 +398,7 @@ def test_journal_of_a_newer_version(config: TrainingConfig) -> None:
     run = finished(Run(config))
     folder = rewritten(
         run,
-        (rb'"schema_version":4,', b'"schema_version":5,"recipe":"muon",'),
+        (rb'"schema_version":5,', b'"schema_version":6,"recipe":"muon",'),
         (rb'"learning_rate":', b'"dropout":5,"learning_rate":'),
         (rb'(\{"event":"evaluated")', b'{"event":"rate_changed","to":0.1}\n\\1'),
         (rb'"event":"epoch_started","seconds":[^,]+,"epoch":2', b'"event":"epoch_started","epoch":"second"'),
