@@ -29,13 +29,19 @@ def made_up(images: int, classes: int, seed: int = 0) -> Classified:
 
 
 def evaluated(
-    found: Classified, kept: KeptPredictions | None = None, *, iteration: int = 10, split: SplitName = "test"
+    found: Classified,
+    kept: KeptPredictions | None = None,
+    *,
+    iteration: int = 10,
+    split: SplitName = "test",
+    seconds: float = 2.0,
+    epoch: int = 1,
 ) -> Evaluated:
     """Return the event of the evaluation that found this."""
     return Evaluated(
-        seconds=2.0,
+        seconds=seconds,
         duration=1.0,
-        epoch=1,
+        epoch=epoch,
         iteration=iteration,
         matrix=confusion_matrix(found.labels, found.predicted, len(found.classes)),
         split=split,
