@@ -12,10 +12,14 @@ from functools import cache
 
 import torch
 
+from engine.hardware import nvml
 from engine.hardware.torch_errors import message
 
 _FURTHER = re.compile(r"\. (?:Please|Setting|Alternatively)\b| \(Triggered internally")
 """Where advice follows in a warning of torch, behind what is wrong."""
+
+PATIENCE = 2.0
+"""Seconds for which the driver's library is waited for before a start."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +50,16 @@ def _without_advice(warning: str) -> str:
     return _FURTHER.split(message(Warning(warning)))[0].removeprefix("CUDA initialization: ").rstrip(".")
 
 
+def identity(device: torch.device) -> str:
+    """Return what tells a CUDA GPU, or a part of one, from all others, whatever its number is here."""
+    return str(torch.cuda.get_device_properties(device).uuid)[:80]
+
+
 def free_memory(device: torch.device) -> tuple[int, int] | None:
     """Return the free and the whole memory of a CUDA device in bytes; None where the driver's library does not say.
 
     torch could say as well, but only by making a context.
     """
-    import pynvml
-
-    identity = torch.cuda.get_device_properties(device).uuid
-    try:
-        pynvml.nvmlInit()
-        for kind in ("GPU", "MIG"):
-            try:
-                memory = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByUUID(f"{kind}-{identity}"))
-                return int(memory.free), int(memory.total)
-            except pynvml.NVMLError_NotFound:
-                continue
-    except pynvml.NVMLError:
-        pass
-    return None
+    gpu = identity(device)
+    memory = nvml.answered(lambda: nvml.Gpu(gpu).memory(), PATIENCE)
+    return (memory[1] - memory[0], memory[1]) if memory else None

@@ -88,7 +88,7 @@ _MEANINGS = {
 def describe(device: torch.device, sums: str | None = None) -> DeviceInfo:
     """Return the record's entry for `device`. Its thread count is the one that torch uses now in this thread."""
     if device.type == "cuda":
-        return DeviceInfo("cuda", clean(torch.cuda.get_device_name(device)))
+        return DeviceInfo("cuda", clean(torch.cuda.get_device_name(device)), uuid=cuda.identity(device))
     if device.type == "mps":
         return DeviceInfo("mps", clean(processor_name()))
     return DeviceInfo("cpu", clean(processor_name()), torch.get_num_threads(), sums)

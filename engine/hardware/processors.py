@@ -7,16 +7,14 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.hardware.control_groups import CGROUPS, OWN_CGROUPS, groups
 from engine.text import counted
 
 _KERNELS_WITH_BFLOAT16 = ("AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10", "ALL", "DEFAULT")
 """What `ONEDNN_MAX_CPU_ISA` begins with if it lets oneDNN use such instructions."""
-
-_CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def processor_name() -> str:
@@ -77,35 +75,13 @@ def most_threads() -> int:
     return thread_limit().threads
 
 
-def processor_quota(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> float | None:
+def processor_quota(cgroups: Path = CGROUPS, own: Path = OWN_CGROUPS) -> float | None:
     """Return the processor time that a container may use, in processors, such as 0.25; None if it is not limited.
 
     `cgroups` is where Linux shows control groups, `own` names those of this process. Each group limits those below it.
     """
-    quotas = [quota for folder in _groups(cgroups, own) if (quota := _quota(folder)) is not None]
+    quotas = [quota for folder in groups("cpu", cgroups, own) if (quota := _quota(folder)) is not None]
     return min(quotas, default=None)
-
-
-def _groups(cgroups: Path, own: Path) -> Iterator[Path]:
-    """Yield the folders of this process's groups and of all above them. Not all need be there.
-
-    Inside a container `own` may name groups as the machine sees them, while only the container's are shown.
-    """
-    try:
-        lines = own.read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, group = line.split(":", 2)  # such as 3:cpu,cpuacct:/docker/123
-        if controllers == "":  # version 2, which may stand beside version 1
-            roots = [cgroups, cgroups / "unified"]
-        elif "cpu" in controllers.split(","):
-            roots = [cgroups / "cpu", cgroups / controllers]
-        else:
-            continue
-        path = Path(group.lstrip("/"))
-        for root in roots:
-            yield from (root / each for each in (path, *path.parents))
 
 
 def _quota(folder: Path) -> float | None:

@@ -85,6 +85,8 @@ class DeviceInfo:
     """Threads that compute, as measured or chosen; only for a `cpu`."""
     sums: str | None = None
     """The order of the sums, where the bits depend on it and are promised: for the notebook's network on a `cpu`."""
+    uuid: Annotated[str, Field(max_length=80)] | None = None
+    """The identity of a `cuda` GPU, or of the part of one, as torch tells it. None in runs of older versions."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
