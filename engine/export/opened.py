@@ -34,8 +34,8 @@ class Opened:
     def files(self) -> tuple[str, ...]:
         """The path of each image's file below its folder; empty if they have none, or if they are gone."""
         with suppress(EngineError):
-            if self.images.have_files:
-                return self.images.names
+            if files := self.images.files:
+                return files
         return ("",) * len(self.classified)
 
     @cached_property

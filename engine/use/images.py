@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from engine.record.record import RunRecord
 from engine.storage.recorded import Recorded
 from engine.text import clean
 from engine.training.validation import held_out
+from engine.use.numbered import Numbered
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +32,19 @@ class Shown:
     """Shape (n, 32, 32, 3): red, green and blue from 0 to 255."""
     labels: NDArray[np.int64]
     """Shape (n,)."""
-    names: tuple[str, ...]
-    """A name for each image, cleaned: its path below the folder, or `test image 4,713`, counted from 0."""
-    have_files: bool
-    """Whether the names are paths."""
+    split: SplitName
+    list_files: Callable[[], tuple[str, ...]] = tuple
+    """Returns the path of each image's file below its folder, cleaned; nothing if they have none."""
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """What `list_files` returns. It takes longer than reading the images, so it is called when it is needed."""
+        return self.list_files()
+
+    @property
+    def names(self) -> Sequence[str]:
+        """A name for each image: its file, or `test image 4,713`, counted from 0."""
+        return self.files or Numbered(self.split, len(self.images))
 
 
 def images(folder: Path, record: RunRecord, split: SplitName) -> Shown:
@@ -44,13 +56,12 @@ def images(folder: Path, record: RunRecord, split: SplitName) -> Shown:
         raise DataError("The run has not begun to train, so it has no images yet.")
     config, part = Recorded.read(folder).resolved(folder), "test" if split == "test" else "train"
     found = _split(config, record, part)
-    names = _names(config.data, part, found.labels, len(record.classes))
     places = np.arange(len(found))
     if split == "validation":
         places = np.flatnonzero(held_out(found.labels, record.classes, config.validation, config.seed))
     chosen = found.images if split == "test" else found.images[places]
-    told = [names[i] for i in places] if names else [f"{split} image {i:,}" for i in range(len(places))]
-    return Shown(chosen, found.labels[places], tuple(told), bool(names))
+    files = partial(_files, config.data, part, found.labels, len(record.classes), places)
+    return Shown(chosen, found.labels[places], split, files)
 
 
 def training_images(folder: Path, record: RunRecord) -> Split:
@@ -86,12 +97,18 @@ def _split(config: TrainingConfig, record: RunRecord, part: str) -> Split:
     return here.test if part == "test" else here.train
 
 
-def _names(source: str, part: str, labels: NDArray[np.int64], classes: int) -> list[str]:
-    """Return the images' paths below their folder; none if they have no files, or other files than they had."""
+def _files(
+    source: str, part: str, labels: NDArray[np.int64], classes: int, places: NDArray[np.int64]
+) -> tuple[str, ...]:
+    """Return the paths of the images at `places`; nothing if the images have no files, or other files than they had.
+
+    `labels` are those of all images of `part`.
+    """
     try:
         files = data.files(source, part)
     except ConstantError:
-        return []
+        return ()
     if [len(of_class) for of_class in files] != np.bincount(labels, minlength=classes).tolist():
-        return []
-    return [clean(path) for of_class in files for path in of_class]
+        return ()
+    paths = [path for of_class in files for path in of_class]
+    return tuple(clean(paths[i]) for i in places)

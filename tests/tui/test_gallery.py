@@ -85,7 +85,7 @@ class Kept:
         if self.problem is not None:
             raise self.problem
         labels = self.classified(folder, record, 0).labels
-        return Shown(self.images, labels, tuple(f"test/{i:04}.png" for i in range(len(labels))), have_files=True)
+        return Shown(self.images, labels, split, lambda: tuple(f"test/{i:04}.png" for i in range(len(labels))))
 
     def map(self, image: NDArray[np.uint8], of_class: int) -> NDArray[np.float32]:
         self.asked_for.append(of_class)
@@ -478,8 +478,8 @@ async def test_names_from_outside_are_harmless() -> None:
     odd = Shown(
         shown_images.images,
         shown_images.labels,
-        tuple("[red]\x1b]0;x\x07\n.png" for _ in shown_images.names),
-        have_files=True,
+        "test",
+        lambda: tuple("[red]\x1b]0;x\x07\n.png" for _ in shown_images.labels),
     )
     sources = replace(kept.sources, images=lambda *_: odd)
     record = with_predictions(finished_record(classes=kept.classes))

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from engine.record.metrics.suspicious import suspicious
+from engine.use.numbered import Numbered
 from tests.classified import made_up
 from tests.records import CLASSES, finished_record
 from tests.tui.test_gallery import FOLDER, Kept, with_predictions
-from tui.screens.exhibit import Exhibit, Numbered, Sources, history
+from tui.screens.exhibit import Exhibit, Sources, history
 from tui.screens.selection import Mode, Selection
 from tui.widgets.tiles import Captions, Tiles, percent
 

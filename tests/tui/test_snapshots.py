@@ -23,6 +23,7 @@ from tests.records import finished_record, live_log
 from tui.app import CifarApp
 from tui.dialogs.choice import leaving
 from tui.dialogs.export_to import Exportable, ExportTo
+from tui.look.colours import Depth
 from tui.look.theme import DARK, LIGHT
 from tui.screens.rate_finder import RateFinderScreen
 from tui.screens.results import ResultsScreen
@@ -108,3 +109,32 @@ def test_light_theme(snap_compare: Callable[..., bool]) -> None:
     """The light theme looks as it did when last approved."""
     light = partial(settled, theme=LIGHT.name)
     assert snap_compare(Showing(SCREENS["training"]), terminal_size=(120, 40), run_before=light)
+
+
+VIEWS = {"columns": "v", "map": "m", "history": "h", "chart": "c", "accuracies": "a", "earlier": "["}
+"""Views of the results, and the keys that lead to them."""
+
+
+async def pressed(pilot: Any, keys: str, depth: Depth = "true") -> None:
+    """Press `keys`, and wait until nothing on the screen changes."""
+    pilot.app.use_colours(depth)
+    await settled(pilot)
+    await pilot.press(*keys)
+    await pilot.pause(0.3)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("view", VIEWS)
+def test_views_of_the_results(view: str, size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
+    """So does each view of the results."""
+    chart_first = "c" if view == "accuracies" and size == (80, 24) else ""
+    keys = partial(pressed, keys=chart_first + VIEWS[view])
+    assert snap_compare(Showing(SCREENS["results"]), terminal_size=size, run_before=keys)
+
+
+@pytest.mark.parametrize("depth", ["256", "16", "none"])
+@pytest.mark.parametrize("view", ["map", "history"])
+def test_maps_with_fewer_colours(view: str, depth: Depth, snap_compare: Callable[..., bool]) -> None:
+    """So do the map and the history in 256 colours, in 16 and without any."""
+    keys = partial(pressed, keys=VIEWS[view], depth=depth)
+    assert snap_compare(Showing(SCREENS["results"]), terminal_size=(80, 24), run_before=keys)

@@ -65,8 +65,11 @@ async def _used(record: RunRecord, run: Path, size: tuple[int, int]) -> tuple[li
             await app.push_screen(screen)
             while screen.exhibit is None or (screen.exhibit.images is None and not screen.problem):
                 await asyncio.sleep(0.001)
-            await pilot.pause()
+            painted = asyncio.Event()
+            screen.call_after_refresh(painted.set)
+            await painted.wait()
             openings.append(1000 * (time.perf_counter() - began))
+            await pilot.pause()
             if turn < _OPENINGS - 1:
                 app.pop_screen()
                 await pilot.pause()

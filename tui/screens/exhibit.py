@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, overload
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,27 +95,6 @@ class Exhibit:
 def kept(record: RunRecord) -> list[int]:
     """Return the numbers of the evaluations that kept what the network made of each image."""
     return [i for i, evaluated in enumerate(record.evaluations) if evaluated.predictions is not None]
-
-
-class Numbered(Sequence[str]):
-    """Names for images that have none, counted from 0."""
-
-    def __init__(self, split: SplitName, count: int) -> None:
-        self._split, self._count = split, count
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> list[str]: ...
-
-    def __getitem__(self, at: int | slice) -> str | list[str]:
-        if isinstance(at, slice):
-            return [self[i] for i in range(*at.indices(self._count))]
-        return f"{self._split} image {range(self._count)[at]:,}"
 
 
 def history(exhibit: Exhibit, sources: Sources) -> list[tuple[str, NDArray[np.int64]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,9 @@ from engine.errors import EngineError
 from engine.record.classified import Classified
 from engine.record.events import SplitName
 from engine.record.record import RunRecord
+from engine.use.numbered import Numbered
 from tui import work
-from tui.screens.exhibit import Exhibit, Numbered, Sources
+from tui.screens.exhibit import Exhibit, Sources
 
 if TYPE_CHECKING:
     from engine.use.images import Shown
@@ -44,6 +45,7 @@ class ExhibitReader:
         self.newest = -1
         """The largest number of an evaluation that was asked for."""
         self._shown: dict[SplitName, Shown] = {}
+        self._names: dict[SplitName, Sequence[str]] = {}
         self._missing: dict[SplitName, str] = {}
         """Why there are no images."""
         self._splits: set[SplitName] = set()
@@ -79,9 +81,9 @@ class ExhibitReader:
         if shown is not None and len(shown.images) != count:
             self._missing[split] = f"There are {len(shown.images):,} images now, and the network was given {count:,}."
             shown = None
-        if shown is None:
-            return Exhibit(self._record, self._folder, index, classified, Numbered(split, count))
-        return Exhibit(self._record, self._folder, index, classified, shown.names, shown.images)
+        names = self._names.get(split) if shown is not None else None
+        images = shown.images if shown is not None else None
+        return Exhibit(self._record, self._folder, index, classified, names or Numbered(split, count), images)
 
     def _read_images(self, split: SplitName) -> None:
         if split not in self._splits:
@@ -91,6 +93,13 @@ class ExhibitReader:
 
     def _take_images(self, split: SplitName, shown: Shown) -> None:
         self._shown[split] = shown
+        self._tell(split)
+        # Listing the files takes longer than reading the images, and would slow the painting down: both want the GIL.
+        names = partial(work.run, self._node, lambda: shown.names, partial(self._take_names, split))
+        self._node.call_after_refresh(names)
+
+    def _take_names(self, split: SplitName, names: Sequence[str]) -> None:
+        self._names[split] = names
         self._tell(split)
 
     def _no_images(self, split: SplitName, error: EngineError) -> None:

@@ -22,8 +22,8 @@ SIDES = (64, 32, 16)
 _LEAST_LOSS = 0.02
 """The probability lost from which a place is lit as brightly as it can be. Below it, the whole map is faint."""
 
-_UNLIT = 0.22
-"""How bright the places are that do not matter, in grey."""
+_UNLIT = 0.4
+"""How bright the places are that do not matter, in grey: enough to see what they show."""
 
 
 def lit(image: NDArray[np.uint8], lost: NDArray[np.float32]) -> NDArray[np.uint8]:
