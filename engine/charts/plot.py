@@ -31,6 +31,19 @@ class Colour(IntEnum):
     WARNING = 5
     TRAINING = 6
     MEASURED = 7
+    REFERENCE = 8
+    RUN_1 = 9
+    RUN_2 = 10
+    RUN_3 = 11
+    RUN_4 = 12
+    RUN_5 = 13
+    RUN_6 = 14
+    RUN_7 = 15
+    RUN_8 = 16
+
+
+RUNS = tuple(colour for colour in Colour if colour.name.startswith("RUN_"))
+"""The colours of runs beside each other."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,8 @@ class Line:
     y: Values
     colour: Colour
     legend: str = ""
+    thin: bool = False
+    """Whether it stays in the background."""
 
 
 Sign = Literal["◆", "◇", "●", "★", "▲"]

@@ -45,7 +45,17 @@ line.epoch { stroke: #b3bfca; stroke-dasharray: 2 4; }
 .training { color: #00705c; }
 .measured { color: #98386f; }
 .warning { color: #b3261e; font-weight: 600; }
-text.accuracy, text.warning { fill: currentColor; }
+text.accuracy, text.warning, text[class^="run_"] { fill: currentColor; }
+.curve[class*="run_"] { stroke: currentColor; }
+.dot[class*="run_"] { fill: currentColor; }
+.run_1 { color: #0072b2; }
+.run_2 { color: #b35c00; }
+.run_3 { color: #00705c; }
+.run_4 { color: #98386f; }
+.run_5 { color: #7a6a00; }
+.run_6 { color: #b3261e; }
+.run_7 { color: #5b4ea8; }
+.run_8 { color: #17212b; }
 @media (prefers-color-scheme: dark) {
   text { fill: #9fb0c0; }
   .paper { fill: #0f1419; stroke: #2a3541; }
@@ -63,6 +73,14 @@ text.accuracy, text.warning { fill: currentColor; }
   .training { color: #4db6a4; }
   .measured { color: #d98fb9; }
   .warning { color: #ff7a66; }
+  .run_1 { color: #56b4e9; }
+  .run_2 { color: #e69f00; }
+  .run_3 { color: #4db6a4; }
+  .run_4 { color: #d98fb9; }
+  .run_5 { color: #f0e442; }
+  .run_6 { color: #ff7a66; }
+  .run_7 { color: #a99cf5; }
+  .run_8 { color: #d7dee6; }
 }
 """
 

@@ -6,6 +6,7 @@ read from disk fills a `RunLog` too, so screens and exports treat live and ended
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -142,6 +143,11 @@ class RunRecord:
                 self.reached = event.seconds, event.iteration
             case Finished() | Failed():
                 self.reached = event.seconds, event.iterations
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """The events that were applied so far from the log."""
+        return self._log.events[: self._applied]
 
     @property
     def status(self) -> Status:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -154,3 +156,23 @@ def find(runs_dir: Path, run: str | None, only: Literal["live", "unfinished"] | 
     raise NoSuchRunError(
         f"There is no run {run} in {runs_dir}. " + (f"There are: {names}." if names else "It is empty.")
     )
+
+
+def find_all(runs_dir: Path, words: Sequence[str]) -> list[Path]:
+    """Return the folders of runs, of each word in turn: as in `find`, or the names that fit a pattern such as `a-*`.
+
+    Raises `NoSuchRunError` if a word names none, or if they are fewer than two.
+    """
+    found: list[Path] = []
+    for word in words:
+        try:
+            found.append(find(runs_dir, word))
+        except NoSuchRunError:
+            folders = [*_folders(runs_dir)] if glob.has_magic(word) else []
+            fitting = sorted(folder for folder in folders if fnmatchcase(folder.name, word))
+            if not fitting:
+                raise
+            found += fitting
+    if len(found) < 2:
+        raise NoSuchRunError("Two runs or more can be compared. Name them; cifar-tui runs lists them.")
+    return found

@@ -160,8 +160,8 @@ def test_without_kept_predictions(save: Save) -> None:
     found = compared([save("one", keeps=False), save("other", answers(0.8), keeps=False, learning_rate=0.003)])
     assert "Without a look at single images: Of the evaluation after iteration 200" in found.notes[0]
     assert found.findings[0].p is None
-    assert "With these test images alone it could be ± " in found.findings[0].text
-    assert "train --seeds 5 tells more" in found.findings[0].text
+    assert "The choice of test images makes ± " in found.findings[0].text
+    assert "train --seeds 5 tells whether" in found.findings[0].text
 
 
 def test_a_run_with_itself(save: Save) -> None:

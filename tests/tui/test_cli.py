@@ -92,7 +92,7 @@ def test_help_is_enough_to_work_from(command: str, capsys: pytest.CaptureFixture
         ("--batch-size -3", "--batch-size: -3 is not allowed"),
         ("train --model [bold]x[/]", "--model: [bold]x[/] is not allowed; it must be one of cnn, "),
         ("train --epoks 3", "Unknown option: --epoks. Did you mean --epochs?"),
-        ("trian", "'trian' is not understood here. The commands are bench, export, find-rate, predict, resume, runs,"),
+        ("trian", "'trian' is not understood here. The commands are bench, compare, export, "),
         ("train --epochs", "--epochs requires an argument"),
         ("export", "--to"),
         ("export nothing --to x", "There is no run nothing in runs"),

@@ -137,8 +137,8 @@ class CellPicture:
                 self._draw_strokes(drawn, *_joined(low, self._dots(plot, layer.x, layer.high)))
             case Line():
                 low, high = _joined(*[self._dots(plot, layer.x, layer.y)] * 2)
-                # Two dots thick: the line stands out from the band.
-                high = np.where(high >= 0, np.minimum(high + 1, rows * DOTS_DOWN - 1), high)
+                if not layer.thin:  # two dots thick: the line stands out from the band
+                    high = np.where(high >= 0, np.minimum(high + 1, rows * DOTS_DOWN - 1), high)
                 self._draw_strokes(drawn, low, high)
 
     def _draw_strokes(self, drawn: _Drawn, low: Dots, high: Dots) -> None:

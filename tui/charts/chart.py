@@ -44,6 +44,23 @@ class ChartView(Sliced):
     ChartView > .chart--training { color: $text-success; text-style: bold; }
     ChartView:dark > .chart--measured { color: #d98fb9; text-style: bold; }
     ChartView:light > .chart--measured { color: #98386f; text-style: bold; }
+    ChartView > .chart--reference { color: $text-success; }
+    ChartView:dark > .chart--run_1 { color: #56b4e9; text-style: bold; }
+    ChartView:dark > .chart--run_2 { color: #e69f00; text-style: bold; }
+    ChartView:dark > .chart--run_3 { color: #4db6a4; text-style: bold; }
+    ChartView:dark > .chart--run_4 { color: #d98fb9; text-style: bold; }
+    ChartView:dark > .chart--run_5 { color: #f0e442; text-style: bold; }
+    ChartView:dark > .chart--run_6 { color: #ff7a66; text-style: bold; }
+    ChartView:dark > .chart--run_7 { color: #a99cf5; text-style: bold; }
+    ChartView:dark > .chart--run_8 { color: #d7dee6; text-style: bold; }
+    ChartView:light > .chart--run_1 { color: #0072b2; text-style: bold; }
+    ChartView:light > .chart--run_2 { color: #b35c00; text-style: bold; }
+    ChartView:light > .chart--run_3 { color: #00705c; text-style: bold; }
+    ChartView:light > .chart--run_4 { color: #98386f; text-style: bold; }
+    ChartView:light > .chart--run_5 { color: #7a6a00; text-style: bold; }
+    ChartView:light > .chart--run_6 { color: #b3261e; text-style: bold; }
+    ChartView:light > .chart--run_7 { color: #5b4ea8; text-style: bold; }
+    ChartView:light > .chart--run_8 { color: #17212b; text-style: bold; }
     """
 
     def __init__(

@@ -80,7 +80,8 @@ def compare(runs: Sequence[Compared], pair: Pair | None = None, notes: Sequence[
     groups, left_out = grouped([replace(run, colour=colours[run]) for run in runs])
     shown = [run for group in groups for run in group.runs]
     images = _other_images(shown)
-    return Comparison(groups, (*images, *notes, *left_out, *_unfinished(shown)), not images, pair)
+    told = (*images, *notes, *left_out, *_unfinished(shown), *_other_losses(shown))
+    return Comparison(groups, told, not images, pair)
 
 
 def _other_images(runs: Sequence[Compared]) -> list[str]:
@@ -110,6 +111,11 @@ def _unfinished(runs: Sequence[Compared]) -> list[str]:
     if len(found) > 3:
         return [f"{len(found)} runs did not complete: each counts as far as it got."]
     return found
+
+
+def _other_losses(runs: Sequence[Compared]) -> list[str]:
+    smoothings = {run.started.config.get("label_smoothing", 0.0) for run in runs}
+    return ["Their training losses do not compare: label smoothing makes them larger."] if len(smoothings) > 1 else []
 
 
 def _class_row(name: str, index: int, groups: Sequence[Group]) -> ClassRow:

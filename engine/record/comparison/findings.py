@@ -117,10 +117,10 @@ def _untested(first: Group, other: Group) -> str:
     if len(deviations) == len(spreads):
         return "No seed changes anything here, so nothing says what chance would."
     errors = [standard_error(group.evaluations[0].correct, group.evaluations[0].total) for group in (first, other)]
-    told = f"With these test images alone it could be ± {math.hypot(*errors):.2f} points (one standard error)"
+    told = f"The choice of test images makes ± {math.hypot(*errors):.2f} points (one standard error)"
     if deviations:
-        told += f", and one seed is ± {max(deviations):.2f} from the next"
-    return f"{told}; train --seeds 5 tells more."
+        told += f", that of the seed ± {max(deviations):.2f}"
+    return f"{told}; train --seeds 5 tells whether the constants make the rest."
 
 
 def chance(p: float, evidence: str) -> str:

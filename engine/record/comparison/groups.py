@@ -115,7 +115,7 @@ def grouped(runs: Sequence[Compared]) -> tuple[tuple[Group, ...], list[str]]:
 
 def _key(run: Compared) -> object:
     """What runs of one group have in common."""
-    config = constants_of(run.started)
+    config = constants_of(run.record)
     same = {name: value for name, value in config.items() if name not in (*PLACES, *WHERE, "seed", "data")}
     return run.started.dataset.fingerprint, tuple(sorted(same.items()))
 

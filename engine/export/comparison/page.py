@@ -1,0 +1,95 @@
+"""A comparison as one page that opens anywhere without a network or a script."""
+
+from __future__ import annotations
+
+from engine.export.comparison.picture import comparison_svg
+from engine.export.page.html import document, section, table, text
+from engine.record.comparison import Comparison, Group
+from engine.record.metrics.standard_error import standard_error
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """What is not known is left out."""
+    names = " · ".join(f"{group.letter} {group.name}" for group in comparison.groups[:4])
+    more = f" and {len(comparison.groups) - 4} more" if len(comparison.groups) > 4 else ""
+    parts = ["<h1>Comparison</h1>", f'<p class="faint">{text(names + more)}</p>']
+    parts += [f"<blockquote>{text(note)}</blockquote>" for note in comparison.notes]
+    parts += [f'<p class="big">{text(told)}</p>' for told in comparison.told]
+    parts += [_results(comparison), _constants(comparison), _curves(comparison)]
+    if comparison.classes:
+        parts.append(_classes(comparison))
+    if comparison.pair is not None:
+        parts.append(_images(comparison))
+    return document("Comparison", parts)
+
+
+def _results(comparison: Comparison) -> str:
+    rows = []
+    for group in comparison.groups:
+        rows += [
+            (
+                f"<b>{text(group.letter)}</b>" if run is group.first else "",
+                text(run.name),
+                text(run.record.status),
+                text(run.started.at[:16].replace("T", " ")),
+                _accuracy(run.record.accuracy),
+                _error(group, i),
+            )
+            for i, run in enumerate(group.runs)
+        ]
+    heads = ("", "run", "status", "started", "accuracy", "± (test images)")
+    return section("Runs", table(heads, rows, texts=4))
+
+
+def _error(group: Group, number: int) -> str:
+    evaluation = group.runs[number].record.evaluation
+    return "" if evaluation is None else f"{standard_error(evaluation.correct, evaluation.total):.2f}"
+
+
+def _constants(comparison: Comparison) -> str:
+    heads = ("constant", *(_head(group) for group in comparison.groups))
+    shown = [(text(each.label), *map(text, each.values)) for each in comparison.differing]
+    same = [(text(each.label), *map(text, each.values[:1])) for each in comparison.constants if not each.differs]
+    if shown:
+        different = table(heads, shown, texts=len(heads))
+    else:
+        different = '<p class="faint">No constant differs that changes what is computed.</p>'
+    rest = f"<details><summary>The others</summary>{table(('constant', 'in all'), same, texts=2)}</details>"
+    return section("What differs", different, rest if len(same) else "")
+
+
+def _head(group: Group) -> str:
+    return f"<b>{text(group.letter)}</b> {text(group.name)}{f' ({group.seeds})' if group.seeds else ''}"
+
+
+def _curves(comparison: Comparison) -> str:
+    return section("Curves", comparison_svg(comparison), comparison_svg(comparison, "accuracy"))
+
+
+def _classes(comparison: Comparison) -> str:
+    heads = ("class", *(text(group.letter) for group in comparison.groups), "largest change")
+    rows = [
+        (
+            text(row.name),
+            *(_accuracy(accuracy) for accuracy in row.accuracies),
+            "" if row.change is None else f"{row.change:+.1f}",
+        )
+        for row in comparison.classes
+    ]
+    return section("Accuracy by class", table(heads, rows))
+
+
+def _images(comparison: Comparison) -> str:
+    pair = comparison.pair
+    assert pair is not None
+    rows = [
+        (f"only {text(pair.first.name)} is right", f"{len(pair.only_first):,}"),
+        (f"only {text(pair.second.name)} is right", f"{len(pair.only_second):,}"),
+        ("both are right", f"{pair.both:,}"),
+        ("both are wrong", f"{pair.neither:,}"),
+    ]
+    return section("Image by image", table(("", "images"), rows))
+
+
+def _accuracy(percent: float | None) -> str:
+    return "–" if percent is None else f"{percent:.2f} %"
