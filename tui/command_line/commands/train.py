@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
 from tui.command_line.arguments import Constants, EventsAsJson, Flags, as_config
 
 
-def train(*, json: EventsAsJson = False, config: Constants = Flags()) -> int:  # noqa: B008 - never changed
+def train(
+    *,
+    json: EventsAsJson = False,
+    seeds: Annotated[
+        int,
+        Parameter(
+            validator=Number(gte=1, lte=1_000),
+            help="Train so many runs, one after the other, that differ only in the seed: --seed and those after it.",
+        ),
+    ] = 1,
+    config: Constants = Flags(),  # noqa: B008 - never changed
+) -> int:
     """Train without the app: a progress line on a terminal, plain lines otherwise."""
+    if seeds > 1:
+        from tui.command_line.seeds import of_seeds, train_seeds
+
+        return train_seeds(of_seeds(as_config(config), seeds), json=json)
     from engine.runs.local import Run
     from tui.command_line.headless import run_and_follow
 
