@@ -37,6 +37,7 @@ ROWS = {
     "stall": "a terminal that does not read: the whole screen is right afterwards",
     "background": "a background run whose app is killed; a watched run that is killed",
     "damaged run": "damaged files of a run, all different: correct or an error in words",
+    "damaged model": "damaged files of an exported model, all different: the same answers or an error in words",
     "damaged images": "damaged archives, batches, caches and pictures, all different: correct or an error in words",
     "hostile": "files made to do harm",
     "odd files": "terabytes; pipes, links, devices and folders in the place of files",
