@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from engine.errors import NoSuchRunError, RunFolderError
 from engine.files import expanded
@@ -44,8 +44,14 @@ class RunEntry:
     """Which images the accuracy is of: those of validation in a run that has not got as far as the test images."""
     problem: str = ""
     """Why the run cannot be read; only if it is `unreadable`."""
+    fingerprint: str = ""
+    """Of its images, as in `DatasetInfo`: two runs with the same one had the same images. Empty before the start."""
+    seed: int | None = None
+    """None if it is not known."""
+    config: Mapping[str, str | int | float | bool] = field(default_factory=dict, hash=False)
+    """Every constant by name, as it was given when the run was first started; empty before that."""
 
-    def as_json(self) -> dict[str, str | float | None]:
+    def as_json(self) -> dict[str, Any]:
         """Return the entry as `cifar-tui runs --json` prints it."""
         return {**asdict(self), "path": str(self.path)}
 
@@ -92,6 +98,9 @@ def _entry(folder: Path) -> RunEntry:
         model=str(started.config.get("model", "")),
         accuracy=record.accuracy,
         split=record.evaluations[-1].split if record.evaluations else "test",
+        fingerprint=started.dataset.fingerprint,
+        seed=seed if isinstance(seed := started.config.get("seed"), int) else None,
+        config=started.config,
     )
 
 

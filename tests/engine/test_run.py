@@ -159,6 +159,9 @@ def test_run_read_back_is_the_run(config: TrainingConfig) -> None:
     assert (entry.name, entry.status, entry.dataset) == ("first", "completed", "made up")
     assert live.evaluation is not None
     assert entry.accuracy == live.evaluation.accuracy
+    assert live.started is not None
+    assert (entry.fingerprint, entry.seed) == (live.started.dataset.fingerprint, config.seed)
+    assert entry.config == live.started.config
 
 
 def test_checkpoints_are_tensors_without_pickle(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from textual.message import Message
 from engine.config import CONSTANTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from engine.config import TrainingConfig
     from engine.record.classified import Order
@@ -39,6 +39,14 @@ class OpenRun(Message):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
+
+
+class Compare(Message):
+    """Show the runs in `folders`, two or more, side by side, in this order."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        super().__init__()
+        self.folders = tuple(folders)
 
 
 class Back(Message):
