@@ -36,7 +36,7 @@ from tui.terminal import clipboard
 
 if TYPE_CHECKING:
     from engine.estimate import Estimator
-    from engine.storage.listing import RunEntry
+    from engine.storage.entry import RunEntry
     from tui.screens.runs import RunsScreen
 
 
@@ -175,7 +175,7 @@ class CifarApp(ShowingApp):
         work.run(self, partial(waiting, self._runs_dir()), self._offer)
 
     def _offer(self, entry: RunEntry | None) -> None:
-        from engine.storage.listing import LIVE, decline
+        from engine.storage.listing import decline
 
         def chosen(answer: str | None) -> None:
             assert entry is not None
@@ -187,7 +187,7 @@ class CifarApp(ShowingApp):
                 work.run(self, partial(decline, entry.path), lambda _: None)
 
         if entry is not None and self.screen is self.form and not self.is_starting:
-            self.push_screen(coming_back(entry.name, live=entry.status in LIVE), chosen)
+            self.push_screen(coming_back(entry.name, live=entry.live), chosen)
 
     # Leaving
 

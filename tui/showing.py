@@ -33,7 +33,7 @@ class ShowingApp(RunningApp):
 
     def open_run(self, folder: Path, *, offer_resume: bool = False) -> None:
         """Show the run in `folder`, as it trains or its results."""
-        from engine.storage.listing import UNFINISHED
+        from engine.storage.entry import UNFINISHED
 
         here = self.screen
         if (

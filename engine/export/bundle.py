@@ -29,8 +29,8 @@ def write_bundle(
     what is left out of them, and why. Each file is replaced in one step. Raises `RunFolderError` if that fails, or if
     `folder` is a file or holds the bundle of another run.
     """
-    if record.started is not None:
-        _refuse_other_run(record, folder)
+    if record.started is not None and (run is None or folder.absolute() != run.absolute()):
+        _refuse_other_run(record, folder)  # its own summary may have the name that the run had before
     contents = {name: _content(name, record) for name in FILES}
     if run is not None:
         contents |= _with_predictions(Opened(record, run), say)

@@ -8,6 +8,8 @@ predictions/    what the network made of each image, of the newest, the best and
 lock            held (flock) by the process that trains; says who and where
 requests        requests of other processes to the one that trains
 declined        empty; the app does not offer to resume the run
+marks.json      tags and a note of a person
+pinned          empty; the run that others are compared with
 traceback.txt   after an internal error, for a bug report
 summary.json loss.csv loss.svg report.md    written when the run ends (`engine.export`)
 """
@@ -22,4 +24,12 @@ PREDICTIONS = "predictions"
 LOCK = "lock"
 REQUESTS = "requests"
 DECLINED = "declined"
+MARKS = "marks.json"
+PINNED = "pinned"
 TRACEBACK = "traceback.txt"
+
+INDEX = ".index.json"
+"""In the folder of runs: what the list of runs has read before."""
+
+TRASH = ".trash"
+"""In the folder of runs: runs that were thrown away and can be restored."""

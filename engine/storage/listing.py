@@ -4,74 +4,89 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from engine.errors import NoSuchRunError, RunFolderError
 from engine.files import expanded
-from engine.record.events import SplitName
-from engine.record.record import Status
-from engine.storage import lock
-from engine.storage.layout import DECLINED, JOURNAL
-from engine.storage.tail import read_state
+from engine.storage import index, lock, marks
+from engine.storage.entry import LIVE, UNFINISHED, RunEntry, read_entry
+from engine.storage.index import Journal, Known
+from engine.storage.layout import DECLINED, JOURNAL, MARKS
 from engine.text import clean
 
-LIVE = ("preparing", "training", "evaluating", "paused")
-"""The statuses of a run that a process trains."""
 
-UNFINISHED = ("interrupted", "failed", "stopped")
-"""The statuses of a run that can be resumed."""
+class Listing:
+    """Lists the runs below a folder again and again. Reads again only what has changed. Not thread-safe."""
 
+    def __init__(self, runs_dir: Path) -> None:
+        self._runs_dir = expanded(runs_dir)
+        self._known: dict[str, Known] | None = None
+        """By name, the runs that no process trained when they were read."""
+        self._marks: dict[str, tuple[tuple[int, int], marks.Marks, str]] = {}
+        """By name, the time and size of the file with the marks, its content, and what is wrong with it."""
 
-@dataclass(frozen=True)
-class RunEntry:
-    """One line of the list of runs."""
+    def look(self) -> tuple[RunEntry, ...]:
+        """Return the runs, the latest first. One that cannot be read is `unreadable`, with the reason."""
+        before = index.load(self._runs_dir) if self._known is None else self._known
+        self._known = {}
+        now_ns = time.time_ns()
+        entries = [self._entry(folder, before.get(folder.name), now_ns) for folder in _folders(self._runs_dir)]
+        if self._known != before:
+            index.store(self._runs_dir, self._known)
+        pinned = marks.newest_pinned(entry.path for entry in entries)
+        entries = [replace(entry, pinned=True) if entry.path == pinned else entry for entry in entries]
+        return tuple(sorted(entries, key=lambda entry: entry.moment, reverse=True))
 
-    name: str
-    path: Path
-    status: Status | Literal["unreadable"]
-    at: str
-    """When it started, in ISO 8601; empty if unknown."""
-    dataset: str = ""
-    model: str = ""
-    accuracy: float | None = None
-    """Percent of the test or validation images, from the newest evaluation."""
-    split: SplitName = "test"
-    """Which images the accuracy is of: those of validation in a run that has not got as far as the test images."""
-    problem: str = ""
-    """Why the run cannot be read; only if it is `unreadable`."""
-    fingerprint: str = ""
-    """Of its images, as in `DatasetInfo`: two runs with the same one had the same images. Empty before the start."""
-    seed: int | None = None
-    """None if it is not known."""
-    config: Mapping[str, str | int | float | bool] = field(default_factory=dict, hash=False)
-    """Every constant by name, as it was given when the run was first started; empty before that."""
+    def _entry(self, folder: Path, known: Known | None, now_ns: int) -> RunEntry:
+        assert self._known is not None
+        journal = _journal(folder)
+        if known is None or journal != known.journal or not (known.closed or not lock.is_live(folder)):
+            entry, closed = read_entry(folder, now_ns / 1e9)
+            known = Known(journal or Journal(0, 0, 0), closed, entry)
+        if known.journal.is_settled(now_ns) and not known.entry.live and known.entry.status != "unreadable":
+            self._known[folder.name] = known
+        return self._marked(replace(known.entry, name=folder.name, path=folder))
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the entry as `cifar-tui runs --json` prints it."""
-        return {**asdict(self), "path": str(self.path)}
+    def _marked(self, entry: RunEntry) -> RunEntry:
+        """Return the entry with its tags and its note."""
+        try:
+            found = os.lstat(entry.path / MARKS)
+        except OSError:
+            self._marks.pop(entry.name, None)
+            return entry
+        at = found.st_mtime_ns, found.st_size
+        known = self._marks.get(entry.name)
+        if known is None or known[0] != at:
+            try:
+                known = at, marks.read(entry.path), ""
+            except RunFolderError as error:
+                known = at, marks.Marks(), error.message
+            self._marks[entry.name] = known
+        return replace(entry, tags=known[1].tags, note=known[1].note, remark=known[2])
 
 
 def list_runs(runs_dir: Path) -> tuple[RunEntry, ...]:
     """Return the runs below `runs_dir`, the latest first. One that cannot be read is `unreadable`, with the reason."""
-    return tuple(sorted(map(_entry, _folders(runs_dir)), key=_moment, reverse=True))
+    return Listing(runs_dir).look()
 
 
 def _folders(runs_dir: Path) -> Iterator[Path]:
     try:
-        folders = list(expanded(runs_dir).iterdir())
+        folders = list(runs_dir.iterdir())
     except OSError:
         return
     for folder in folders:
-        if not folder.name.startswith(".") and _holds_a_run(folder):
+        if not folder.name.startswith(".") and holds_a_run(folder):
             yield folder
 
 
-def _holds_a_run(folder: Path) -> bool:
+def holds_a_run(folder: Path) -> bool:
+    """Return whether `folder` is the folder of a run, readable or not."""
     try:
         os.lstat(folder / JOURNAL)
     except (FileNotFoundError, NotADirectoryError):
@@ -81,43 +96,11 @@ def _holds_a_run(folder: Path) -> bool:
     return True
 
 
-def _entry(folder: Path) -> RunEntry:
+def _journal(folder: Path) -> Journal | None:
     try:
-        record = read_state(folder)
-    except RunFolderError as error:
-        return RunEntry(folder.name, folder, "unreadable", _began(folder), problem=error.message)
-    started = record.started
-    if started is None:
-        return RunEntry(folder.name, folder, record.status, _began(folder))
-    return RunEntry(
-        name=folder.name,
-        path=folder,
-        status=record.status,
-        at=started.at,
-        dataset=started.dataset.name,
-        model=str(started.config.get("model", "")),
-        accuracy=record.accuracy,
-        split=record.evaluations[-1].split if record.evaluations else "test",
-        fingerprint=started.dataset.fingerprint,
-        seed=seed if isinstance(seed := started.config.get("seed"), int) else None,
-        config=started.config,
-    )
-
-
-def _began(folder: Path) -> str:
-    """Return when a run without a readable start took its folder."""
-    who = lock.holder(folder)
-    try:
-        return datetime.fromtimestamp(who.since).astimezone().isoformat(timespec="seconds") if who else ""
-    except (ValueError, OverflowError, OSError):
-        return ""
-
-
-def _moment(entry: RunEntry) -> float:
-    try:
-        return datetime.fromisoformat(entry.at).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return 0.0
+        return Journal.of(os.lstat(folder / JOURNAL))
+    except OSError:
+        return None
 
 
 def waiting(runs_dir: Path) -> RunEntry | None:
@@ -126,7 +109,7 @@ def waiting(runs_dir: Path) -> RunEntry | None:
     That is the latest live run, or else the latest of all if it was interrupted and not declined.
     """
     runs = list_runs(runs_dir)
-    live = next((entry for entry in runs if entry.status in LIVE), None)
+    live = next((entry for entry in runs if entry.live), None)
     return live or next((e for e in runs[:1] if e.status == "interrupted" and not _is_declined(e.path)), None)
 
 
@@ -159,7 +142,7 @@ def find(runs_dir: Path, run: str | None, only: Literal["live", "unfinished"] | 
             raise NoSuchRunError(f"No run in {runs_dir} is {only}. cifar-tui runs lists them.")
         return fitting[0].path
     for folder in (expanded(run), expanded(runs_dir) / run):
-        if _holds_a_run(folder):
+        if holds_a_run(folder):
             return folder
     names = ", ".join(clean(entry.name) for entry in list_runs(runs_dir)[:5])
     raise NoSuchRunError(
@@ -177,7 +160,7 @@ def find_all(runs_dir: Path, words: Sequence[str]) -> list[Path]:
         try:
             found.append(find(runs_dir, word))
         except NoSuchRunError:
-            folders = [*_folders(runs_dir)] if glob.has_magic(word) else []
+            folders = [*_folders(expanded(runs_dir))] if glob.has_magic(word) else []
             fitting = sorted(folder for folder in folders if fnmatchcase(folder.name, word))
             if not fitting:
                 raise

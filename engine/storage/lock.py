@@ -10,6 +10,8 @@ import fcntl
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -56,6 +58,30 @@ def take(folder: Path) -> IO[bytes]:
         lock.close()
         raise
     return lock
+
+
+@contextmanager
+def untrained(folder: Path) -> Iterator[None]:
+    """Keep every process from training the run in `folder` meanwhile, without a trace of it.
+
+    Raises `RunFolderError` if a process trains it, and `OSError`.
+    """
+    descriptor = _opened(folder)
+    try:
+        if descriptor is not None and not _locked(descriptor, fcntl.LOCK_EX):
+            raise RunFolderError(held(folder))
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _opened(folder: Path) -> int | None:
+    """Return None if the run has no lock, as in a copy: whoever resumes it makes one."""
+    try:
+        return open_regular(folder / LOCK, flags=os.O_RDWR)
+    except FileNotFoundError:
+        return None
 
 
 def is_live(folder: Path) -> bool:

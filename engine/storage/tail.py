@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -138,6 +139,8 @@ class Tail:
             if self._is_newer():
                 return self._report_unknown(f"line {self._lines}")
             raise self._damaged("not an event of this version") from None
+        if isinstance(event, RunStarted):
+            event = replace(event, name=self.path.absolute().name)  # the folder may have been renamed
         if isinstance(event, RunStarted | RunResumed):
             self._version = event.schema_version
         if unknown:

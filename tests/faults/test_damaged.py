@@ -33,6 +33,7 @@ from engine.runs.local import Run
 from engine.runs.watched import WatchedRun
 from engine.storage import checkpoint, listing, predictions, tail
 from engine.storage.inbox import Inbox
+from engine.storage.layout import INDEX
 from engine.storage.lock import held
 from engine.storage.recorded import Recorded
 from engine.storage.whole import MANIFEST
@@ -323,6 +324,8 @@ def picture(path: Path, number: int) -> None:
         ("events.jsonl", b"x" * 3_000_000),
         ("events.jsonl", b"[" * 100_000 + b"\n"),
         ("events.jsonl", b'{"event":"finished","seconds":1,"status":"completed","iterations":9}\n'),
+        ("marks.json", b"[" * 60_000),
+        (f"../{INDEX}", b"[" * 100_000),
     ],
 )
 def test_files_made_to_do_harm(run: Path, made: Made, tmp_path: Path, name: str, content: bytes) -> None:
@@ -334,7 +337,7 @@ def test_files_made_to_do_harm(run: Path, made: Made, tmp_path: Path, name: str,
     with made("hostile") as figures, bounded_memory(figures):
         harmless(lambda: read_run(folder))
         left = {path for path in sorted(tmp_path.rglob("*")) if path not in before}
-        assert all(folder in path.parents for path in left)
+        assert all(folder in path.parents or path.name == INDEX for path in left)
 
 
 NAMES = ("events.jsonl", "losses.f32", "config.json", "lock", "requests", "summary.json")

@@ -29,6 +29,7 @@ from engine.preflight import Check, Preflight
 from engine.runs import watched
 from engine.runs.local import Run
 from engine.storage import listing
+from engine.storage.entry import RunEntry
 from tests.images import made_up_images
 from tui.app import CifarApp
 from tui.dialogs.choice import Choice
@@ -325,7 +326,7 @@ async def test_slow_disk(make_app: Make, monkeypatch: pytest.MonkeyPatch) -> Non
     assert finished.join(60)
     look = listing.list_runs
 
-    def slow(runs_dir: Path) -> Sequence[listing.RunEntry]:
+    def slow(runs_dir: Path) -> Sequence[RunEntry]:
         assert answers.wait(60)
         return look(runs_dir)
 

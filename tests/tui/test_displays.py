@@ -17,7 +17,7 @@ from engine.record.events import DataProgress, EpochTrained, Evaluated, Finished
 from engine.record.log import RunLog
 from engine.record.pace import Pace
 from engine.record.record import RunRecord
-from engine.storage.listing import RunEntry
+from engine.storage.entry import RunEntry
 from tests.records import finished_record, live_log
 from tui.command_line import printed
 from tui.command_line.displays import Bar, JsonLines, progress_line

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.storage.listing import RunEntry
+from engine.storage.entry import RunEntry
 from tui.command_line import printed
 
 

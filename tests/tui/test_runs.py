@@ -9,7 +9,8 @@ import pytest
 from textual.app import App
 from textual.widgets import DataTable, Static
 
-from engine.storage.listing import RunEntry, list_runs
+from engine.storage.entry import RunEntry
+from engine.storage.listing import list_runs
 from tui.command_line.main import execute
 from tui.screens.runs import RunsScreen
 

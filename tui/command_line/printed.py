@@ -15,7 +15,7 @@ from rich.text import Text
 from engine.export import FILES
 from engine.record.events import Failed
 from engine.record.record import RunRecord
-from engine.storage.listing import RunEntry
+from engine.storage.entry import RunEntry
 from engine.text import clean, counted
 from tui.look.cells import bar
 from tui.look.wording import accuracy_reached, duration, moment

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
-from engine.storage.listing import RunEntry
+from engine.storage.entry import RunEntry
 from engine.text import clean
 from tui import work
 from tui.look.wording import accuracy_reached, moment
