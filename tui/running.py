@@ -107,10 +107,11 @@ class RunningApp(SteadyApp):
             self.tell(error)
 
     def show_training(self, run: RunView) -> None:
+        from engine.runs.machine import machine_of
         from tui.screens.training import TrainingScreen
 
         self.close_view()
-        self.training_screen = TrainingScreen(run)
+        self.training_screen = TrainingScreen(run, machine_of)
         self.push_screen(self.training_screen)
 
     def close_view(self) -> None:

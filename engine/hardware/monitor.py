@@ -17,13 +17,10 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from engine.hardware import nvml
 from engine.hardware.control_groups import memory_limit
-from engine.hardware.samples import ComputerSample, GpuSample, Reading
+from engine.hardware.samples import EVERY, ComputerSample, GpuSample, Reading
 
 if TYPE_CHECKING:
     import psutil
-
-EVERY = 2.0
-"""Seconds between two samples."""
 
 KEPT = 150
 """Samples that are kept: five minutes."""

@@ -18,11 +18,11 @@ from engine.text import clean
 Result = TypeVar("Result")
 
 _SLOWED_BY = (
-    (0x02, "a clock that was set for it"),
-    (0x04, "its power limit"),
-    (0x10, "the GPU beside it, in step"),
+    (0x02, "clock setting"),
+    (0x04, "power limit"),
+    (0x10, "another GPU"),
     (0x20 | 0x40, "heat"),
-    (0x80, "the server's power supply"),
+    (0x80, "power supply"),
 )
 """Bits of `nvmlClocksEventReasons` (nvml.h) and what they mean. Bit 1, idle, slows nothing down."""
 
@@ -137,7 +137,7 @@ class Gpu:
         if bits is None:  # drivers before 535 know them by another name
             bits = self._asking("former reasons", lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(board)) or 0
         reasons = [words for mask, words in _SLOWED_BY if int(bits) & mask]
-        return tuple(reasons or (["its hardware"] if int(bits) & _BY_HARDWARE else []))
+        return tuple(reasons or (["hardware"] if int(bits) & _BY_HARDWARE else []))
 
 
 def _name(pid: int) -> str:

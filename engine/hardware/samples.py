@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+EVERY = 2.0
+"""Seconds between two samples."""
+
 
 @dataclass(frozen=True)
 class OtherProcess:
@@ -36,7 +39,7 @@ class GpuSample:
     celsius: int | None = None
     megahertz: int | None = None
     slowed_by: tuple[str, ...] = ()
-    """Why it is slower than it could be, in words such as `its power limit`."""
+    """Why it is slower than it could be, in words such as `power limit`."""
     others: tuple[OtherProcess, ...] = ()
     is_part: bool = False
     """Whether power, temperature and what slows it are those of the whole board, of which the run has a part."""

@@ -17,6 +17,7 @@ from engine.record.events import (
     BatchDone,
     Changed,
     DataProgress,
+    DeviceInfo,
     EpochStarted,
     EpochTrained,
     Evaluated,
@@ -44,6 +45,8 @@ class RunRecord:
         self._log = log
         self._applied = 0
         self.started: RunStarted | None = None
+        self.device: DeviceInfo | None = None
+        """Where the run computes, or did last: a resumed run may be elsewhere. None before it has started."""
         self.data_progress: DataProgress | None = None
         self.epoch = 0
         self.lines: list[str] = []
@@ -86,7 +89,7 @@ class RunRecord:
             case DataProgress():
                 self.data_progress = event
             case RunStarted():
-                self.started = event
+                self.started, self.device = event, event.device
                 self.data_progress = None
                 self.paused_seconds = 0.0
                 self.notices.extend(event.dataset.notes)
@@ -96,6 +99,7 @@ class RunRecord:
                 )
             case RunResumed():
                 self.paused = self.evaluating = self.stopping = None  # of the interrupted process
+                self.device = event.device
                 self.data_progress = None
                 self.epoch = event.epoch
                 self.lines.append(f"Resumed after iteration {event.iteration:,}, on {event.device.name}")

@@ -67,12 +67,12 @@ def test_a_figure_that_fails_costs_itself(function: str, made_up_nvml: MadeUpNvm
     ("bits", "words"),
     [
         (0x00, ()),
-        (0x04, ("its power limit",)),
+        (0x04, ("power limit",)),
         (0x20, ("heat",)),
         (0x48, ("heat",)),
-        (0x88, ("the server's power supply",)),
-        (0x08, ("its hardware",)),
-        (0x02 | 0x04, ("a clock that was set for it", "its power limit")),
+        (0x88, ("power supply",)),
+        (0x08, ("hardware",)),
+        (0x02 | 0x04, ("clock setting", "power limit")),
     ],
 )
 @pytest.mark.parametrize("driver", ["new", "old", "neither"])

@@ -75,6 +75,22 @@ def bar(share: float, cells: int) -> str:
     return ("█" * full + " ▏▎▍▌▋▊▉"[rest] * (rest > 0)).ljust(cells)
 
 
+def curve(shares: Sequence[float | None], cells: int, rows: int = 1) -> list[str]:
+    """Return the newest of `shares` (0 to 1, the last one the newest) as a curve of at most `cells` cells.
+
+    One string a row, the topmost first. A value that is not known is a blank; 0 is a thin line.
+    """
+    newest = shares[-cells:] if cells > 0 else ()
+    heights = [None if share is None else max(1, round(8 * rows * min(1.0, share))) for share in newest]
+    return [
+        "".join(" " if height is None else _HEIGHTS[min(8, max(0, height - 8 * row))] for height in heights)
+        for row in reversed(range(rows))
+    ]
+
+
+_HEIGHTS = " ▁▂▃▄▅▆▇█"
+
+
 def _apart(names: Sequence[str], cells: int) -> dict[str, str]:
     """Return a short form by name. Names that are alike when cropped are shortened to what they do not share."""
     short = {name: cropped(name, cells) for name in names}

@@ -29,6 +29,22 @@ def count(done: int, total: int | None, unit: str) -> str:
     return " of ".join(f"{number:,}" for number in (done, total) if number is not None) + f" {unit}"
 
 
+def size(amount: float) -> str:
+    """`79 GB`, `2.1 GB`, `640 MB`: of so many bytes."""
+    if amount < 950e6:
+        return f"{amount / 1e6:.0f} MB"
+    return f"{_gigabytes(amount)} GB" if amount < 9.5e11 else f"{_gigabytes(amount / 1000)} TB"
+
+
+def used(part: float, whole: float) -> str:
+    """`2.1 of 80 GB`: of so many bytes."""
+    return f"{_gigabytes(part)} of {_gigabytes(whole)} GB"
+
+
+def _gigabytes(amount: float) -> str:
+    return f"{amount / 1e9:.1f}" if amount < 9.95e9 else f"{amount / 1e9:,.0f}"
+
+
 def accuracy_reached(percent: float | None, split: str) -> str:
     """`69.40 %`, `69.40 % v` if it is not of the test images, empty if it is not known."""
     return "" if percent is None else f"{percent:.2f} %{'' if split == 'test' else ' v'}"

@@ -25,11 +25,13 @@ from tui.charts.keys import CHART_BINDINGS, ChartKeys
 from tui.charts.kinds.loss import LossChart
 from tui.look.wording import duration
 from tui.screens.exhibit import kept
+from tui.screens.machine import MACHINE_BINDINGS, MachineOf, MachineRows
 from tui.screens.messages import Back, Export, ShowImages
 from tui.widgets import run_facts
 from tui.widgets.fact_sheet import FactSheet
 from tui.widgets.keys import Keys
 from tui.widgets.log_lines import LogLines
+from tui.widgets.machine import MachineView, alarms, section
 from tui.widgets.preparation import Preparation
 from tui.widgets.run_progress import Bar, RunProgress
 from tui.widgets.title_bar import TitleBar
@@ -50,7 +52,7 @@ TALL = 34
 """With so many rows, four lines of the log are shown instead of two."""
 
 
-class TrainingScreen(ChartKeys, Screen[None]):
+class TrainingScreen(ChartKeys, MachineRows, Screen[None]):
     """Reads the run's log twice a second. The run does not know of the screen and never waits for it."""
 
     HELP = (
@@ -67,6 +69,7 @@ class TrainingScreen(ChartKeys, Screen[None]):
         *CHART_BINDINGS,
         Binding("l", "log", "Log", tooltip="All lines of the log"),
         Binding("l", "chart", "Chart", tooltip="The chart instead of the log"),
+        *MACHINE_BINDINGS,
         Binding("g", "gallery", "Images", tooltip="The images of the newest evaluation: what they were taken for"),
         Binding("e", "export", "Export", tooltip="Write what there is so far to a folder of your choice"),
         Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),
@@ -87,6 +90,9 @@ class TrainingScreen(ChartKeys, Screen[None]):
         &.-wide #folded { display: none; }
         &.-log LossChart { display: none; }
         &.-log LogLines { height: 1fr; }
+        MachineView { display: none; height: 1fr; }
+        &.-machine LossChart, &.-machine LogLines { display: none; }
+        &.-machine MachineView { display: block; }
         Preparation { display: none; }
         &.-preparing Preparation { display: block; }
         &.-preparing LossChart, &.-preparing LogLines, &.-preparing FactSheet { display: none; }
@@ -100,9 +106,10 @@ class TrainingScreen(ChartKeys, Screen[None]):
             super().__init__()
             self.screen = screen
 
-    def __init__(self, run: RunView) -> None:
+    def __init__(self, run: RunView, machine_of: MachineOf | None = None) -> None:
         super().__init__(classes="-preparing")
         self.run = run
+        self.machine_of = machine_of
         self.record = RunRecord(run.log)
         self._pace = Pace()
         self._folded = Text()
@@ -118,6 +125,7 @@ class TrainingScreen(ChartKeys, Screen[None]):
                 yield Preparation()
                 yield LossChart()
                 yield LogLines()
+                yield MachineView()
             yield FactSheet("run")
         yield Static(id="folded", markup=False)
         yield RunProgress()
@@ -174,8 +182,10 @@ class TrainingScreen(ChartKeys, Screen[None]):
         )
         left = self._pace.seconds_left(now, record)
         progress.note = f"left {duration(left)}" if left is not None else ""
-        self.query_one(FactSheet).show(run_facts.sections(record, self._pace))
-        self._show_folded()
+        machine = self.machine_figures(record, self.run.folder)
+        self.query_one(MachineView).show(machine)
+        self.query_one(FactSheet).show(run_facts.sections(record, self._pace, section(machine)))
+        self._show_folded(alarms(machine))
 
     def _state(self) -> str:
         record = self.record
@@ -191,9 +201,10 @@ class TrainingScreen(ChartKeys, Screen[None]):
             return "preparing the images"
         return f"{record.status} · epoch {record.epoch} of {record.planned_epochs}"
 
-    def _show_folded(self) -> None:
-        """Show the most important facts in one line, for a narrow terminal."""
-        text = Text(run_facts.line(self.record, self._pace), no_wrap=True, overflow="ellipsis")
+    def _show_folded(self, alarm: str) -> None:
+        """Show the most important facts in one line, for a narrow terminal; what is wrong with the machine first."""
+        facts = run_facts.line(self.record, self._pace)
+        text = Text(f"{alarm} · {facts}" if alarm else facts, no_wrap=True, overflow="ellipsis")
         if text != self._folded:
             self._folded = text
             self.query_one("#folded", Static).update(text, layout=False)
@@ -203,6 +214,7 @@ class TrainingScreen(ChartKeys, Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only the keys that do something now."""
         training, log = self.record.started is not None, self.has_class("-log")
+        machine = self.has_class("-machine")
         match action:
             case "pause":
                 return self.record.paused is None
@@ -212,11 +224,13 @@ class TrainingScreen(ChartKeys, Screen[None]):
                 return training
             case "gallery":
                 return bool(kept(self.record))
+            case "machine":
+                return training and self.machine_of is not None and parameters != (machine,)
             case "log":
                 return training and not log
             case "chart":
                 return training and log
-        return not action.startswith("chart_") or (training and not log)
+        return not action.startswith("chart_") or (training and not log and not machine)
 
     @property
     def _is_paused(self) -> bool:
@@ -233,9 +247,14 @@ class TrainingScreen(ChartKeys, Screen[None]):
         self._ask(Stop())
 
     def action_log(self) -> None:
+        self.remove_class("-machine")
         self._show_log(True)
 
     def action_chart(self) -> None:
+        self._show_log(False)
+
+    def action_machine(self, shown: bool) -> None:
+        self.set_class(shown, "-machine")
         self._show_log(False)
 
     def action_gallery(self) -> None:

@@ -25,6 +25,8 @@ class Section:
     rows: tuple[tuple[str, str], ...]
     least_rows: int | None = None
     """If the height is too small, so many of the last rows are enough; None: the section stays whole."""
+    warned: tuple[str, ...] = ()
+    """The names of rows that say that something is wrong."""
 
     @property
     def needed(self) -> int:
@@ -32,8 +34,8 @@ class Section:
         return min(len(self.rows), self.least_rows or len(self.rows))
 
 
-Row = tuple[str, str, bool]
-"""Name, value, and whether it is a title."""
+Row = tuple[str, str, str]
+"""Name, value, and how it is shown: `title`, `name`, or `warned`."""
 
 
 class FactSheet(Widget):
@@ -42,7 +44,7 @@ class FactSheet(Widget):
     Only rows that changed are painted again.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"fact-sheet--name", "fact-sheet--title"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"fact-sheet--name", "fact-sheet--title", "fact-sheet--warned"}
     DEFAULT_CSS = """
     FactSheet {
         padding: 0 1;
@@ -50,6 +52,7 @@ class FactSheet(Widget):
         border-title-color: $text-muted;
         & > .fact-sheet--name { color: $text-muted; }
         & > .fact-sheet--title { color: $foreground; text-style: bold; }
+        & > .fact-sheet--warned { color: $text-warning; }
     }
     """
 
@@ -76,14 +79,14 @@ class FactSheet(Widget):
         width = self.size.width
         if y >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        name, value, is_title = self._rows[y]
+        name, value, kind = self._rows[y]
         value = fitted(clean(value), width)
         room = max(0, width - cell_len(value) - bool(value))
-        style = self.get_component_rich_style("fact-sheet--title" if is_title else "fact-sheet--name")
+        style = self.get_component_rich_style(f"fact-sheet--{kind}")
         return Strip(
             [
                 Segment(set_cell_size(fitted(clean(name), room), width - cell_len(value)), style),
-                Segment(value, self.rich_style),
+                Segment(value, style if kind == "warned" else self.rich_style),
             ]
         )
 
@@ -98,6 +101,6 @@ def _fitting(sections: Sequence[Section], height: int) -> list[Row]:
     for section in kept:
         count = min(len(section.rows), section.needed + spare)
         spare -= count - section.needed
-        rows += [("", "", False)] * bool(rows) + [(section.title, "", True)]
-        rows += [(name, value, False) for name, value in section.rows[-count:]]
+        rows += [("", "", "name")] * bool(rows) + [(section.title, "", "title")]
+        rows += [(name, value, "warned" if name in section.warned else "name") for name, value in section.rows[-count:]]
     return rows

@@ -19,8 +19,8 @@ _ALWAYS = ("epochs", "batch_size", "learning_rate", "seed", "model")
 """Constants that are shown even if they are the notebook's; of the others, those that are not."""
 
 
-def sections(record: RunRecord, pace: Pace) -> list[Section]:
-    """Return the facts of a run whose training has begun."""
+def sections(record: RunRecord, pace: Pace, machine: Section | None = None) -> list[Section]:
+    """Return the facts of a run whose training has begun, and of its machine where they are known."""
     started = record.started
     assert started is not None
     evaluations = record.evaluations[-MOST_EVALUATIONS:]
@@ -31,6 +31,7 @@ def sections(record: RunRecord, pace: Pace) -> list[Section]:
         Section("speed", tuple(_speed(record, pace))),
         *([Section("now", tuple(now))] if (now := _now(record)) else []),
         Section(f"{split} accuracy", tuple(accuracies or [(awaited, "")]), least_rows=3),
+        *([machine] if machine is not None and machine.rows else []),
         Section("constants", tuple(_constants(started.config))),
         Section("network", (("parameters", f"{started.parameters:,}"),)),
         Section(started.dataset.name, tuple(_images(started))),
