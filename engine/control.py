@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
+
+ChangeableName = Literal["learning_rate", "epochs"]
+
+CHANGEABLE: tuple[ChangeableName, ...] = get_args(ChangeableName)
+"""The constants that a run can change while it trains."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,28 @@ class Leave:
     """End at once with a checkpoint and without an evaluation, so that the run can be resumed later."""
 
 
-Request = Pause | Resume | Stop | Leave
+@dataclass(frozen=True)
+class Set:
+    """Give a constant another value from the next iteration on, also in a pause."""
+
+    name: ChangeableName
+    value: int | float
+
+
+@dataclass(frozen=True)
+class EvaluateNow:
+    """Evaluate the network as it is between two iterations, also in a pause."""
+
+
+@dataclass(frozen=True)
+class SaveNow:
+    """Save a checkpoint between two iterations."""
+
+
+Request = Pause | Resume | Stop | Leave | Set | EvaluateNow | SaveNow
+
+Wish = Set | EvaluateNow | SaveNow
+"""A request that the run carries out between two iterations and goes on."""
 
 
 class Gate(Protocol):
@@ -54,6 +80,8 @@ class Control:
         self._paused = False
         self._stops = 0
         self._leaving = False
+        self._wishes: dict[str, Wish] = {}
+        """What is still to be carried out; of several that are alike only the last."""
 
     def ask(self, request: Request) -> None:
         with self._changed:
@@ -68,7 +96,19 @@ class Control:
                 case Leave():
                     self._leaving = True
                     self._paused = False
+                case Set(name=name):
+                    self._wishes[name] = request
+                case EvaluateNow() | SaveNow():
+                    self._wishes[type(request).__name__] = request
             self._changed.notify_all()
+
+    def take(self) -> tuple[Wish, ...]:
+        """Return what is to be carried out between two iterations, and forget it."""
+        if not self._wishes:  # once an iteration
+            return ()
+        with self._changed:
+            wishes, self._wishes = tuple(self._wishes.values()), {}
+        return wishes
 
     @property
     def paused(self) -> bool:
@@ -87,3 +127,8 @@ class Control:
         """Return as soon as the run is not paused. A stop ends a pause."""
         with self._changed:
             self._changed.wait_for(lambda: not self._paused)
+
+    def wait_for_request(self) -> None:
+        """Return as soon as the run is not paused, or there is something to `take`."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._paused or self._wishes)

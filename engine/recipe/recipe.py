@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from engine.config import TrainingConfig
-from engine.recipe import optimizers, schedules
+from engine.recipe import optimizers
 from engine.recipe.averaging import Average
+from engine.recipe.course import Course
 from engine.recipe.flat import flatten
 from engine.recipe.optimizers import Settings
 
@@ -38,22 +37,14 @@ class Recipe:
         )
         self.optimizer = optimizers.build(config.optimizer, self._groups, settings, fused=fused)
         self.average = Average(model, config.average) if config.average else None
-        self.learning_rate = config.learning_rate
-        """The full rate. The schedule makes of it the rate of each iteration."""
-        self._schedule, self._iterations = config.schedule, batches * config.epochs
-        self._warmup = round(batches * config.warmup)
+        self.course = Course(config, batches)
 
     def rates(self, iteration: int, count: int) -> Tensor:
         """Return the rates of the `count` iterations after `iteration` of them, (count, groups) float64.
 
-        They depend on nothing else, so a resumed run has the same.
+        They depend on nothing but `course`, so a resumed run has the same.
         """
-        iterations = np.arange(iteration, iteration + count)
-        factors = [
-            schedules.factors(self._schedule, iterations, math.ceil(group.until * self._iterations), self._warmup)
-            for group in self._groups
-        ]
-        return torch.from_numpy(self.learning_rate * np.stack(factors, axis=1))
+        return torch.from_numpy(self.course.rates([group.until for group in self._groups], iteration, count))
 
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Move every parameter with the optimizer's `rates`. `gradients` are in the order of `parameters`."""
@@ -79,7 +70,7 @@ class Recipe:
         self.average = None
 
     def state(self) -> dict[str, Tensor]:
-        """Return copies of what the next step depends on, apart from the weights and `learning_rate`."""
+        """Return copies of what the next step depends on, apart from the weights and `course`."""
         return {f"{part}.{name}": tensor for part, each in self._parts() for name, tensor in each.state().items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated
 
-ChangeableName = Literal["learning_rate", "epochs"]
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
-CHANGEABLE: tuple[ChangeableName, ...] = get_args(ChangeableName)
-"""The constants that a run can change while it trains."""
+from engine.control import ChangeableName
+
+Value = Annotated[int, Field(ge=1, le=2**20)] | Annotated[float, Field(ge=0, le=1e6)]
+"""Of a constant that can change: epochs, or a learning rate."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Change:
     """A constant has another value from here on."""
 
-    iteration: int
+    iteration: Annotated[int, Field(ge=0, le=2**62)]
     """Iterations of the run that were done by then: the next one is the first with the new value."""
     name: ChangeableName
-    before: int | float
-    after: int | float
+    before: Value
+    after: Value
 
 
 def in_effect(changes: Iterable[Change]) -> tuple[Change, ...]:
@@ -34,3 +36,15 @@ def in_effect(changes: Iterable[Change]) -> tuple[Change, ...]:
         found = [each for each in found if each.name != change.name or each.iteration < change.iteration]
         found.append(change)
     return tuple(sorted(found, key=lambda each: each.iteration))
+
+
+def value_at(name: ChangeableName, first: float, changes: Iterable[Change], iteration: int) -> int | float:
+    """Return the value of a constant in the iteration after so many; it was `first` at the start of the run.
+
+    `changes` are those that count, ordered by iteration.
+    """
+    value: int | float = first
+    for change in changes:
+        if change.name == name and change.iteration <= iteration:
+            value = change.after
+    return value

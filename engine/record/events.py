@@ -20,7 +20,8 @@ import pydantic_core
 from pydantic import ConfigDict, Field, TypeAdapter, computed_field
 from pydantic.dataclasses import dataclass
 
-from engine.record.changes import Change, ChangeableName
+from engine.control import ChangeableName
+from engine.record.changes import Change, Value
 from engine.record.evaluation import correct, percent, total
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ _EVENT = ConfigDict(extra="forbid", allow_inf_nan=False)
 _Count = Annotated[int, Field(ge=0, le=2**62)]
 _Seconds = Annotated[float, Field(ge=0, le=1e12)]
 _Percent = Annotated[float, Field(ge=0, le=100)]
-_Value = Annotated[int, Field(ge=1, le=2**20)] | Annotated[float, Field(ge=0, le=1e6)]
-"""Of a constant that was changed: epochs, or a learning rate."""
 _Version = Annotated[int, Field(ge=1, le=2**31)]
 
 
@@ -310,8 +309,8 @@ class Changed:
     iteration: _Count
     """Iterations of the run that were done: the next one is the first with the new value."""
     name: ChangeableName
-    before: _Value
-    after: _Value
+    before: Value
+    after: Value
 
     @property
     def change(self) -> Change:

@@ -53,12 +53,12 @@ class Pace:
         rate, started = self.iterations_per_second, record.started
         if rate is None or started is None or record.ended:
             return None
-        training = (started.iterations - len(record.losses)) / rate
-        looks = wanted_looks(started)
+        training = max(0, record.iterations - len(record.losses)) / rate
+        looks = wanted_looks(started, record.epochs)
         if record.evaluations:
             last = record.evaluations[-1]
             one = last.duration / max(1, last.total * last.views)
-            looks -= sum(done.total * done.views for done in record.evaluations)
+            looks -= sum(done.total * done.views for done in record.evaluations if not done.asked)
         else:
             # A step costs a forward and a backward pass, the backward about twice the forward.
             one = started.batches / (3 * rate * started.images)
@@ -68,11 +68,11 @@ class Pace:
         return training + evaluating
 
 
-def wanted_looks(started: RunStarted) -> int:
-    """Return how many images a run evaluates in all, an image counting once for each view of it."""
+def wanted_looks(started: RunStarted, epochs: int) -> int:
+    """Return how many images a run of so many epochs evaluates in all, an image counting once for each view of it."""
     config, test_images = started.config, started.dataset.test_images
     before = evaluated_while_training(
-        epochs=started.epochs if config.get("evaluate_each_epoch", True) else 0,
+        epochs=epochs if config.get("evaluate_each_epoch", True) else 0,
         validation_images=started.validation_images,
         test_images=test_images,
     )

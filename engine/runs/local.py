@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -34,6 +34,7 @@ from engine.storage.recorded import Recorded
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.record.changes import Change
     from engine.record.classified import Classified
 
 
@@ -145,11 +146,13 @@ class Run:
         # Imported here: the form is painted, and `--help` printed, without waiting for torch.
         from engine import data
         from engine.hardware import device
-        from engine.storage import checkpoint, predictions
+        from engine.storage import changes, checkpoint, predictions
         from engine.training.trainer import train
 
         config, earlier, kept = self.config, self._interrupted, None
+        changed: Sequence[Change] = ()
         if earlier is not None:
+            changed = changes.read(earlier.folder.path)
             kept = earlier.checkpoint()
             if kept is not None and kept.state.origin.device.threads:  # the losses depend on the count
                 config = config.replaced(threads=kept.state.origin.device.threads)
@@ -177,8 +180,8 @@ class Run:
                 journal_bytes=journal_bytes,
             )
 
-        def save(snapshot: checkpoint.Snapshot) -> None:
-            recorder.attempt("save a checkpoint", lambda: write(snapshot))
+        def save(snapshot: checkpoint.Snapshot) -> bool:
+            return recorder.attempt("save a checkpoint", lambda: write(snapshot))
 
         def save_best(progress: checkpoint.Progress, weights: Mapping[str, Tensor]) -> None:
             recorder.attempt(
@@ -195,6 +198,9 @@ class Run:
             )
             return kept[0] if kept else None
 
+        def note(all_of_them: Sequence[Change]) -> None:
+            recorder.attempt("write down a change", lambda: changes.write(folder.path, all_of_them))
+
         train(
             config,
             images,
@@ -203,6 +209,8 @@ class Run:
             save=save,
             save_best=save_best,
             keep=keep,
+            note=note,
             seconds=self.seconds,
             start=kept,
+            changes=changed,
         )

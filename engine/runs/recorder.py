@@ -72,8 +72,11 @@ class Recorder:
     def data_progress(self, activity: str, done: int, total: int | None, unit: Literal["bytes", "images"]) -> None:
         self.event(DataProgress(seconds=self._seconds(), activity=activity, done=done, total=total, unit=unit))
 
-    def attempt(self, what: str, action: Callable[[], object]) -> None:
-        """Call `action`, which may fail with the disk. The first failure, and the end of it, become notices."""
+    def attempt(self, what: str, action: Callable[[], object]) -> bool:
+        """Call `action`, which may fail with the disk. The first failure, and the end of it, become notices.
+
+        Return whether it succeeded.
+        """
         try:
             action()
         except (OSError, RuntimeError, SafetensorError, EngineError) as error:
@@ -81,9 +84,11 @@ class Recorder:
             is_known, self._failing[what] = what in self._failing, reason
             if not is_known:
                 self._notice(f"Could not {what}: {reason}. Training goes on, and it is tried again.")
+            return False
         else:
             if self._failing.pop(what, None) is not None:
                 self._notice(f"Could {what} again.")
+            return True
 
     def _notice(self, text: str) -> None:
         self.event(Notice(seconds=self._seconds(), text=text))

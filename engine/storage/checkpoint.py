@@ -20,6 +20,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from engine.errors import RunFolderError
 from engine.files import read_bounded
+from engine.record.changes import Change
 from engine.record.events import DatasetInfo, DeviceInfo
 from engine.storage import whole as folders
 
@@ -74,7 +75,8 @@ class Snapshot:
     model: Mapping[str, Tensor]
     training: Mapping[str, Tensor]
     """The state of the optimizer, of the average of the weights, and the best weights, where there are any."""
-    learning_rate: float
+    changes: tuple[Change, ...]
+    """Constants that were changed until here, ordered by iteration."""
     recognised: int | None
     """Training images of this epoch that were recognised so far; None if the journal has them, or nobody knows."""
     progress: Progress
@@ -86,8 +88,8 @@ class Snapshot:
     evaluation_seconds: float
 
 
-Save = Callable[[Snapshot], None]
-"""Writes a snapshot. Returns when it is on disk, or when writing has failed."""
+Save = Callable[[Snapshot], bool | None]
+"""Writes a snapshot. Returns when it is on disk, or False when writing has failed."""
 
 SaveBest = Callable[[Progress, Mapping[str, "Tensor"]], None]
 """Writes the best weights so far. Returns when they are on disk, or when writing has failed."""
@@ -113,7 +115,9 @@ class State:
     train_seconds: _Seconds
     evaluation_seconds: _Seconds
     learning_rate: Annotated[float, Field(ge=0)] | None = None
-    """The full rate, of which the schedule makes that of an iteration. None in checkpoints of older versions."""
+    """Only in checkpoints of older versions: the rate follows from the constants and their changes."""
+    changes: tuple[Change, ...] = ()
+    """As in a snapshot."""
     recognised: _Count | None = None
     """None as in a snapshot, and in checkpoints of older versions."""
     progress: Progress = Progress()
@@ -141,7 +145,7 @@ def write(folder: Path, snapshot: Snapshot, origin: Origin, *, seconds: float, j
         seconds=seconds,
         train_seconds=snapshot.train_seconds,
         evaluation_seconds=snapshot.evaluation_seconds,
-        learning_rate=snapshot.learning_rate,
+        changes=snapshot.changes,
         recognised=snapshot.recognised,
         progress=snapshot.progress,
         journal_bytes=journal_bytes,

@@ -18,7 +18,7 @@ from typing import Self, get_args
 
 from pydantic import TypeAdapter
 
-from engine.control import Control, Pause, Request, Resume
+from engine.control import Control, Pause, Request, Resume, Wish
 from engine.errors import RunFolderError
 from engine.files import open_regular
 from engine.storage.durable import write_all
@@ -64,7 +64,8 @@ class Outbox:
         try:
             descriptor = open_regular(self._folder / REQUESTS, flags=os.O_RDWR | os.O_APPEND | os.O_CREAT)
             try:
-                self.close()
+                if not isinstance(request, Wish):
+                    self.close()
                 if isinstance(request, Pause):
                     with suppress(OSError):  # no locks on this file system: the pause lasts until it is ended
                         fcntl.flock(descriptor, fcntl.LOCK_SH)
@@ -131,7 +132,8 @@ class Inbox:
             self._taken += len(line) + 1
             request = from_line(line)
             if request is not None:
-                self._paused = isinstance(request, Pause) and (self._paused or not self.control.paused)
+                if not isinstance(request, Wish):  # those leave a pause as it is
+                    self._paused = isinstance(request, Pause) and (self._paused or not self.control.paused)
                 self.control.ask(request)
 
 

@@ -3,6 +3,7 @@
 config.json     the constants as first given, plus versions, device, dataset
 events.jsonl    the journal: one event a line
 losses.f32      one little-endian float32 an iteration
+changes.json    constants that were changed while the run trained, if there are any
 checkpoints/    the newest two, and the final one
 predictions/    what the network made of each image, of the newest, the best and some earlier evaluations
 lock            held (flock) by the process that trains; says who and where
@@ -19,6 +20,7 @@ from __future__ import annotations
 CONFIG = "config.json"
 JOURNAL = "events.jsonl"
 LOSSES = "losses.f32"
+CHANGES = "changes.json"
 CHECKPOINTS = "checkpoints"
 PREDICTIONS = "predictions"
 LOCK = "lock"

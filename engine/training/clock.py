@@ -37,14 +37,18 @@ class Clock:
 
     @contextmanager
     def counting(self, activity: Activity) -> Iterator[None]:
-        """Count the time inside the context as `activity`."""
+        """Count the time inside the context as `activity`, and not as one that it interrupts."""
+        outer = self._current
+        if outer is not None:
+            self._spent[outer] = self.spent(outer)
         before = self._spent[activity]
         self._current, self._since = activity, self._working()
         try:
             yield
         finally:
-            self._spent[activity], self._current = self.spent(activity), None
+            self._spent[activity] = self.spent(activity)
             self.lap = self._spent[activity] - before
+            self._current, self._since = outer, self._working()
 
     @contextmanager
     def pausing(self) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.control import Control
 from engine.record.events import Paused, Report, Resumed, Stopping
 from engine.training.clock import Clock
@@ -27,21 +29,32 @@ class Gate:
     def leaving(self) -> bool:
         return self._control.leaving
 
-    def lets_train(self, iteration: int) -> bool:
-        """Wait while the run is paused. Returns False after a stop."""
-        self._wait(iteration)
+    def lets_train(self, iteration: int, carry_out: Callable[[], object]) -> bool:
+        """Wait while the run is paused, and `carry_out` what is asked for meanwhile. Returns False after a stop."""
+        self._wait(iteration, carry_out)
         return not self.stopping
 
-    def lets_evaluate(self, iteration: int) -> bool:
-        """Wait while the run is paused. Returns False after a second stop: the first one still wants results."""
-        self._wait(iteration)
+    def lets_evaluate(self, iteration: int, *, waits: bool = True) -> bool:
+        """Wait while the run is paused, if it `waits`. Returns False after a second stop: the first one still wants
+        results."""
+        if waits:
+            self._wait(iteration)
         return self._control.stops < 2
 
-    def _wait(self, iteration: int) -> None:
-        if self._control.paused:
+    def _wait(self, iteration: int, carry_out: Callable[[], object] | None = None) -> None:
+        is_told = False
+        while self._control.paused:
             with self._clock.pausing():
-                self._report.event(Paused(seconds=self._clock.seconds(), iteration=iteration))
-                self._control.wait_while_paused()
+                if not is_told:
+                    self._report.event(Paused(seconds=self._clock.seconds(), iteration=iteration))
+                    is_told = True
+                if carry_out is None:
+                    self._control.wait_while_paused()
+                else:
+                    self._control.wait_for_request()
+            if carry_out is not None:
+                carry_out()
+        if is_told:
             self._report.event(Resumed(seconds=self._clock.seconds(), iteration=iteration))
         stops = self._control.stops
         if stops > self._stops_reported:

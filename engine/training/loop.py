@@ -105,7 +105,12 @@ def train(config: TrainingConfig, images: Splits, run: Reporter, device: torch.d
     """Train the network that `config` names until all epochs are done or the run is asked to stop."""
     prepared = Preparation(config, images, device)
     model, recipe, batches = prepared.model, prepared.recipe, prepared.batches
-    run.begin(model, recipe, device)
+
+    def evaluate_now() -> None:
+        evaluate(images.measured_name)
+        model.train()
+
+    run.begin(model, recipe, device, evaluate_now)
     train_images = prepared.train_images()
     measured_images = ResidentImages(images.measured, device, prepared.layout)
     test_images = ResidentImages(images.test, device, prepared.layout) if images.validation else measured_images
@@ -125,12 +130,16 @@ def train(config: TrainingConfig, images: Splits, run: Reporter, device: torch.d
             model.train()
             order = shuffled(len(train_images))
             train_images.draw(epoch)
+            changes = recipe.course.changes
             for losses in steps.epoch(order, recipe.rates((epoch - 1) * batches, batches), run.batch):
                 run.trained(losses)
                 if not run.goes_on():
                     break
+                if recipe.course.changes is not changes:
+                    changes = recipe.course.changes
+                    steps.change_rates(recipe.rates((epoch - 1) * batches, batches))
         if config.evaluate_each_epoch and not run.stopping:
-            is_last = epoch == config.epochs and images.validation is None
+            is_last = epoch == run.planned and images.validation is None
             predictions = evaluate(images.measured_name, config.test_views if is_last else 1)
     run.ends()
     recipe.settle(model, run.best.weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from engine.config import TrainingConfig
-from engine.control import Control
+from engine.control import Control, EvaluateNow, SaveNow, Set, Wish
 from engine.errors import TrainingError
 from engine.hardware import device as devices
 from engine.hardware.versions import versions
 from engine.recipe.recipe import Recipe
+from engine.record.changes import Change
 from engine.record.classified import Classified
 from engine.record.evaluation import confusion_matrix, percent
 from engine.record.events import (
@@ -44,6 +45,7 @@ from engine.training.gate import Gate
 from engine.training.predict import Predictions
 from engine.training.restore import Checkpoints, restore
 from engine.training.shape import count_parameters
+from engine.training.steering import Note, Steering
 from engine.training.steps.by_hand import order_of_sums
 from engine.training.validation import Splits
 
@@ -65,11 +67,15 @@ class Reporter:
         save: Save | None = None,
         save_best: SaveBest | None = None,
         keep: Keep | None = None,
+        note: Note | None = None,
         start: Checkpoint | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
-        """`start` is the checkpoint that a resumed run goes on from."""
+        """`start` is the checkpoint that a resumed run goes on from, `changes` all changes of its constants."""
         self._config, self._images, self._report, self._clock, self._start = config, images, report, clock, start
-        self._gate = Gate(control, report, clock)
+        self._control, self._gate = control, Gate(control, report, clock)
+        reported = start.state.changes if start else ()
+        self._steering = Steering(config, report, clock, note, changes, reported)
         self._save, self._save_best, self._keep_predictions = save, save_best, keep
         self.best = Best(config)
         self._batches = math.ceil(len(images.train) / config.batch_size)
@@ -80,6 +86,9 @@ class Reporter:
         """Training images of this epoch that were recognised; None once they are told, or if they are not known."""
         self._newly_recognised: Callable[[], int] = lambda: 0
         """Counts those since it was last called."""
+        self._evaluate_now: Callable[[], object] = lambda: None
+        self._is_asked = False
+        """Whether a person asked for the evaluation that goes on."""
         self._measured_at = -1
         """The iteration of the weights that were last measured for an epoch; -1 before."""
         self._result_of = -1
@@ -88,10 +97,15 @@ class Reporter:
         self._ended = ""
         """Why the run ends before its last epoch, if one of its constants says so."""
 
-    def begin(self, model: nn.Module, recipe: Recipe, device: torch.device) -> None:
-        """Report the start of the run. A resumed run is put back to its checkpoint first."""
+    def begin(self, model: nn.Module, recipe: Recipe, device: torch.device, evaluate_now: Callable[[], object]) -> None:
+        """Report the start of the run. A resumed run is put back to its checkpoint first.
+
+        `evaluate_now` evaluates the network between two iterations, when a person asks for it.
+        """
+        self._evaluate_now = evaluate_now
         described = devices.describe(device, order_of_sums(self._config, device))
         self._checkpoints = Checkpoints(self._save, self._clock, model, recipe, self.best, described)
+        self._steering.steer(recipe)
         if self._start is not None:
             restore(self._start, model, recipe, self.best)
             self._keep_best()
@@ -136,8 +150,11 @@ class Reporter:
 
     def epochs(self) -> Iterator[int]:
         """The epochs that remain, from 1; none after a stop."""
-        while self._epoch <= self._config.epochs:
+        while True:
             self._checkpoints.epoch_begins()
+            self._carry_out()  # during the last evaluation more epochs may have been asked for
+            if self._epoch > self.planned:
+                return
             if not self.goes_on():
                 self._tell_trained()  # if this run was resumed within an epoch
                 return
@@ -158,7 +175,7 @@ class Reporter:
         self._newly_recognised = newly_recognised
         with self._clock.counting("training"):
             yield
-        if self.stopping or self._epoch == self._config.epochs or self._checkpoints.due(epoch_ends=True):
+        if self.stopping or self._epoch == self.planned or self._checkpoints.due(epoch_ends=True):
             self._keep()
         self._count_recognised()
         self._newly_recognised = lambda: 0
@@ -197,7 +214,7 @@ class Reporter:
                 BatchDone(
                     seconds=self._clock.seconds(),
                     epoch=self._epoch,
-                    epochs=self._config.epochs,
+                    epochs=self.planned,
                     batch=batch,
                     batches=self._batches,
                     loss=float(losses[batch - before - 1]),
@@ -207,16 +224,47 @@ class Reporter:
             raise TrainingError(
                 f"The loss became {losses[-1]} at iteration {self._iteration:,} (epoch {self._epoch},"
                 f" batch {self.batch:,}): training diverged."
-                f" Try a smaller learning rate than {self._config.learning_rate:g}."
+                f" Try a smaller learning rate than {self._steering.value('learning_rate', self._iteration):g}."
             )
 
     def goes_on(self) -> bool:
         """Keep a checkpoint every 30 seconds and before a pause, and wait while the run is paused. False after a
-        stop, or when a constant ends the run."""
+        stop, or when a constant ends the run. What is asked for in between is carried out here."""
+        self._carry_out()
         if self._gate.paused or self._checkpoints.due():
             self._keep()
         self._ended = self._why_it_ends()
-        return self._gate.lets_train(self._iteration) and not self._ended
+        return self._gate.lets_train(self._iteration, self._carry_out) and not self._ended
+
+    def _carry_out(self) -> None:
+        """Carry out what was asked for; after a stop there is nothing to steer any more."""
+        self._steering.meet(self._iteration)
+        for request in () if self._gate.stopping else self._control.take():
+            match request:
+                case Set():
+                    if problem := self._steering.set(request, self._iteration, self._iteration / self._batches):
+                        self.notice(problem)
+                case EvaluateNow():
+                    self._evaluate_on_request()
+                case SaveNow():
+                    self._keep()
+                    if self._checkpoints.is_kept(self._iteration):
+                        self.notice(f"A checkpoint was saved after iteration {self._iteration:,}.")
+
+    def _evaluate_on_request(self) -> None:
+        is_due = self.batch == self._batches and self._config.evaluate_each_epoch
+        if self._measured_at == self._iteration:
+            self.notice(f"The network was evaluated already after iteration {self._iteration:,}.")
+        elif not is_due:  # else the evaluation of the epoch follows
+            self._is_asked = True
+            self._evaluate_now()
+            self._is_asked = False
+            self._keep()  # so that a run which is resumed still has it
+
+    @property
+    def planned(self) -> int:
+        """Epochs of the whole run, as they are planned now."""
+        return int(self._steering.value("epochs", self._iteration))
 
     def _why_it_ends(self) -> str:
         """Return why a constant ends the run here, before its last iteration; nothing if none does."""
@@ -229,7 +277,7 @@ class Reporter:
 
     @property
     def _all_done(self) -> bool:
-        return self._iteration == self._batches * self._config.epochs
+        return self._iteration >= self._batches * self.planned
 
     @property
     def stopping(self) -> bool:
@@ -249,8 +297,8 @@ class Reporter:
             yield
 
     def evaluation_goes_on(self) -> bool:
-        """Wait while the run is paused. False after a second stop."""
-        return self._gate.lets_evaluate(self._iteration)
+        """Wait while the run is paused, unless it was asked for in the pause. False after a second stop."""
+        return self._gate.lets_evaluate(self._iteration, waits=not self._is_asked)
 
     def evaluated(self, found: Predictions | None, split: SplitName, views: int, model: nn.Module) -> None:
         """Report what an evaluation of `model` found; None if it was left out.
@@ -280,9 +328,10 @@ class Reporter:
                 loss=found.loss if is_finite else None,
                 calibration_error=calibration(classified).error if is_finite else None,
                 predictions=keep(split, iteration, classified) if keep is not None else None,
+                asked=self._is_asked,
             )
         )
-        if not self._is_over:
+        if not self._is_over and not self._is_asked:
             self._measured_at = iteration
             if self.best.measured(percent(plain_correct, len(labels)), epoch, iteration, model):
                 self._keep_best()
@@ -290,6 +339,8 @@ class Reporter:
     def ends(self) -> None:
         """No training follows; the weights that are evaluated from here on are the result."""
         self._is_over = True
+        for request in self._control.take():
+            self.notice(_too_late(request))
         self._keep()
         self._keep_best()  # once more, if the disk failed
         if self._ended:
@@ -337,11 +388,23 @@ class Reporter:
 
     def _keep(self) -> None:
         self._count_recognised()
-        self._checkpoints.keep(Position(self._epoch, self.batch, self._iteration), self._recognised)
+        position = Position(self._epoch, self.batch, self._iteration)
+        self._checkpoints.keep(position, self._recognised, self._steering.reported)
 
     def _keep_best(self) -> None:
         if self.best.weights and self._save_best is not None:
             self._save_best(self.best.progress, self.best.weights)
+
+
+def _too_late(request: Wish) -> str:
+    match request:
+        case Set(name=name, value=value):
+            asked = f"have {name.replace('_', ' ')} {value:g}"
+        case EvaluateNow():
+            asked = "evaluate"
+        case SaveNow():
+            asked = "save a checkpoint"
+    return f"The run was asked to {asked} after its last iteration, which is too late."
 
 
 def _now() -> str:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from engine.recipe.recipe import Recipe
+from engine.record.changes import Change
 from engine.record.events import DeviceInfo
 from engine.storage.checkpoint import Checkpoint, Position, Save, Snapshot
 from engine.training.best import Best
@@ -29,7 +30,7 @@ class Checkpoints:
     ) -> None:
         self._save, self._clock = save, clock
         self._model, self._recipe, self._best, self._device = model, recipe, best, device
-        self._kept_at, self._kept = -math.inf, -1
+        self._kept_at, self._kept, self._is_saved = -math.inf, -1, False
         self._random = torch.get_rng_state()
 
     def due(self, *, epoch_ends: bool = False) -> bool:
@@ -42,16 +43,20 @@ class Checkpoints:
         """Note the random generator's state. The epoch draws from it only at its start."""
         self._random = torch.get_rng_state()
 
-    def keep(self, position: Position, recognised: int | None) -> None:
-        """Save the state at `position`. `recognised` is as in a snapshot."""
+    def is_kept(self, iteration: int) -> bool:
+        """Whether the newest checkpoint is that of `iteration`, and on disk."""
+        return self._kept == iteration and self._is_saved
+
+    def keep(self, position: Position, recognised: int | None, changes: tuple[Change, ...]) -> None:
+        """Save the state at `position`. `recognised` and `changes` are as in a snapshot."""
         if self._save is None or position.iteration == self._kept:
             return
-        self._save(
+        self._is_saved = False is not self._save(
             Snapshot(
                 position=position,
                 model=self._model.state_dict(),
                 training={**self._recipe.state(), **self._best.state()},
-                learning_rate=self._recipe.learning_rate,
+                changes=changes,
                 recognised=recognised,
                 progress=self._best.progress,
                 random=self._random,
@@ -64,7 +69,7 @@ class Checkpoints:
 
 
 def restore(start: Checkpoint, model: nn.Module, recipe: Recipe, best: Best) -> None:
-    """Put back weights, optimizer, learning rate and random generator as they were when `start` was taken.
+    """Put back weights, optimizer and random generator as they were when `start` was taken.
 
     Raises `RunFolderError` if the checkpoint does not fit the network.
     """
@@ -75,6 +80,4 @@ def restore(start: Checkpoint, model: nn.Module, recipe: Recipe, best: Best) -> 
     model.load_state_dict(network)
     recipe.restore(state)
     best.restore(progress, state)
-    if start.state.learning_rate is not None:
-        recipe.learning_rate = start.state.learning_rate
     torch.set_rng_state(random)

@@ -241,7 +241,7 @@ def test_learning_rate_changes_between_iterations(make: Make) -> None:
     images, order = resident(96), torch.arange(96)
     made = make(built(), images, 32)
     losses = [made.epoch(order)]
-    made.recipe.learning_rate = 0.004
+    made.recipe.course.learning_rate = 0.004
     losses += [made.epoch(order), made.epoch(order)]
     expected = plain_losses(built(), images, 32, [order] * 3, rates=(LEARNING_RATE, 0.004))
     np.testing.assert_allclose(np.concatenate(losses), expected, atol=1e-4)
@@ -249,29 +249,50 @@ def test_learning_rate_changes_between_iterations(make: Make) -> None:
     assert np.abs(np.subtract(expected, unchanged)).max() > 0.01
 
 
+def recorded(model: nn.Module, images: ResidentImages, batch_size: int) -> Made:
+    """Steps that are recorded once, and then repeat the same operations on the same tensors."""
+    recipe = Recipe(model, CONFIG, batches=len(images), fused=True)
+
+    def record(run: Callable[[], None]) -> Callable[[], None]:
+        recording = Recording()
+        with undone(model, recipe), recording:
+            run()
+        return recording.replay
+
+    step = partial(train_on_batch, model, recipe, "float32")
+    return Made(GraphedSteps(step, images, batch_size, model, recipe, 10, record), recipe, batch_size)
+
+
+@pytest.mark.parametrize("make", [eager, graphed, recorded])
+def test_learning_rate_changes_within_an_epoch(make: Make) -> None:
+    """Other rates count from the next batch on that is not done, as if the epoch had begun with them."""
+    images, order = resident(80), torch.arange(80)
+    model = built("batchnorm")
+    made = make(model, images, 4)
+    rates, changed = torch.full((20, 1), 0.001, dtype=torch.float64), torch.full((20, 1), 0.02, dtype=torch.float64)
+    epoch = made.steps.epoch(order, rates)
+    losses = [next(epoch)]
+    done = len(losses[0])
+    made.steps.change_rates(changed)
+    losses += epoch
+    assert done < 20
+    other = built("batchnorm")
+    expected = make(other, images, 4).steps.epoch(order, torch.cat([rates[:done], changed[done:]]))
+    np.testing.assert_array_equal(np.concatenate(losses), np.concatenate(list(expected)))
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
 def test_recorded_steps_read_the_learning_rate() -> None:
     """A recorded step repeats operations on the same tensors, so its learning rate must not be a number in Python."""
     images, order = resident(70), torch.arange(70)
 
-    def losses(recorded: bool) -> NDArray[np.float32]:
-        model = built("batchnorm")
-        recipe = Recipe(model, CONFIG, batches=3, fused=True)
-
-        def record(run: Callable[[], None]) -> Callable[[], None]:
-            recording = Recording()
-            with undone(model, recipe), recording:
-                run()
-            return recording.replay
-
-        step = partial(train_on_batch, model, recipe, "float32")
-        made = Made(
-            GraphedSteps(step, images, 32, model, recipe, 10, record if recorded else again), recipe, batch_size=32
-        )
-        told = [made.epoch(order)]
-        recipe.learning_rate = 0.0123
+    def losses(make: Make) -> NDArray[np.float32]:
+        made = make(built("batchnorm"), images, 32)
+        recipe, told = made.recipe, [made.epoch(order)]
+        recipe.course.learning_rate = 0.0123
         return np.concatenate([*told, made.epoch(order), made.epoch(order)])
 
-    np.testing.assert_array_equal(losses(recorded=True), losses(recorded=False))
+    np.testing.assert_array_equal(losses(recorded), losses(graphed))
 
 
 @pytest.mark.parametrize("name", registry.names("recipe/optimizers", first="adam"))

@@ -14,7 +14,7 @@ import pytest
 
 from engine import data
 from engine.config import TrainingConfig
-from engine.control import Control, Leave, Pause, Resume, Stop
+from engine.control import Control, EvaluateNow, Leave, Pause, Resume, SaveNow, Set, Stop
 from engine.errors import RunFolderError
 from engine.runs.local import Run
 from engine.runs.watched import WatchedRun
@@ -115,6 +115,34 @@ def test_requests_of_earlier_processes_and_nonsense_are_forgotten(tmp_path: Path
     outbox.ask(Resume())
     inbox.look()
     assert not control.paused
+
+
+def test_requests_that_steer_leave_a_pause_as_it_is(tmp_path: Path, inbox: Inbox) -> None:
+    """A pause that another process holds outlasts its other requests, and still ends when that process does."""
+    outbox = Outbox(tmp_path)
+    wishes = (Set("learning_rate", 0.0003), Set("epochs", 7), EvaluateNow(), SaveNow())
+    for request in (Pause(), *wishes):
+        outbox.ask(request)
+    inbox.look()
+    assert inbox.control.take() == wishes
+    assert inbox.control.paused
+    outbox.close()
+    inbox.look()
+    assert not inbox.control.paused
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b'set {"name":"seed","value":1}', b'set {"name":"epochs"}', b"set", b'set {"name":"epochs","value":"x"}'),
+        *(b"set [1]", b'set {"name":["epochs"],"value":4}', b'SET {"name":"epochs","value":4}', b"evaluatenow 1"),
+    ],
+)
+def test_requests_that_are_none(tmp_path: Path, inbox: Inbox, line: bytes) -> None:
+    """A line that asks for what no run can do is skipped, and the next one is taken."""
+    (tmp_path / "requests").write_bytes(line + b"\nsavenow\n")
+    inbox.look()
+    assert inbox.control.take() == (SaveNow(),)
 
 
 def test_fifo_in_the_place_of_the_requests(tmp_path: Path) -> None:

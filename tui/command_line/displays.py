@@ -87,9 +87,9 @@ class JsonLines:
             "event": "progress",
             "seconds": now,
             "epoch": math.ceil(iteration / record.started.batches),
-            "epochs": record.started.epochs,
+            "epochs": record.epochs,
             "iteration": iteration,
-            "iterations": record.started.iterations,
+            "iterations": record.iterations,
             "loss": loss if math.isfinite(loss) else None,
             "iterations_per_second": per_second,
         }
@@ -137,7 +137,7 @@ class Lines:
             self._loss_told = epoch
             batch = iteration - (epoch - 1) * started.batches
             loss = f"{recent_loss(record, iteration):.4f}"
-            self._print(f"Epoch [{epoch}/{started.epochs}], Batch [{batch}/{started.batches}], Loss: {loss} (mean)")
+            self._print(f"Epoch [{epoch}/{record.epochs}], Batch [{batch}/{started.batches}], Loss: {loss} (mean)")
 
     def _print(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)

@@ -91,7 +91,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
         self.query_one("#notes").display = bool(self._notes)
         started, record = self.record.started, self.record
         if started is not None:
-            iterations = len(record.losses) if record.ended else started.iterations
+            iterations = len(record.losses) if record.ended else record.iterations
             chart = self.query_one(LossChart)
             chart.start(max(1, iterations), started.batches)
             chart.show(record.losses, record.evaluations, record.trained)

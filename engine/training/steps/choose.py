@@ -27,6 +27,9 @@ class Steps(Protocol):
         that run faster together, float32, when the device has finished them. The last batch may be smaller.
         """
 
+    def change_rates(self, rates: Tensor) -> None:
+        """Take other rates, as for `epoch`, for the batches of this epoch that were not yet yielded."""
+
     def recognised(self) -> int:
         """Return how many images were recognised in the batches of this epoch, each before it was learnt from.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -28,30 +28,34 @@ class EagerSteps:
         # Asking a GPU for a loss waits until it has finished, so several losses are asked for at once.
         self._stride = 1 if images.device.type == "cpu" else max(1, min(32, 4096 // batch_size))
         self._order, self._done = torch.empty(0, dtype=torch.int64), 0
+        self._all_rates: Sequence[Tensor] = ()
+        """Of each batch of the epoch."""
         self._recognised = Recognised(len(images), classes, device)
 
     def epoch(self, order: Tensor, rates: Tensor, done: int = 0) -> Iterator[NDArray[np.float32]]:
         self._order, self._done = order, done * self._batch_size
         self._recognised.begin(self._done)
-        batches = self._batches(order[self._done :], rates[done:].to(self._rates))
-        while losses := [self._train(*batch) for batch in islice(batches, self._stride)]:
+        self.change_rates(rates)
+        batches = enumerate(self._batches(order[self._done :]), done)
+        while losses := [self._train(number, *batch) for number, batch in islice(batches, self._stride)]:
             yield torch.stack(losses).float().cpu().numpy()
+
+    def change_rates(self, rates: Tensor) -> None:
+        self._all_rates = rates.to(self._rates).unbind()
 
     def recognised(self) -> int:
         return self._recognised.count(self._images.labels(self._order), self._done)
 
-    def _train(self, inputs: Tensor, labels: Tensor, rates: Tensor) -> Tensor:
-        self._rates.copy_(rates)
+    def _train(self, number: int, inputs: Tensor, labels: Tensor) -> Tensor:
+        self._rates.copy_(self._all_rates[number])
         loss, logits = self._step(inputs, labels)
         end = self._done + len(labels)
         self._recognised.logits[self._done : end] = logits
         self._done = end
         return loss
 
-    def _batches(self, order: Tensor, rates: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _batches(self, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         several = max(1, _AHEAD // self._batch_size) * self._batch_size
-        of_batches = iter(rates)
         for start in range(0, len(order), several):
             inputs, labels = self._images.batch(order[start : start + several].to(self._images.device))
-            batches = torch.split(inputs, self._batch_size), torch.split(labels, self._batch_size)
-            yield from zip(*batches, islice(of_batches, len(batches[0])), strict=True)
+            yield from zip(torch.split(inputs, self._batch_size), torch.split(labels, self._batch_size), strict=True)

@@ -81,7 +81,7 @@ class GraphedSteps:
 
     def epoch(self, order: Tensor, rates: Tensor, done: int = 0) -> Iterator[NDArray[np.float32]]:
         self._order.copy_(order)
-        self._all_rates.copy_(rates)
+        self.change_rates(rates)
         self._recognised.begin(done * self._batch_size)
         self._batch.fill_(done)
         while done < self._batches:
@@ -94,6 +94,10 @@ class GraphedSteps:
             done = end
             self._done = min(done * self._batch_size, len(self._images))
             yield losses
+
+    def change_rates(self, rates: Tensor) -> None:
+        # The graph reads this memory. Between two losses that were yielded nothing runs that could read half of it.
+        self._all_rates.copy_(rates)
 
     def recognised(self) -> int:
         return self._recognised.count(self._images.labels(self._order), self._done)
