@@ -28,6 +28,22 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def energy(joules: float) -> str:
+    """Return an energy in the unit that people use: `640 J`, `3.2 kJ`, `1.8 MJ`."""
+    for unit, size in (("MJ", 1e6), ("kJ", 1e3)):
+        if joules >= 0.9995 * size:
+            amount = joules / size
+            return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:,.0f} {unit}"
+    return f"{joules:.1f} J" if joules < 9.95 else f"{joules:.0f} J"
+
+
+def energy_used(joules: float | None, per_thousand: float | None) -> str:
+    """Return the energy of a run in words: `3.2 kJ, 16 J per 1,000 images`; empty if it is not known."""
+    if joules is None:
+        return ""
+    return energy(joules) + (f", {energy(per_thousand)} per 1,000 images" if per_thousand is not None else "")
+
+
 def roughly(seconds: float) -> str:
     """Return a time that is not known exactly: `about 45 seconds`, `about 1½ minutes`, `about 3 hours`."""
     if seconds < 57.5:

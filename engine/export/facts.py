@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.config import CONSTANTS
 from engine.record.record import RunRecord
-from engine.text import counted
+from engine.text import counted, energy_used
 
 
 def facts(record: RunRecord, content: dict[str, Any]) -> list[tuple[str, str]]:
@@ -33,6 +33,7 @@ def facts(record: RunRecord, content: dict[str, Any]) -> list[tuple[str, str]]:
         ("final loss", final),
         ("training", f"{timing['train_seconds']:.1f} s{speed}"),
         ("evaluation", f"{timing['evaluation_seconds']:.1f} s"),
+        *([("energy", energy)] if (energy := energy_used(record.joules, record.joules_per_thousand)) else []),
         *content["versions"].items(),
     ]
 

@@ -52,8 +52,9 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "timing": {
             "train_seconds": train_seconds,
             "evaluation_seconds": evaluation_seconds,
-            "images_per_second": _images(record, iterations) / train_seconds if train_seconds else None,
+            "images_per_second": started.images_in(iterations) / train_seconds if train_seconds else None,
         },
+        **_energy(record),
         "evaluation": _evaluation(record),
         "evaluations": [_point(evaluated) for evaluated in record.evaluations],
         "training_accuracies": [
@@ -61,6 +62,12 @@ def summary(record: RunRecord) -> dict[str, Any]:
             for trained in record.trained
         ],
     }
+
+
+def _energy(record: RunRecord) -> dict[str, float]:
+    used, per_thousand = record.joules, record.joules_per_thousand
+    known = {"energy_joules": used, "joules_per_1000_images": per_thousand}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _point(evaluated: Evaluated) -> dict[str, Any]:
@@ -91,14 +98,6 @@ def _evaluation(record: RunRecord) -> dict[str, Any] | None:
         ],
         "confusion_matrix": [list(row) for row in evaluation.matrix],
     }
-
-
-def _images(record: RunRecord, iterations: int) -> int:
-    """Return how many images were trained on in `iterations`. The last batch of an epoch can be shorter."""
-    started = record.started
-    assert started is not None
-    epochs, batches = divmod(iterations, started.batches)
-    return epochs * started.images + batches * started.batch_size
 
 
 def _train_seconds(record: RunRecord) -> float:

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA_VERSION = 5
-"""Version 4 had no `changed`, and no `asked` of an evaluation. Version 3 had no `calibration_error` and no
-`predictions`. Version 2 had no `epoch_trained`, and of an evaluation only its matrix of the test images. Version 1 had
-no `schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
+"""Version 4 had no `changed` and `energy_used`, no `asked` of an evaluation and no `uuid` of a device. Version 3 had no
+`calibration_error` and no `predictions`. Version 2 had no `epoch_trained`, and of an evaluation only its matrix of the
+test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
 
 _FORMER_NAMES = {"taken_up": "run_resumed"}
 
@@ -133,6 +133,11 @@ class RunStarted:
     def iterations(self) -> int:
         """Iterations of the whole run."""
         return self.batches * self.epochs
+
+    def images_in(self, iterations: int) -> int:
+        """Return how many images were trained on in `iterations`. The last batch of an epoch can be shorter."""
+        epochs, batches = divmod(iterations, self.batches)
+        return epochs * self.images + batches * self.batch_size
 
     @property
     def batch_size(self) -> int:
@@ -318,6 +323,17 @@ class Changed:
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
+class EnergyUsed:
+    """What the GPU's board has used since the training began, where it counts: told at checkpoints and at the end."""
+
+    event: Literal["energy_used"] = "energy_used"
+    seconds: _Seconds
+    iteration: _Count
+    joules: Annotated[float, Field(ge=0, le=1e15)] | None
+    """Of all parts of the run, without pauses. None if the counter has failed."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Notice:
     """Something that a person should know and that does not end the run."""
 
@@ -371,6 +387,7 @@ Event = (
     | Resumed
     | Stopping
     | Changed
+    | EnergyUsed
     | Notice
     | Finished
     | Failed

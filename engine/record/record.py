@@ -18,6 +18,7 @@ from engine.record.events import (
     Changed,
     DataProgress,
     DeviceInfo,
+    EnergyUsed,
     EpochStarted,
     EpochTrained,
     Evaluated,
@@ -58,6 +59,8 @@ class RunRecord:
         """Of the test images, or while the network trained of the validation images if there are any."""
         self.changes: list[Changed] = []
         """Constants that were changed while the network trained."""
+        self.energy: EnergyUsed | None = None
+        """What the GPU has used up to the newest checkpoint or the end; None if it is not known of the whole run."""
         self.evaluating: EvaluationStarted | None = None
         self.paused: Paused | None = None
         self.stopping: Stopping | None = None
@@ -100,6 +103,7 @@ class RunRecord:
             case RunResumed():
                 self.paused = self.evaluating = self.stopping = None  # of the interrupted process
                 self.device = event.device
+                self.energy = None  # until the part that begins tells it
                 self.data_progress = None
                 self.epoch = event.epoch
                 self.lines.append(f"Resumed after iteration {event.iteration:,}, on {event.device.name}")
@@ -126,6 +130,8 @@ class RunRecord:
             case Changed():
                 self.changes.append(event)
                 self.lines.append(told(event))
+            case EnergyUsed():
+                self.energy = event if event.joules is not None else None
             case Notice():
                 self.notices.append(event.text)
                 self.lines.append(event.text)
@@ -248,6 +254,18 @@ class RunRecord:
     def iterations(self) -> int:
         """Iterations of the whole run, as `epochs`."""
         return self.epochs * self.started.batches if self.started else 0
+
+    @property
+    def joules(self) -> float | None:
+        """The energy that the GPU has used so far, see `energy`."""
+        return self.energy.joules if self.energy is not None else None
+
+    @property
+    def joules_per_thousand(self) -> float | None:
+        """Joules per 1,000 images that were trained on. None if that is not known, or before the first."""
+        if self.energy is None or self.energy.joules is None or self.started is None or not self.energy.iteration:
+            return None
+        return 1000 * self.energy.joules / self.started.images_in(self.energy.iteration)
 
     @property
     def planned_epochs(self) -> str:

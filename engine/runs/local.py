@@ -23,6 +23,7 @@ from engine.files import expanded
 from engine.record.events import Evaluated, Failed, Finished, KeptPredictions, SplitName
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
+from engine.runs.energy import Metered
 from engine.runs.recorder import PreparationGate, Recorder
 from engine.runs.resume import Interrupted, same_images
 from engine.storage.folder import RunFolder
@@ -168,8 +169,10 @@ class Run:
             recorder.folder = earlier.folder
         folder = recorder.folder
         assert folder is not None
+        metered = Metered(recorder, self.seconds, lambda: self.record().joules)
 
         def write(snapshot: checkpoint.Snapshot) -> None:
+            metered.tell(snapshot.position.iteration)
             # The journal first: a checkpoint must not refer to a part of it that a power cut could take.
             journal_bytes = folder.sync()
             checkpoint.write(
@@ -204,7 +207,7 @@ class Run:
         train(
             config,
             images,
-            recorder,
+            metered,
             self.control,
             save=save,
             save_best=save_best,

@@ -16,7 +16,7 @@ from engine.export import FILES
 from engine.record.events import Failed
 from engine.record.record import RunRecord
 from engine.storage.entry import RunEntry
-from engine.text import clean, counted
+from engine.text import clean, counted, energy_used
 from tui.look.cells import bar
 from tui.look.wording import accuracy_reached, duration, moment
 
@@ -96,6 +96,8 @@ def print_end(console: Console, record: RunRecord, folder: Path) -> None:
         trained = f"{counted(closing.iterations, 'iteration')} in {duration(closing.train_seconds)}"
         chosen = f", {record.chosen}" * bool(record.chosen)
         console.print(Text(f"{trained}, evaluation {closing.evaluation_seconds:.1f} s{chosen}"))
+        if energy := energy_used(record.joules, record.joules_per_thousand):
+            console.print(Text(f"energy of the GPU: {energy}"))
     if record.interrupted:
         console.print(Text(f"cifar-tui resume {clean(folder.name)} goes on with it."), soft_wrap=True)
     for note in record.notices:

@@ -41,7 +41,8 @@ class MachineRows(DOMNode):
             self._stop_monitor()
             self._device = record.device
             self._monitor = self.machine_of(folder, record.device).start()
-        return figures(self._monitor.reading() if self._monitor is not None else Reading())
+        reading = self._monitor.reading() if self._monitor is not None else Reading()
+        return figures(reading, record.joules, record.joules_per_thousand)
 
     def on_unmount(self) -> None:
         self._stop_monitor()

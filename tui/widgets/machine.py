@@ -14,7 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.hardware.samples import EVERY, ComputerSample, GpuSample, Reading
-from engine.text import clean, counted
+from engine.text import clean, counted, energy
 from tui.look.cells import curve, fitted
 from tui.look.wording import duration, size, used
 from tui.widgets.fact_sheet import Section
@@ -55,8 +55,11 @@ class Figure:
     """A shorter name for the side panel."""
 
 
-def figures(reading: Reading) -> list[Figure]:
-    """Return what is known, the GPU first. What a machine does not tell is left out."""
+def figures(reading: Reading, joules: float | None = None, per_thousand: float | None = None) -> list[Figure]:
+    """Return what is known, the GPU first. What a machine does not tell is left out.
+
+    `joules` is what the run has used so far, `per_thousand` that per 1,000 images.
+    """
     found = [Figure(name, "no answer", alarm=f"no answer from {name}") for name in reading.silent]
     if reading.elsewhere:
         found.append(Figure("trains on", clean(reading.elsewhere)))
@@ -66,6 +69,10 @@ def figures(reading: Reading) -> list[Figure]:
     if reading.disk:
         left = size(reading.disk[-1])
         found.append(Figure("disk left", left, alarm=f"{left} of disk left" * (reading.disk[-1] < _LITTLE)))
+    if joules is not None:
+        found.append(Figure("energy", energy(joules)))
+    if per_thousand is not None:
+        found.append(Figure("per 1,000 images", energy(per_thousand)))
     return found
 
 
