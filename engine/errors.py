@@ -28,6 +28,10 @@ class ConstantError(EngineError):
         self.problems = {name: clean(reason, keep_lines=True) for name, reason in problems.items()}
 
 
+class InputError(EngineError):
+    """What a person typed cannot be used: conditions, the name of a column, a tag."""
+
+
 class DataError(EngineError):
     """The images are not available: no network, a wrong hash, a full disk."""
 

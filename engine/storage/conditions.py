@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, get_args
 
-from engine.errors import EngineError
+from engine.errors import InputError
 from engine.record.record import Status
 from engine.storage.columns import BY_NAME, Column, Value, named
 from engine.storage.entry import RunEntry
@@ -53,7 +53,7 @@ Condition = Callable[[RunEntry], bool]
 """Whether a run is one of those that were asked for."""
 
 
-class ConditionError(EngineError):
+class ConditionError(InputError):
     """Conditions that cannot be read: where, and what is allowed there."""
 
     def __init__(self, at: int, message: str) -> None:
@@ -218,7 +218,7 @@ def _compared(field: _Token, sign: _Token, value: _Token) -> Condition:
 def _column(token: _Token) -> Column:
     try:
         return named(token.text)
-    except EngineError as error:
+    except InputError as error:
         raise ConditionError(token.at, error.message) from None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from engine.errors import EngineError, RunFolderError
+from engine.errors import InputError, RunFolderError
 from engine.files import read_bounded
 from engine.storage.durable import replace_synced
 from engine.storage.layout import MARKS, PINNED
@@ -71,7 +71,7 @@ def read(folder: Path) -> Marks:
 def tag(folder: Path, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Marks:
     """Give tags to the run in `folder`, and take others away. Return its marks.
 
-    Capitals do not matter when tags are compared. Raises `EngineError`.
+    Capitals do not matter when tags are compared. Raises `InputError`, and `RunFolderError` if that cannot be done.
     """
     before = read(folder)
     add = tuple(add)
@@ -82,24 +82,27 @@ def tag(folder: Path, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Ma
     order = [*(text.casefold() for text in before.tags), *(text.casefold() for text in add)]
     kept = tuple(tags[key] for key in dict.fromkeys(order) if key not in gone)
     if len(kept) > MOST_TAGS:
-        raise EngineError(f"{folder.name} would have {len(kept)} tags; at most {MOST_TAGS} are possible.")
+        raise InputError(f"{folder.name} would have {len(kept)} tags; at most {MOST_TAGS} are possible.")
     return _write(folder, Marks(tags=kept, note=before.note))
 
 
 def check_tag(text: str) -> None:
-    """Raises `EngineError` if `text` can be no tag."""
+    """Raises `InputError` if `text` can be no tag."""
     if not is_tag(text):
-        raise EngineError(
+        raise InputError(
             f"{text[: 2 * LONGEST_TAG]!r} is no tag; a tag has up to {LONGEST_TAG} letters, digits and _ . + / @ # -,"
             " and begins with none of - and +."
         )
 
 
 def note(folder: Path, text: str) -> Marks:
-    """Give the run in `folder` another note; an empty one takes it away. Return its marks. Raises `EngineError`."""
+    """Give the run in `folder` another note; an empty one takes it away. Return its marks.
+
+    Raises `InputError`, and `RunFolderError` if that cannot be done.
+    """
     text = " ".join(text.split())
     if len(text) > LONGEST_NOTE:
-        raise EngineError(f"The note has {len(text):,} characters; at most {LONGEST_NOTE:,} are possible.")
+        raise InputError(f"The note has {len(text):,} characters; at most {LONGEST_NOTE:,} are possible.")
     return _write(folder, Marks(tags=read(folder).tags, note=text))
 
 
@@ -114,14 +117,16 @@ def _write(folder: Path, marks: Marks) -> Marks:
     return marks
 
 
-def pin(folder: Path, others: Collection[Path]) -> None:
-    """Pin the run in `folder`, and none of the `others`. Raises `RunFolderError`."""
+def pin(folder: Path) -> None:
+    """Pin the run in `folder`, and no other run beside it. Raises `RunFolderError`."""
+    here = folder.resolve()
     try:
-        (folder / PINNED).touch()
+        (here / PINNED).touch()
+        beside = [other for other in here.parent.iterdir() if other != here]
     except OSError as error:
         raise RunFolderError(f"{folder} cannot be pinned: {error.strerror}.") from None
-    for other in others:
-        if other != folder:
+    for other in beside:
+        with suppress(RunFolderError):  # the newest counts
             unpin(other)
 
 
@@ -129,6 +134,8 @@ def unpin(folder: Path) -> None:
     """Raises `RunFolderError`."""
     try:
         (folder / PINNED).unlink(missing_ok=True)
+    except NotADirectoryError:
+        return
     except OSError as error:
         raise RunFolderError(f"{folder} stays pinned: {error.strerror}.") from None
 

@@ -90,11 +90,13 @@ def test_what_lies_in_the_place_of_the_marks(tmp_path: Path) -> None:
         place.rmdir() if place.is_dir() else place.unlink()
 
 
-def test_one_run_is_pinned(tmp_path: Path) -> None:
+def test_one_run_is_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pinning a run unpins the one before; of two that a copy brought, the newest counts."""
     one, other = make_run(tmp_path / "one"), make_run(tmp_path / "other")
-    marks.pin(one, [one, other])
-    marks.pin(other, [one, other])
+    marks.pin(one)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "no run").touch()
+    marks.pin(Path("other"))
     assert [entry.name for entry in list_runs(tmp_path) if entry.pinned] == ["other"]
     (one / "pinned").touch()
     os.utime(one / "pinned", (1, 1))

@@ -19,9 +19,10 @@ from engine.record.pace import Pace
 from engine.record.record import RunRecord
 from engine.storage.entry import RunEntry
 from tests.records import finished_record, live_log
-from tui.command_line import printed
+from tui.command_line import run_list
 from tui.command_line.displays import Bar, JsonLines, progress_line
-from tui.command_line.printed import PlainConsole, print_outcome, print_runs
+from tui.command_line.printed import PlainConsole, print_outcome
+from tui.command_line.run_list import print_runs
 
 
 def on_terminal(columns: int) -> tuple[PlainConsole, io.StringIO]:
@@ -82,8 +83,8 @@ ENTRIES = [
 def test_runs_take_a_line_each_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal of 80 columns each run is one line, and one that cannot be read has its reason below."""
     console, shown = on_terminal(80)
-    monkeypatch.setattr(printed, "PlainConsole", lambda: console)
-    print_runs(ENTRIES, Path("runs"))
+    monkeypatch.setattr(run_list, "PlainConsole", lambda: console)
+    print_runs(ENTRIES)
     lines = [line.rstrip() for line in shown.getvalue().splitlines()]
     assert all(cell_len(line) <= 80 for line in lines)
     assert sum("2026-03-14 15:09" in line for line in lines) == 2
@@ -97,8 +98,8 @@ def test_runs_are_whole_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a pipe no name is cut."""
     console, shown = on_terminal(80)
     console._force_terminal = False
-    monkeypatch.setattr(printed, "PlainConsole", lambda: console)
-    print_runs(ENTRIES, Path("runs"))
+    monkeypatch.setattr(run_list, "PlainConsole", lambda: console)
+    print_runs(ENTRIES)
     assert ENTRIES[1].name in shown.getvalue()
 
 

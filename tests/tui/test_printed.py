@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.storage.entry import RunEntry
-from tui.command_line import printed
+from tui.command_line import run_list
 
 
 def test_one_line_a_run_on_a_terminal_of_80_columns(
@@ -28,7 +28,7 @@ def test_one_line_a_run_on_a_terminal_of_80_columns(
         accuracy=100.0,
         problem="",
     )
-    printed.print_runs([run], Path("runs"))
+    run_list.print_runs([run])
     printed_text = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
     lines = [line.rstrip() for line in printed_text.splitlines()]
     assert all(len(line) <= 80 for line in lines)

@@ -81,8 +81,8 @@ def test_names_are_chosen(capsys: Printed) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("--seeds 0", 'for --seeds. Must be >= 1'),
-        ("--seeds 1001", 'for --seeds. Must be <= 1000'),
+        ("--seeds 0", "for --seeds. Must be >= 1"),
+        ("--seeds 1001", "for --seeds. Must be <= 1000"),
         ("--seeds two", "--seeds"),
         (
             "--seeds 3 --seed 4294967294",

@@ -12,7 +12,7 @@ import sys
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from engine import __version__
-from engine.errors import ConstantError, EngineError, NoSuchRunError
+from engine.errors import ConstantError, EngineError, InputError, NoSuchRunError
 from engine.text import clean
 from tui.command_line import commands, full_screen
 from tui.command_line.arguments import Colours, Constants, Flags, as_config
@@ -44,7 +44,7 @@ def execute_command(arguments: list[str]) -> int:
     except CycloptsError as error:
         print(f"cifar-tui: {_explained(error)}", file=sys.stderr)
         return ExitCode.WRONG
-    except (ConstantError, NoSuchRunError) as error:
+    except (ConstantError, InputError, NoSuchRunError) as error:
         print(f"cifar-tui: {error.message}", file=sys.stderr)
         return ExitCode.WRONG
     except EngineError as error:

@@ -1,8 +1,7 @@
-"""What is printed on the normal screen: the outcome of a run, the list of runs."""
+"""What is printed on the normal screen: the outcome of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,22 +14,12 @@ from rich.text import Text
 from engine.export import FILES
 from engine.record.events import Failed
 from engine.record.record import RunRecord
-from engine.storage.entry import RunEntry
 from engine.text import clean, counted, energy_used
 from tui.look.cells import bar
-from tui.look.wording import accuracy_reached, duration, moment
+from tui.look.wording import duration
 
 _BAR = 24
 """Cells of a full bar."""
-
-_GAP = 3
-"""Blanks between two columns of a table."""
-
-_WIDE = 1_000
-"""Columns of a table that is not printed on a terminal: nothing is cut."""
-
-_EDGES = 2
-"""Cells before the first and after the last column."""
 
 
 ColourSystem = Literal["auto", "truecolor", "256", "standard"]
@@ -113,41 +102,3 @@ def print_line(console: Console, text: Text) -> None:
     if console.is_terminal:
         text.truncate(console.width, overflow="ellipsis")
     console.print(text, soft_wrap=True)
-
-
-def print_runs(entries: Sequence[RunEntry], runs_dir: Path) -> None:
-    """Print the runs as a table, the latest first."""
-    console = PlainConsole()
-    if not entries:
-        console.print(f"There is no run in {clean(runs_dir)} yet. cifar-tui train starts one.", soft_wrap=True)
-        return
-    if not console.is_terminal:
-        console.width = _WIDE
-    # One line a run: the name and the images share what the other columns leave.
-    status, model = (max(cell_len(getattr(entry, field)) for entry in entries) for field in ("status", "model"))
-    reached = max(cell_len(accuracy_reached(entry.accuracy, entry.split)) for entry in entries)
-    others = (max(status, 6), 16, max(model, 5), max(reached, 8))
-    room = console.width - sum(others) - 5 * _GAP - _EDGES
-    name = min(max(cell_len(clean(entry.name)) for entry in entries), max(8, room - 7))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=max(4, name))
-    table.add_column("status", no_wrap=True)
-    table.add_column("started", no_wrap=True)
-    table.add_column("data", no_wrap=True, overflow="ellipsis", max_width=max(4, room - max(4, name)))
-    table.add_column("model", no_wrap=True)
-    table.add_column("accuracy", no_wrap=True, justify="right")
-    for entry in entries:
-        table.add_row(
-            Text(clean(entry.name)),
-            entry.status,
-            moment(entry.at),
-            Text(clean(entry.dataset)),
-            Text(clean(entry.model)),
-            accuracy_reached(entry.accuracy, entry.split),
-        )
-    console.print(table)
-    if any(entry.split == "validation" for entry in entries):
-        console.print("v: of the validation images")
-    for entry in entries:
-        if entry.problem:
-            console.print(Text(f"{clean(entry.name)}: {clean(entry.problem)}"), soft_wrap=True)

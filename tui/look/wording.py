@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from engine.text import clean
+from engine.text import clean, counted
+
+if TYPE_CHECKING:
+    from engine.storage.moving import ThrownAway
 
 CHECKING = "model.onnx is made and compared with the network on every test image. That can take a minute."
 
@@ -56,3 +61,11 @@ def moment(at: str) -> str:
         return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M}"
     except ValueError:
         return clean(at)
+
+
+def trashed(found: Sequence[ThrownAway]) -> str:
+    """Return what is in the trash: `The trash holds 3 runs, 12.5 MB.`"""
+    if not found:
+        return "The trash is empty."
+    size = sum(each.bytes for each in found) / 1e6
+    return f"The trash holds {counted(len(found), 'run')}, {size:,.1f} MB."
