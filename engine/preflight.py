@@ -28,6 +28,8 @@ class Check:
     """What was found, for a person, cleaned; the first line is the answer, the others are details."""
     constants: tuple[str, ...] = ()
     """The constants that have to change, by name; the reasons are in `Preflight.problems`, so `lines` is empty."""
+    warning: str = ""
+    """What does not prevent the start and should be known before it, cleaned; empty if there is nothing."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,9 @@ def preflight(config: TrainingConfig) -> Preflight:
     problems: dict[str, str] = {}
     found: list[data.Found] = []
 
-    def look(subject: Subject, at: Callable[[], tuple[str, ...]]) -> None:
+    def look(subject: Subject, at: Callable[[], tuple[str, ...]], warning: Callable[[], str] = lambda: "") -> None:
         try:
-            checks.append(Check(subject, True, at()))
+            checks.append(Check(subject, True, at(), warning=warning()))
         except EngineError as error:
             if isinstance(error, ConstantError):
                 problems.update(error.problems)
@@ -69,7 +71,7 @@ def preflight(config: TrainingConfig) -> Preflight:
         return _data_lines(found[0])
 
     look("data", look_at_data)
-    look("device", lambda: _device_lines(config))
+    look("device", lambda: _device_lines(config), lambda: _taken(config))
     if found:
         look("model", lambda: _model_lines(config, len(found[0].classes)))
         look("work", lambda: _work_lines(config, found[0]))
@@ -104,6 +106,13 @@ def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
         lines = (*device.remarks(chosen), *_precision_lines(config), *_compiled_lines(config, chosen))
         return (f"cpu  {described.name}", threads, *lines)
     return (f"{chosen}  {described.name}", *device.remarks(chosen))
+
+
+def _taken(config: TrainingConfig) -> str:
+    """Return who computes on the GPU already; empty if nobody does."""
+    from engine.hardware import device
+
+    return device.taken(device.choose(config.device, config.precision))
 
 
 def _precision_lines(config: TrainingConfig) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from functools import cache
 import torch
 
 from engine.hardware import nvml
+from engine.hardware.samples import OtherProcess
 from engine.hardware.torch_errors import message
 
 _FURTHER = re.compile(r"\. (?:Please|Setting|Alternatively)\b| \(Triggered internally")
@@ -63,3 +64,9 @@ def free_memory(device: torch.device) -> tuple[int, int] | None:
     gpu = identity(device)
     memory = nvml.answered(lambda: nvml.Gpu(gpu).memory(), PATIENCE)
     return (memory[1] - memory[0], memory[1]) if memory else None
+
+
+def others(device: torch.device, process: int | None) -> tuple[OtherProcess, ...]:
+    """Return who computes on a CUDA device, without `process`: see `nvml.Gpu.others`. Empty where that is not known."""
+    gpu = identity(device)
+    return nvml.answered(lambda: nvml.Gpu(gpu).others(process), PATIENCE) or ()

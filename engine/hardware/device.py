@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import psutil
 import torch
 
 from engine.errors import ConstantError
 from engine.hardware import cuda
 from engine.hardware.processors import processor_name
+from engine.hardware.samples import OtherProcess
 from engine.hardware.torch_errors import message
 from engine.record.events import DeviceInfo
 from engine.text import clean
@@ -64,6 +67,8 @@ def _failure(device: torch.device) -> str:
     """Return why `device` cannot add two numbers; nothing if it can."""
     if device.type == "cpu":
         return ""
+    if device.type == "cuda":
+        _USED.add(device.index)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of a GPU that it has no kernels for; the error follows
@@ -102,6 +107,37 @@ def remarks(device: torch.device) -> tuple[str, ...]:
     return (f"{memory[0] / 1e9:.0f} GB of {memory[1] / 1e9:.0f} GB free",) if memory else ()
 
 
+_MOST_TOLD = 3
+"""Processes that are told one by one."""
+
+
+def taken(device: torch.device) -> str:
+    """Return who computes on a CUDA device beside this process, and which is free, in a line; empty if nobody does."""
+    others = _others(device)
+    if not others:
+        return ""
+    who = ", ".join(other.told for other in others[:_MOST_TOLD])
+    more = f" and {len(others) - _MOST_TOLD} more" if len(others) > _MOST_TOLD else ""
+    every = (torch.device(name) for name in available() if name.startswith("cuda"))
+    free = next((each for each in every if each.index != device.index and not _others(each)), None)
+    return f"{device} is in use by {who}{more}{f'; {free} is free' if free is not None else ''}"
+
+
+def _others(device: torch.device) -> tuple[OtherProcess, ...]:
+    if device.type != "cuda":
+        return ()
+    found = cuda.others(device, os.getpid() if device.index in _USED else None)
+    own: set[int] = set()  # such as the process that measures how long a run takes
+    if found:
+        with suppress(psutil.Error, OSError):
+            own = {child.pid for child in psutil.Process().children(recursive=True)}
+    return tuple(other for other in found if other.pid not in own)
+
+
+_USED: set[int | None] = set()
+"""The numbers of the CUDA GPUs that this process has computed on: it is among those that use them until it ends."""
+
+
 @contextmanager
 def working_on(device: torch.device) -> Iterator[None]:
     """Let this thread compute on `device`: on a CUDA GPU, in a stream of its own. Other devices need nothing.
@@ -113,6 +149,7 @@ def working_on(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
+    _USED.add(device.index)
     with torch.cuda.device(device):
         outside = torch.cuda.current_stream()
         streams = _STREAMS.setdefault(outside.device_index, [])

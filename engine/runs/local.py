@@ -20,7 +20,7 @@ from engine.config import TrainingConfig
 from engine.control import Control, Request, Resume
 from engine.errors import EngineError, Stopped, TrainingError
 from engine.files import expanded
-from engine.record.events import Evaluated, Failed, Finished, KeptPredictions, SplitName
+from engine.record.events import Evaluated, Failed, Finished, KeptPredictions, Notice, SplitName
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
 from engine.runs.energy import Metered
@@ -157,7 +157,7 @@ class Run:
             kept = earlier.checkpoint()
             if kept is not None and kept.state.origin.device.threads:  # the losses depend on the count
                 config = config.replaced(threads=kept.state.origin.device.threads)
-        device.usable(config.device, config.precision)
+        chosen = device.usable(config.device, config.precision)
         gate = PreparationGate(self.control, recorder, self.seconds)
         images = data.load(config.data, config.data_dir, data.Progress(recorder.data_progress, gate))
         if earlier is not None:
@@ -170,6 +170,8 @@ class Run:
         folder = recorder.folder
         assert folder is not None
         metered = Metered(recorder, self.seconds, lambda: self.record().joules)
+        if others := device.taken(chosen):
+            metered.event(Notice(seconds=self.seconds(), text=f"{others}. The run may be slower than it could be."))
 
         def write(snapshot: checkpoint.Snapshot) -> None:
             metered.tell(snapshot.position.iteration)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +19,15 @@ from engine.control import Control
 from engine.errors import ConstantError
 from engine.hardware import cuda, device
 from engine.hardware.cuda import Gpus
+from engine.hardware.samples import OtherProcess
 from engine.preflight import preflight
-from engine.record.events import Notice
+from engine.record.events import DeviceInfo, Notice
 from engine.record.log import RunLog
 from engine.runs.local import Run
 from engine.training.trainer import train
 from tests.images import made_up_images
+from tests.made_up_nvml import IDENTITY, MadeUpNvml
+from tests.quick import in_folder
 
 OLD_DRIVER = (
     "CUDA initialization: The NVIDIA driver on your system is too old (found version 11040). Please update your GPU"
@@ -142,3 +147,79 @@ def test_free_memory_without_the_drivers_library(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid="1-2-3"))
     monkeypatch.setattr(pynvml, "nvmlInit", missing)
     assert device.remarks(torch.device("cuda:0")) == ()
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, tuple[OtherProcess, ...]]]:
+    """A machine with two GPUs, and by the name of each who computes on it."""
+    used: dict[str, tuple[OtherProcess, ...]] = {}
+    monkeypatch.setattr(cuda, "gpus", lambda: Gpus(2))
+    monkeypatch.setattr(cuda, "others", lambda gpu, process: used.get(str(gpu), ()))
+    monkeypatch.setattr(cuda, "free_memory", lambda gpu: None)
+    monkeypatch.setattr(device, "describe", lambda gpu, sums=None: DeviceInfo("cuda", "NVIDIA H100", uuid="1-2-3"))
+    yield used
+    device._USED.clear()
+
+
+OTHERS = tuple(OtherProcess(4_000_000 + i, "python", 20_100_000_000) for i in range(5))
+
+
+def test_a_gpu_that_others_use(two_gpus: dict[str, tuple[OtherProcess, ...]], tmp_path: Path) -> None:
+    """Before a start a person is warned of those who compute on the chosen GPU, and told which one is free."""
+
+    def warned(name: str) -> str:
+        checks = preflight(TrainingConfig(data="demo", device=name, runs_dir=tmp_path, data_dir=tmp_path)).checks
+        (check,) = (check for check in checks if check.subject == "device")
+        assert check.ready
+        return check.warning
+
+    assert warned("cuda:0") == ""
+    two_gpus["cuda:0"] = OTHERS[:1]
+    assert warned("auto") == "cuda:0 is in use by python (process 4000000, 20.1 GB); cuda:1 is free"
+    assert warned("cuda:1") == ""
+    two_gpus["cuda:1"] = OTHERS
+    assert warned("cuda:0") == "cuda:0 is in use by python (process 4000000, 20.1 GB)"
+    assert warned("cuda:1").endswith("and 2 more")
+    assert warned("cpu") == ""
+
+
+def test_this_program_is_not_somebody_else(
+    two_gpus: dict[str, tuple[OtherProcess, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither this process, once it has computed on a GPU, nor those that it started are others."""
+    asked: list[int | None] = []
+
+    def others(gpu: torch.device, process: int | None) -> tuple[OtherProcess, ...]:
+        asked.append(process)
+        return (OtherProcess(child.pid, "python", None),)
+
+    monkeypatch.setattr(cuda, "others", others)
+    with subprocess.Popen(["sleep", "60"]) as child:
+        assert device.taken(torch.device("cuda:0")) == ""
+        device._failure(torch.device("cuda:0"))
+        device.taken(torch.device("cuda:0"))
+        child.kill()
+    assert asked == [None, os.getpid()]
+
+
+def test_who_uses_it_is_asked_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver is asked by the GPU's own number; if it never answers, the start does not wait for it."""
+    nvml = MadeUpNvml(monkeypatch)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid=IDENTITY))
+    nvml.processes = [(4_000_000, 20_100_000_000)]
+    assert cuda.others(torch.device("cuda:0"), None) == (OtherProcess(4_000_000, "", 20_100_000_000),)
+    monkeypatch.setattr(cuda, "PATIENCE", 0.01)
+    nvml.silent = "DeviceGetComputeRunningProcesses"
+    assert cuda.others(torch.device("cuda:0"), None) == ()
+    nvml.ends.set()
+
+
+def test_a_run_beside_others_notes_it(
+    two_gpus: dict[str, tuple[OtherProcess, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run without the form says who else used its GPU at the start: its speed is not what it could be."""
+    monkeypatch.setattr(device, "taken", lambda chosen: "cuda:0 is in use by python (process 7)")
+    monkeypatch.setattr(device, "describe", lambda *_: DeviceInfo("cpu", "a processor", 1))
+    run = Run(in_folder(tmp_path, monkeypatch).replaced(epochs=1)).start()
+    assert run.join(60)
+    assert run.record().notices == ["cuda:0 is in use by python (process 7). The run may be slower than it could be."]

@@ -594,3 +594,23 @@ async def test_results_of_checks_are_plain_text() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.status == "ready")
         assert "data ✔ [/x][bold]pics a\ufffdb" in shown(app.panel)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_warning_does_not_prevent_the_start(size: tuple[int, int]) -> None:
+    """That others use the GPU is read before the start at every size, and the run can be started all the same."""
+    warning = "cuda:0 is in use by python\x1b[31m (process 4711)"
+    taken = replace(READY.checks[1], warning=warning)
+    app = SetupApp(lambda config: Preflight((READY.checks[0], taken, *READY.checks[2:])))
+    async with app.run_test(size=size) as pilot:
+        while not (rows := app.panel.query("CheckRow.-warned")):
+            await pilot.pause(0.01)
+        await pilot.pause()
+        (row,) = rows
+        words = row.query_one(".warning")
+        assert app.panel.region.contains_region(words.region)
+        text = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert "cuda:0 is in use by python" in text
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        assert app.started

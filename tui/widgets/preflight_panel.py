@@ -38,9 +38,11 @@ class CheckRow(Horizontal):
     """How long it takes; empty where that is not known."""
 
     def __init__(self, check: Check) -> None:
-        super().__init__(classes=check.subject if check.ready else f"{check.subject} -failed")
+        state = " -failed" if not check.ready else " -warned" if check.warning else ""
+        super().__init__(classes=f"{check.subject}{state}")
         self._subject = check.subject
-        self._mark = "✔" if check.ready else "✘"
+        self._mark = "✘" if not check.ready else "!" if check.warning else "✔"
+        self._warning = clean(check.warning)
         fields = " and ".join(name.replace("_", " ") for name in check.constants)
         self._lines = [clean(line) for line in check.lines] or [f"see {fields} in the form"]
 
@@ -50,6 +52,8 @@ class CheckRow(Horizontal):
         yield Label(self._mark, classes="mark", markup=False)
         with Vertical(classes="found"):
             yield Static(answer, classes="answer", markup=False)
+            if self._warning:
+                yield Static(self._warning, classes="warning", markup=False)
             if details:
                 yield Static("\n".join(details), classes="details", markup=False)
             yield Static(self.time, classes="time", markup=False)
@@ -90,6 +94,8 @@ class PreflightPanel(VerticalScroll):
             .time { height: auto; display: none; }
             &.-timed .time { display: block; }
             &.-failed { .mark, .answer { color: $text-error; } }
+            .warning { height: auto; }
+            &.-warned { .mark, .warning { color: $text-warning; } }
         }
         &.-waiting CheckRow { opacity: 55%; }
 
