@@ -16,6 +16,7 @@ from engine.charts.axes import (
     percent_axis,
     value_axis,
 )
+from engine.charts.changed import Change, change_layers
 from engine.charts.measured import Measured, MeasuredMarks, Trained
 from engine.charts.plot import Band, Colour, Hairlines, Layer, Line, Marks, Note, Plot, Room
 from engine.charts.windows import Window, default_window, limits, next_window
@@ -32,16 +33,23 @@ class LossCurve:
         self.log_scale = False
         self.losses = Series()
         self._measured = MeasuredMarks()
+        self._changes: Sequence[Change] = ()
         self._window: Window | None = None
         self._smoothing: int | None = None
 
     def show(
-        self, losses: NDArray[np.float32], evaluations: Sequence[Measured], trained: Sequence[Trained] = ()
+        self,
+        losses: NDArray[np.float32],
+        evaluations: Sequence[Measured],
+        trained: Sequence[Trained] = (),
+        changes: Sequence[Change] = (),
     ) -> None:
-        """Take in all losses so far, shape (n,), all evaluations and all epochs' training accuracies.
+        """Take in all losses so far, shape (n,), all evaluations, all epochs' training accuracies and all changes of
+        constants.
 
         Only what is new costs time.
         """
+        self._changes = changes
         self.losses.extend(losses)
         self._measured.show(evaluations, trained)
 
@@ -124,6 +132,7 @@ class LossCurve:
             outliers, top = tuple(x[above].tolist()), number(float(high[above].max()))
             texts, heights = ("",) * len(outliers), (left.high,) * len(outliers)
             yield Marks(outliers, heights, texts, "▲", "left", Colour.WARNING, f"above the axis, up to {top}")
+        yield from change_layers(self._changes, bins.first, bins.end, left.high)
         yield from marks
 
     def _notes(self) -> Iterator[Note]:

@@ -40,6 +40,7 @@ class Colour(IntEnum):
     RUN_6 = 14
     RUN_7 = 15
     RUN_8 = 16
+    CHANGE = 17
 
 
 RUNS = tuple(colour for colour in Colour if colour.name.startswith("RUN_"))
@@ -91,7 +92,7 @@ class Line:
     """Whether it stays in the background."""
 
 
-Sign = Literal["◆", "◇", "●", "★", "▲"]
+Sign = Literal["◆", "◇", "●", "★", "▲", "▼"]
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,9 @@ line.epoch { stroke: #b3bfca; stroke-dasharray: 2 4; }
 .training { color: #00705c; }
 .measured { color: #98386f; }
 .warning { color: #b3261e; font-weight: 600; }
-text.accuracy, text.warning, text[class^="run_"] { fill: currentColor; }
+.change { color: #7a6a00; }
+line.change { stroke: currentColor; stroke-dasharray: 5 3; }
+text.accuracy, text.warning, text.change, text[class^="run_"] { fill: currentColor; }
 .curve[class*="run_"] { stroke: currentColor; }
 .dot[class*="run_"] { fill: currentColor; }
 .run_1 { color: #0072b2; }
@@ -73,6 +75,7 @@ text.accuracy, text.warning, text[class^="run_"] { fill: currentColor; }
   .training { color: #4db6a4; }
   .measured { color: #d98fb9; }
   .warning { color: #ff7a66; }
+  .change { color: #f0e442; }
   .run_1 { color: #56b4e9; }
   .run_2 { color: #e69f00; }
   .run_3 { color: #4db6a4; }
@@ -225,11 +228,15 @@ def _marks(layer: Marks, plot: Plot) -> Iterator[str]:
         last = x
         trend.append((x, y))
         shown.append(_mark(x, y, layer))
-        if text and last_text - x >= _TEXTS_APART:
+        if layer.sign == "▼":  # at the top of a line: beside it
+            is_right = x + 9 + _LETTER * len(text) <= _RIGHT
+            anchor = "start" if is_right else "end"
+            shown.append(_text(x + 9 if is_right else x - 9, y + 12, text, _class(layer.colour), anchor=anchor))
+        elif text and last_text - x >= _TEXTS_APART:
             last_text = middle = min(x, _RIGHT - _LETTER * len(text) / 2)
             covers = any(abs(across - x) < _TEXTS_APART / 2 and y - 26 < up < y - 4 for across, up in others)
             shown.append(_text(middle, y + 22 if covers else y - 12, text, _class(layer.colour), anchor="middle"))
-    if len(trend) > 1 and layer.sign != "▲":
+    if len(trend) > 1 and layer.sign not in "▲▼":
         yield f'<path class="trend {_class(layer.colour)}" d="M{_path(trend)}"/>'
     yield from shown
 
@@ -268,6 +275,7 @@ _SHAPES = {
     "●": "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z",
     "★": "m0 -9l2.4 6l6.2 .3l-4.8 4l1.6 6.2l-5.4 -3.4l-5.4 3.4l1.6 -6.2l-4.8 -4l6.2 -.3Z",
     "▲": "m0 -6l6 11l-12 0Z",
+    "▼": "m0 6l6 -11l-12 0Z",
 }
 """The outline of each sign, from its middle."""
 

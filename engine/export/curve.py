@@ -15,7 +15,7 @@ def curve(record: RunRecord) -> str:
     started, losses, evaluation = record.started, record.losses, record.evaluation
     assert started is not None
     chart = LossCurve(len(losses), started.batches)
-    chart.show(losses, record.evaluations, record.trained)
+    chart.show(losses, record.evaluations, record.trained, record.changes)
     config, dataset = started.config, started.dataset
     model = _cropped(clean(config.get("model", "")), 20)
     about = f"{_cropped(clean(dataset.name), 30)} · {model} · {record.length}"

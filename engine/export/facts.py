@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Any
 
-from engine.config import CONSTANTS
+from engine.config import CONSTANTS, Constant
 from engine.record.record import RunRecord
 from engine.text import counted, energy_used
 
@@ -47,9 +47,17 @@ def _images(dataset: dict[str, Any]) -> str:
 def constants(content: dict[str, Any], *, without: Container[str] = ()) -> list[tuple[str, str]]:
     """Return every constant of the run with its value and unit, not escaped, but for those named in `without`.
 
-    `content` is the run's summary.
+    One that was changed while the network trained has all its values. `content` is the run's summary.
     """
-    return [(c.label, _shown(content["config"].get(c.name, ""), c.unit)) for c in CONSTANTS if c.name not in without]
+    return [(c.label, _values(content, c)) for c in CONSTANTS if c.name not in without]
+
+
+def _values(content: dict[str, Any], constant: Constant) -> str:
+    parts = [_shown(content["config"].get(constant.name, ""), constant.unit)]
+    for change in content["changes"]:
+        if change["name"] == constant.name:
+            parts.append(f"{_shown(change['to'], constant.unit)} after iteration {change['iteration']:,}")
+    return ", ".join(parts)
 
 
 def _shown(value: object, unit: str) -> str:

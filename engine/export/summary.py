@@ -30,6 +30,10 @@ def summary(record: RunRecord) -> dict[str, Any]:
         **({"reason": closing.reason} if closing and closing.reason else {}),
         "started_at": started.at,
         "config": started.config,
+        "changes": [
+            {"iteration": change.iteration, "name": change.name, "from": change.before, "to": change.after}
+            for change in record.changes
+        ],
         "dataset": {
             "name": started.dataset.name,
             "source": started.dataset.source,
@@ -79,6 +83,7 @@ def _point(evaluated: Evaluated) -> dict[str, Any]:
         "loss": evaluated.loss,
         "split": evaluated.split,
         "views": evaluated.views,
+        **({"asked": True} if evaluated.asked else {}),
     }
 
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA_VERSION = 5
-"""Version 4 had no `changed` and `energy_used`, no `asked` of an evaluation and no `uuid` of a device. Version 3 had no
-`calibration_error` and no `predictions`. Version 2 had no `epoch_trained`, and of an evaluation only its matrix of the
-test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
+"""Version 4 had no `changed`, `refused` and `energy_used`, no `asked` of an evaluation and no `uuid` of a device. Version
+3 had no `calibration_error` and no `predictions`. Version 2 had no `epoch_trained`, and of an evaluation only its matrix
+of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
 
 _FORMER_NAMES = {"taken_up": "run_resumed"}
 
@@ -334,6 +334,20 @@ class EnergyUsed:
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
+class Refused:
+    """A constant keeps its value: what was asked for is not allowed, has no effect, or came too late."""
+
+    event: Literal["refused"] = "refused"
+    seconds: _Seconds
+    iteration: _Count
+    name: ChangeableName
+    value: float | None
+    """What was asked for; None if it was no number."""
+    reason: str
+    """Why not, as the end of a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_EVENT)
 class Notice:
     """Something that a person should know and that does not end the run."""
 
@@ -388,6 +402,7 @@ Event = (
     | Stopping
     | Changed
     | EnergyUsed
+    | Refused
     | Notice
     | Finished
     | Failed

@@ -28,6 +28,7 @@ from engine.record.events import (
     Finished,
     Notice,
     Paused,
+    Refused,
     Resumed,
     RunResumed,
     RunStarted,
@@ -132,6 +133,8 @@ class RunRecord:
                 self.lines.append(told(event))
             case EnergyUsed():
                 self.energy = event if event.joules is not None else None
+            case Refused():
+                self.lines.append(f"{_label(event)} unchanged: {event.reason}")
             case Notice():
                 self.notices.append(event.text)
                 self.lines.append(event.text)
@@ -147,9 +150,9 @@ class RunRecord:
                 self.reached = event.seconds, self.started.batches * (event.epoch - 1)
             case BatchDone():
                 self.reached = event.seconds, event.batches * (event.epoch - 1) + event.batch
-            case Evaluated() | EvaluationStarted():  # of the best weights, perhaps: those of an earlier iteration
+            case Evaluated() | EvaluationStarted() | Changed() | Refused():  # perhaps of an earlier iteration
                 self.reached = event.seconds, max(self.reached[1], event.iteration)
-            case EpochTrained() | Paused() | Resumed() | Stopping() | Changed() | RunResumed():
+            case EpochTrained() | Paused() | Resumed() | Stopping() | RunResumed():
                 self.reached = event.seconds, event.iteration
             case Finished() | Failed():
                 self.reached = event.seconds, event.iterations
@@ -308,5 +311,8 @@ class RunRecord:
 
 def told(change: Changed) -> str:
     """Return a change as a line: `Learning rate from 0.001 to 0.0003 after iteration 1,200`."""
-    label = change.name.replace("_", " ").capitalize()
-    return f"{label} from {change.before:g} to {change.after:g} after iteration {change.iteration:,}"
+    return f"{_label(change)} from {change.before:g} to {change.after:g} after iteration {change.iteration:,}"
+
+
+def _label(event: Changed | Refused) -> str:
+    return event.name.replace("_", " ").capitalize()

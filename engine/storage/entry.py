@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from engine.errors import RunFolderError
+from engine.record.changes import Change, value_at
 from engine.record.events import SplitName
 from engine.record.record import RunRecord, Status
-from engine.storage import lock
+from engine.storage import changes, lock
 from engine.storage.layout import JOURNAL, LOSSES
 from engine.storage.tail import read_state
 
@@ -99,7 +101,9 @@ def read_entry(folder: Path, now: float) -> tuple[RunEntry, bool]:
     started, closing = record.started, record.closing
     if started is None:
         return RunEntry(folder.name, folder, record.status, _began(folder)), closing is not None
-    done = closing.iterations if closing is not None else min(_losses(folder), started.iterations)
+    done = closing.iterations if closing is not None else _losses(folder)
+    planned = _planned(folder, record, done)
+    done = min(done, planned)
     seconds = closing.train_seconds if closing is not None else None
     if record.status in LIVE:
         seconds = max(0.0, _seconds(folder, record, now) - started.seconds - record.paused_seconds)
@@ -117,8 +121,8 @@ def read_entry(folder: Path, now: float) -> tuple[RunEntry, bool]:
         seed=seed if isinstance(seed := started.config.get("seed"), int) else None,
         config=started.config,
         iterations=done,
-        planned=record.planned,
-        left=seconds * max(0, record.planned - done) / done if going and seconds is not None else None,
+        planned=planned,
+        left=seconds * max(0, planned - done) / done if going and seconds is not None else None,
         train_seconds=seconds,
         parameters=started.parameters,
         device=started.device.name,
@@ -131,6 +135,17 @@ def _losses(folder: Path) -> int:
         return (folder / LOSSES).stat(follow_symlinks=False).st_size // 4
     except OSError:
         return 0
+
+
+def _planned(folder: Path, record: RunRecord, done: int) -> int:
+    """Return the iterations of the whole run. A change of its epochs may stand in a part of the journal that was not
+    read, so it is looked up where a resume finds it."""
+    started, found = record.started, tuple[Change, ...]()
+    with suppress(RunFolderError):
+        found = changes.read(folder)
+    if started is None or not found or (record.closing is not None and record.closing.reason):
+        return record.planned
+    return int(value_at("epochs", started.epochs, found, done)) * started.batches
 
 
 def _seconds(folder: Path, record: RunRecord, now: float) -> float:

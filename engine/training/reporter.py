@@ -242,8 +242,7 @@ class Reporter:
         for request in () if self._gate.stopping else self._control.take():
             match request:
                 case Set():
-                    if problem := self._steering.set(request, self._iteration, self._iteration / self._batches):
-                        self.notice(problem)
+                    self._steering.set(request, self._iteration, self._iteration / self._batches)
                 case EvaluateNow():
                     self._evaluate_on_request()
                 case SaveNow():
@@ -340,11 +339,20 @@ class Reporter:
         """No training follows; the weights that are evaluated from here on are the result."""
         self._is_over = True
         for request in self._control.take():
-            self.notice(_too_late(request))
+            self._tell_too_late(request)
         self._keep()
         self._keep_best()  # once more, if the disk failed
         if self._ended:
             self.notice(f"The training ends after iteration {self._iteration:,}: {self._ended}.")
+
+    def _tell_too_late(self, request: Wish) -> None:
+        match request:
+            case Set():
+                self._steering.refuse(request, self._iteration, f"the training was over before {request.value:g} came")
+            case EvaluateNow():
+                self.notice("An evaluation was asked for when the training was over.")
+            case SaveNow():
+                self.notice("A checkpoint was asked for when the training was over; the last one is saved.")
 
     @property
     def _evaluated_position(self) -> tuple[int, int]:
@@ -394,17 +402,6 @@ class Reporter:
     def _keep_best(self) -> None:
         if self.best.weights and self._save_best is not None:
             self._save_best(self.best.progress, self.best.weights)
-
-
-def _too_late(request: Wish) -> str:
-    match request:
-        case Set(name=name, value=value):
-            asked = f"have {name.replace('_', ' ')} {value:g}"
-        case EvaluateNow():
-            asked = "evaluate"
-        case SaveNow():
-            asked = "save a checkpoint"
-    return f"The run was asked to {asked} after its last iteration, which is too late."
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from engine.config import CONSTANTS, TrainingConfig
@@ -9,7 +10,7 @@ from engine.config.contradictions import contradictions
 from engine.control import ChangeableName, Set
 from engine.recipe.recipe import Recipe
 from engine.record.changes import Change, in_effect, value_at
-from engine.record.events import Changed, Report
+from engine.record.events import Changed, Refused, Report
 from engine.training.clock import Clock
 
 Note = Callable[[Sequence[Change]], None]
@@ -54,21 +55,21 @@ class Steering:
         while self._waiting and self._waiting[0].iteration <= iteration:
             self._tell(self._waiting.pop(0))
 
-    def set(self, request: Set, iteration: int, done: float) -> str:
-        """Change a constant after `iteration`, when so many epochs are `done`. Return why not; empty if it is changed.
+    def set(self, request: Set, iteration: int, done: float) -> None:
+        """Change a constant after `iteration`, when so many epochs are `done`, or report why not.
 
         The change is written before it takes effect.
         """
         name, constant = request.name, next(each for each in CONSTANTS if each.name == request.name)
-        before, label = self.value(name, iteration), constant.label.capitalize()
+        before = self.value(name, iteration)
         try:
             after = constant.read(request.value)
         except ValueError as error:
-            return f"{label} unchanged at {before:g}: {error}."
+            return self.refuse(request, iteration, str(error))
         if problem := self._problem(name, after, iteration, done):
-            return f"{label} unchanged at {before:g}: {problem}."
+            return self.refuse(request, iteration, problem)
         if after == before and all(each.name != name for each in self._waiting):
-            return f"{label} unchanged: {before:g} already."
+            return self.refuse(request, iteration, f"it is {before:g} already")
         change = Change(iteration, name, before, after)
         changes = in_effect([*self._changes, change])
         if self._note is not None:
@@ -78,14 +79,26 @@ class Steering:
         self._waiting = [each for each in self._waiting if each in changes]
         if self._recipe is not None:
             self._recipe.course.changes = changes
-        return ""
+        return None
+
+    def refuse(self, request: Set, iteration: int, reason: str) -> None:
+        """Report why a constant keeps its value."""
+        self._report.event(
+            Refused(
+                seconds=self._clock.seconds(),
+                iteration=iteration,
+                name=request.name,
+                value=float(request.value) if math.isfinite(request.value) else None,
+                reason=reason,
+            )
+        )
 
     def _problem(self, name: ChangeableName, after: int | float, iteration: int, done: float) -> str:
         """Return why a run that is so far cannot have this value of a constant."""
         values: dict[str, object] = {"epochs": self.value("epochs", iteration), name: after}
         problems = contradictions(self._config.replaced(**values))
         if name == "epochs" and after < done:
-            return f"{after:g} would be fewer than the {done:.1f} that are done"
+            return f"{after:g} would be fewer than the {done:.1f} epochs that are done"
         return "; ".join(f"{other.replace('_', ' ')}: {reason}" for other, reason in problems.items())
 
     def _tell(self, change: Change) -> None:

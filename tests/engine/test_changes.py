@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from engine.charts.loss import LossCurve
+from engine.charts.plot import Colour, Hairlines, Marks, Room
+from engine.charts.windows import Window
 from engine.errors import RunFolderError
+from engine.export.formats.loss_svg import loss_svg
+from engine.export.formats.report_md import report_md
+from engine.export.summary import summary
 from engine.record.changes import Change, in_effect
-from engine.record.events import Changed, Evaluated, from_json, to_json
+from engine.record.events import Changed, Evaluated, Finished, from_json, to_json
 from engine.record.record import RunRecord
 from engine.storage.tail import Tail
-from tests.records import live_log, live_record, made_up_losses
+from tests.records import finished_record, live_log, live_record, made_up_losses
 
 
 def changed(iteration: int, **values: tuple[float, float]) -> Changed:
@@ -91,6 +97,62 @@ def test_which_changes_count() -> None:
     assert in_effect([first, second, same]) == (first, same)
     back = Change(120, "learning_rate", 1e-4, 3e-4)
     assert in_effect([first, second, epochs, back]) == (first, back, epochs)
+
+
+# On the chart and in the files to take home
+
+
+def steered() -> RunRecord:
+    """A completed run of 9,378 iterations whose learning rate was changed twice, and its epochs once."""
+    log, losses = live_log(6_252), made_up_losses(9_378)
+    for event in (
+        changed(1_000, learning_rate=(0.001, 0.0003)),
+        changed(3_000, epochs=(4, 6)),
+        changed(3_000, learning_rate=(0.0003, 0.0001)),
+    ):
+        log.event(event)
+    log.losses(losses[6_252:])
+    log.event(Finished(seconds=99, status="completed", iterations=9_378, train_seconds=47, evaluation_seconds=4))
+    record = RunRecord(log)
+    record.catch_up()
+    return record
+
+
+def test_changes_are_marked_on_the_chart() -> None:
+    """A line and a mark with the new value stand where a constant was changed, if that is in sight."""
+    record = steered()
+    curve = LossCurve(9_378, 1_563)
+    curve.show(record.losses, record.evaluations, record.trained, record.changes)
+    room = Room(points=200, columns=100, rows=30)
+    plot = curve.plot(room)
+    (marks,) = [each for each in plot.layers if isinstance(each, Marks) and each.colour == Colour.CHANGE]
+    (lines,) = [each for each in plot.layers if isinstance(each, Hairlines) and each.colour == Colour.CHANGE]
+    assert plot.left is not None
+    assert (marks.x, marks.texts) == ((1_000, 3_000), ("rate 0.0003", "6 epochs, rate 0.0001"))
+    assert (set(marks.y), lines.x) == ({plot.left.high}, (1_000, 3_000))
+    curve.next_window()
+    assert curve.window == Window.RECENT
+    assert not [each for each in curve.plot(room).layers if each.colour == Colour.CHANGE]
+    svg = loss_svg(record)
+    assert svg.count('class="mark change"') == 3  # and one in the legend
+    assert ">6 epochs, rate 0.0001</text>" in svg
+
+
+def test_changes_in_the_files_to_take_home() -> None:
+    """The summary lists each change, and a report tells all values of a constant that was changed."""
+    record = steered()
+    content = summary(record)
+    assert content["config"]["learning_rate"] == 0.001
+    assert content["changes"] == [
+        {"iteration": 1_000, "name": "learning_rate", "from": 0.001, "to": 0.0003},
+        {"iteration": 3_000, "name": "epochs", "from": 4, "to": 6},
+        {"iteration": 3_000, "name": "learning_rate", "from": 0.0003, "to": 0.0001},
+    ]
+    report = report_md(record)
+    assert "0.001, 0.0003 after iteration 1,000, 0.0001 after iteration 3,000" in report
+    assert "4, 6 after iteration 3,000" in report
+    assert "9,378 of 9,378" in report
+    assert summary(finished_record())["changes"] == []
 
 
 def test_a_journal_with_an_impossible_change(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from engine import data
 from engine.config import TrainingConfig
 from engine.control import EvaluateNow, Leave, Pause, Request, Resume, SaveNow, Set, Stop
 from engine.errors import RunFolderError
-from engine.record.events import Changed, Evaluated, Event, RunResumed
+from engine.record.events import Changed, Evaluated, Event, Refused, RunResumed
 from engine.runs.local import Run
 from engine.storage import tail
 from engine.training import restore
@@ -143,10 +143,10 @@ def test_the_last_of_two_in_one_iteration_counts(config: TrainingConfig) -> None
         (Set("learning_rate", 11), "11 is not allowed"),
         (Set("learning_rate", float("nan")), "nan is not allowed"),
         (Set("learning_rate", float("inf")), "inf is not allowed"),
-        (Set("learning_rate", 0.001), "Learning rate unchanged: 0.001 already."),
-        (Set("epochs", 0), "Epochs unchanged at 3: 0 is not allowed"),
+        (Set("learning_rate", 0.001), "it is 0.001 already"),
+        (Set("epochs", 0), "0 is not allowed; it must be a whole number"),
         (Set("epochs", 2.5), "2.5 is not allowed"),
-        (Set("epochs", 1), "Epochs unchanged at 3: 1 would be fewer than the 1.4 that are done."),
+        (Set("epochs", 1), "1 would be fewer than the 1.4 epochs that are done"),
         (Set("epochs", 2), "2 epochs are not less than the 2 of the run"),
     ],
 )
@@ -154,8 +154,10 @@ def test_a_value_that_is_not_allowed(config: TrainingConfig, request_: Set, said
     """The run says why it does not take a value, and trains as if it had not been asked."""
     config = config.replaced(warmup=2.0) if request_ == Set("epochs", 2) else config
     alone, asked = ended(Run(config.replaced(name="alone"))), ended(asking(Run(config), (7, request_)))
-    (notice,) = asked.record().notices
-    assert said in notice
+    (refused,) = [event for event in asked.log.events if isinstance(event, Refused)]
+    assert (refused.iteration, refused.name) == (7, request_.name)
+    assert said in refused.reason
+    assert any(line.endswith(f"unchanged: {refused.reason}") for line in tail.read(asked.folder).lines)
     assert changes(asked) == []
     assert not (asked.folder / "changes.json").exists()
     np.testing.assert_array_equal(asked.record().losses, alone.record().losses)
@@ -237,15 +239,15 @@ def test_more_epochs_while_the_last_evaluation_goes_on(config: TrainingConfig) -
 @pytest.mark.parametrize(
     ("request_", "said"),
     [
-        (RATE, "The run was asked to have learning rate 0.01 after its last iteration, which is too late."),
-        (EvaluateNow(), "The run was asked to evaluate after its last iteration, which is too late."),
-        (SaveNow(), "The run was asked to save a checkpoint after its last iteration, which is too late."),
+        (RATE, "Learning rate unchanged: the training was over before 0.01 came"),
+        (EvaluateNow(), "An evaluation was asked for when the training was over."),
+        (SaveNow(), "A checkpoint was asked for when the training was over; the last one is saved."),
     ],
 )
 def test_a_request_after_a_stop(config: TrainingConfig, request_: Request, said: str) -> None:
     """What is asked for when the training is over does nothing, and the run says so."""
     run = ended(asking(Run(config), (7, Stop()), (7, request_)))
-    assert run.record().notices == [said]
+    assert said in run.record().lines
     assert (run.record().status, changes(run)) == ("stopped", [])
 
 

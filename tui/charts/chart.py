@@ -44,6 +44,8 @@ class ChartView(Sliced):
     ChartView > .chart--training { color: $text-success; text-style: bold; }
     ChartView:dark > .chart--measured { color: #d98fb9; text-style: bold; }
     ChartView:light > .chart--measured { color: #98386f; text-style: bold; }
+    ChartView:dark > .chart--change { color: #f0e442; }
+    ChartView:light > .chart--change { color: #7a6a00; }
     ChartView > .chart--reference { color: $text-success; }
     ChartView:dark > .chart--run_1 { color: #56b4e9; text-style: bold; }
     ChartView:dark > .chart--run_2 { color: #e69f00; text-style: bold; }

@@ -94,7 +94,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
             iterations = len(record.losses) if record.ended else record.iterations
             chart = self.query_one(LossChart)
             chart.start(max(1, iterations), started.batches)
-            chart.show(record.losses, record.evaluations, record.trained)
+            chart.show(record.losses, record.evaluations, record.trained, record.changes)
         self._arrange()
 
     def on_resize(self, event: events.Resize) -> None:

@@ -171,7 +171,7 @@ class TrainingScreen(ChartKeys, MachineRows, Screen[None]):
         if started is None:
             self.query_one(Preparation).show(record.data_progress)
             return
-        self.query_one(LossChart).show(record.losses, record.evaluations, record.trained)
+        self.query_one(LossChart).show(record.losses, record.evaluations, record.trained, record.changes)
         self.query_one(LogLines).show(record.lines)
         progress = self.query_one(RunProgress)
         done = len(record.losses)

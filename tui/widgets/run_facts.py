@@ -32,7 +32,7 @@ def sections(record: RunRecord, pace: Pace, machine: Section | None = None) -> l
         *([Section("now", tuple(now))] if (now := _now(record)) else []),
         Section(f"{split} accuracy", tuple(accuracies or [(awaited, "")]), least_rows=3),
         *([machine] if machine is not None and machine.rows else []),
-        Section("constants", tuple(_constants(started.config))),
+        Section("constants", tuple(_constants(record.constants_now))),
         Section("network", (("parameters", f"{started.parameters:,}"),)),
         Section(started.dataset.name, tuple(_images(started))),
     ]

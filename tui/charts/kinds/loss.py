@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.charts.by_epoch import EpochCurves
+from engine.charts.changed import Change
 from engine.charts.loss import LossCurve
 from engine.charts.measured import Measured, Trained
 from tui.charts.chart import ChartView
@@ -29,14 +30,25 @@ class LossChart(ChartView):
         self._others = tuple(EpochCurves(iterations, batches, quantity) for quantity in ("accuracy", "loss"))
         self.redraw()
 
+    def lengthen(self, iterations: int) -> None:
+        """The run that is shown has so many iterations from now on."""
+        charts: tuple[LossCurve | EpochCurves, ...] = (self.curve, *self._others)
+        for chart in charts:
+            chart.iterations = max(1, iterations)
+        self.redraw()
+
     def show(
-        self, losses: NDArray[np.float32], evaluations: Sequence[Measured], trained: Sequence[Trained] = ()
+        self,
+        losses: NDArray[np.float32],
+        evaluations: Sequence[Measured],
+        trained: Sequence[Trained] = (),
+        changes: Sequence[Change] = (),
     ) -> None:
-        """Show all losses so far, shape (n,), all evaluations and all epochs' training accuracies.
+        """Show all losses so far, shape (n,), all evaluations, all epochs' training accuracies and all changes.
 
         Only what is new costs time.
         """
-        self.curve.show(losses, evaluations, trained)
+        self.curve.show(losses, evaluations, trained, changes)
         self._measured = losses, evaluations, trained
         if isinstance(self._chart, EpochCurves):
             self._chart.show(*self._measured)
