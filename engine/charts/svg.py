@@ -228,10 +228,11 @@ def _marks(layer: Marks, plot: Plot) -> Iterator[str]:
         last = x
         trend.append((x, y))
         shown.append(_mark(x, y, layer))
-        if layer.sign == "▼":  # at the top of a line: beside it
-            is_right = x + 9 + _LETTER * len(text) <= _RIGHT
-            anchor = "start" if is_right else "end"
-            shown.append(_text(x + 9 if is_right else x - 9, y + 12, text, _class(layer.colour), anchor=anchor))
+        if layer.sign == "▼":  # at the top of a line: beside it, if there is room up to the next
+            at, anchor = (x + 9, "start") if x + 9 + _LETTER * len(text) <= _RIGHT else (x - 9, "end")
+            if last_text == math.inf or (anchor == "start" and at + _LETTER * len(text) <= last_text):
+                shown.append(_text(at, y + 12, text, _class(layer.colour), anchor=anchor))
+                last_text = at if anchor == "start" else at - _LETTER * len(text)
         elif text and last_text - x >= _TEXTS_APART:
             last_text = middle = min(x, _RIGHT - _LETTER * len(text) / 2)
             covers = any(abs(across - x) < _TEXTS_APART / 2 and y - 26 < up < y - 4 for across, up in others)

@@ -30,10 +30,6 @@ def summary(record: RunRecord) -> dict[str, Any]:
         **({"reason": closing.reason} if closing and closing.reason else {}),
         "started_at": started.at,
         "config": started.config,
-        "changes": [
-            {"iteration": change.iteration, "name": change.name, "from": change.before, "to": change.after}
-            for change in record.changes
-        ],
         "dataset": {
             "name": started.dataset.name,
             "source": started.dataset.source,
@@ -64,6 +60,10 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "training_accuracies": [
             {"epoch": trained.epoch, "iteration": trained.iteration, "accuracy": trained.accuracy}
             for trained in record.trained
+        ],
+        "changes": [
+            {"iteration": change.iteration, "name": change.name, "from": change.before, "to": change.after}
+            for change in record.changes
         ],
     }
 

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA_VERSION = 5
-"""Version 4 had no `changed`, `refused` and `energy_used`, no `asked` of an evaluation and no `uuid` of a device. Version
-3 had no `calibration_error` and no `predictions`. Version 2 had no `epoch_trained`, and of an evaluation only its matrix
-of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed` `taken_up`."""
+"""Version 4 had no `changed`, `refused` and `energy_used`, no `asked` of an evaluation and no `uuid` of a device.
+Version 3 had no `calibration_error` and no `predictions`. Version 2 had no `epoch_trained`, and of an evaluation only
+its matrix of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed`
+`taken_up`."""
 
 _FORMER_NAMES = {"taken_up": "run_resumed"}
 

@@ -111,7 +111,7 @@ def test_summary_is_as_promised(config: TrainingConfig) -> None:
     summary: dict[str, Any] = json.loads((run.folder / "summary.json").read_text())
     assert list(summary) == [
         *("schema_version", "name", "status", "started_at", "config", "dataset", "device", "versions", "parameters"),
-        *("iterations", "final_loss", "timing", "evaluation", "evaluations", "training_accuracies"),
+        *("iterations", "final_loss", "timing", "evaluation", "evaluations", "training_accuracies", "changes"),
     ]
     assert (summary["schema_version"], summary["name"], summary["status"]) == (1, "first", "completed")
     assert set(summary["config"]) == set(vars(TrainingConfig()))
