@@ -12,7 +12,7 @@ from tui import work
 from tui.dialogs.choice import unfinished
 from tui.dialogs.export_to import Exportable, ExportTo
 from tui.running import RunningApp
-from tui.screens.messages import Export, OpenRun, ShowImages, ShowOwnPictures
+from tui.screens.messages import Compare, Export, OpenRun, ShowImages, ShowOwnPictures
 
 if TYPE_CHECKING:
     from engine.record.record import RunRecord
@@ -91,8 +91,15 @@ class ShowingApp(RunningApp):
                 true=message.true,
                 predicted=message.predicted,
                 order=message.order,
+                among=message.among,
             )
         )
+
+    def on_compare(self, message: Compare) -> None:
+        """Show runs beside each other."""
+        from tui.screens.compare import CompareScreen
+
+        self.push_screen(CompareScreen(message.folders))
 
     def on_show_own_pictures(self, message: ShowOwnPictures) -> None:
         """Let the network of a run classify pictures that a person names."""

@@ -92,7 +92,7 @@ def test_seeds_are_grouped_by_themselves(save: Save) -> None:
     assert found.pair.first.seed == found.pair.second.seed == 0
     assert [each.label for each in found.differing] == ["learning rate"]
     assert next(each.values for each in found.constants if each.name == "seed") == ("0–2", "0–2")
-    assert found.told[1].startswith(f"A reaches {first.spread.mean:.2f} % ± {first.spread.deviation:.2f} (mean and")
+    assert found.told[1].startswith(f"A: {first.spread.mean:.2f} % ± {first.spread.deviation:.2f} over 3 seeds; ")
 
 
 def test_seeds_alone(save: Save) -> None:
@@ -101,7 +101,7 @@ def test_seeds_alone(save: Save) -> None:
     (group,) = found.groups
     assert (group.name, group.seeds, found.findings) == ("calm", "5 seeds", ())
     assert len(found.told) == 1
-    assert "over 5 seeds); with 95 % confidence the mean of many seeds lies from" in found.told[0]
+    assert "over 5 seeds; 95 % interval of the mean " in found.told[0]
 
 
 def test_the_same_seed_twice(save: Save) -> None:
@@ -160,8 +160,8 @@ def test_without_kept_predictions(save: Save) -> None:
     found = compared([save("one", keeps=False), save("other", answers(0.8), keeps=False, learning_rate=0.003)])
     assert "Without a look at single images: Of the evaluation after iteration 200" in found.notes[0]
     assert found.findings[0].p is None
-    assert "The choice of test images makes ± " in found.findings[0].text
-    assert "train --seeds 5 tells whether" in found.findings[0].text
+    assert "; the choice of test images alone makes ± " in found.findings[0].text
+    assert found.findings[0].text.endswith(", that of the seed more.")
 
 
 def test_a_run_with_itself(save: Save) -> None:

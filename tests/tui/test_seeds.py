@@ -49,11 +49,11 @@ def test_one_run_a_seed(capsys: Printed) -> None:
     assert [record.started.config["seed"] for record in records if record.started] == [5, 6, 7]
     assert all((Path("runs") / name / "summary.json").exists() for name in made())
     accuracies = [record.accuracy for record in records if record.accuracy is not None]
-    told = f"3 seeds: {mean(accuracies):.2f} % ± {stdev(accuracies):.2f} (mean and standard deviation)"
+    told = f"{mean(accuracies):.2f} % ± {stdev(accuracies):.2f} over 3 seeds; 95 % interval of the mean "
     assert out.splitlines()[-1].startswith(told)
     assert "calm-seed6: run 2 of 3" in out
     assert cli.execute(["compare", "calm-*"]) == ExitCode.DONE
-    assert f"A reaches {mean(accuracies):.2f} % ± {stdev(accuracies):.2f}" in capsys.readouterr().out
+    assert f"A: {mean(accuracies):.2f} % ± {stdev(accuracies):.2f}" in capsys.readouterr().out
 
 
 def test_json(capsys: Printed) -> None:
@@ -134,7 +134,7 @@ def test_one_that_fails(monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> Non
     out, err = capsys.readouterr()
     assert made() == ["calm-seed0", "calm-seed1", "calm-seed2"]
     assert read(Path("runs/calm-seed1")).status == "failed"
-    assert out.splitlines()[-1].startswith("2 seeds: ")
+    assert " over 2 seeds; " in out.splitlines()[-1]
     assert out.splitlines()[-1].endswith("1 of 3 did not complete.")
     assert "Try a smaller learning rate" in err
 

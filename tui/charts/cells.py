@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.charts.axes import Axis
-from engine.charts.plot import Band, Chart, Colour, Hairlines, Layer, Line, Marks, Plot, Room, Values
+from engine.charts.plot import RUNS, Band, Chart, Colour, Hairlines, Layer, Line, Marks, Plot, Room, Values
 from tui.charts.canvas import (
     DOTS_ACROSS,
     DOTS_DOWN,
@@ -28,6 +29,9 @@ Dots = NDArray[np.int64]
 
 _FRAMED_ROWS, _FRAMED_COLUMNS = 7, 26
 """From here on there is room for axes."""
+
+_DASH = 2
+"""Cells that one of several lines takes before it is the turn of another."""
 
 _LABEL_WIDTH = 4
 """Room for `0.25`: with less, the canvas would change its width as the losses fall."""
@@ -170,11 +174,28 @@ class CellPicture:
         rows, columns = self._canvas()
         left = frame_size(self._label_widths[0], 0)[0] if self._framed else 0
         inside = slice(0, rows), slice(left, left + columns)
-        for layer, drawn in zip(plot.layers, self._drawn, strict=True):
+        turns = self._turns(plot)
+        for i, (layer, drawn) in enumerate(zip(plot.layers, self._drawn, strict=True)):
             shown = drawn.glyphs != " "
+            if i in turns:
+                shown &= turns[i]
             glyphs[inside][shown] = drawn.glyphs[shown]
             colours[inside][shown] = layer.colour
         return self._show(glyphs, colours)
+
+    def _turns(self, plot: Plot) -> Mapping[int, NDArray[np.bool_]]:
+        """Where the line of each run is shown, by the layer's number: cells that several fill they take in turns.
+
+        So one that lies under another is still seen, as dashes.
+        """
+        lines = [i for i, layer in enumerate(plot.layers) if isinstance(layer, Line) and layer.colour in RUNS]
+        if len(lines) < 2:
+            return {}
+        shown = np.stack([self._drawn[i].glyphs != " " for i in lines])
+        sharing = np.maximum(shown.sum(axis=0), 1)
+        turn = np.arange(shown.shape[2]) // _DASH % sharing
+        its_turn = np.cumsum(shown, axis=0) - 1 == turn
+        return dict(zip(lines, its_turn, strict=True))
 
     def _hint(self, text: str) -> list[Changed]:
         self._framed_for = None

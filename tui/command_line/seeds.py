@@ -13,11 +13,12 @@ from rich.text import Text
 from engine.config import TrainingConfig
 from engine.errors import ConstantError
 from engine.files import expanded
+from engine.record.comparison.findings import spread_told
 from engine.record.record import RunRecord
 from engine.record.statistics.spread import spread
 from engine.runs.local import Run
 from engine.storage.names import check_new, new_name
-from engine.text import clean, counted
+from engine.text import clean
 from tui.command_line.displays import Display, JsonLines, Nowhere
 from tui.command_line.exit_codes import ExitCode
 from tui.command_line.headless import follow, on_terminal
@@ -100,10 +101,7 @@ def _tell(done: Sequence[RunRecord], wanted: int, *, json: bool) -> None:
         content = {"event": "seeds_trained", "runs": names, "accuracies": accuracies, **told}
         print(dumps(content, allow_nan=False), flush=True)
     elif found is not None and found.deviation is not None:
-        line = (
-            f"{counted(found.n, 'seed')}: {found.mean:.2f} % ± {found.deviation:.2f} (mean and standard deviation);"
-            f" with 95 % confidence the mean of many seeds lies from {found.low:.2f} to {found.high:.2f} %."
-        )
+        line = f"{spread_told(found)}."
         if found.n < wanted:
             line += f" {wanted - found.n} of {wanted} did not complete."
         PlainConsole().print(Text(line, "bold"), soft_wrap=True)

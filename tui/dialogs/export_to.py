@@ -36,6 +36,7 @@ class Exportable:
     """Writes them to a folder. Called off the event loop."""
     meanwhile: str = ""
     """What is told while they are written, if that can take long."""
+    owner: str = "this run"
 
 
 class ExportTo(Dialog[Path | None]):
@@ -83,7 +84,7 @@ class ExportTo(Dialog[Path | None]):
 
     def _show_chosen(self) -> None:
         self.query_one("#what", Static).update(
-            f"Write the {self._chosen.name} of this run to a folder, which is created if needed:"
+            f"Write the {self._chosen.name} of {self._chosen.owner} to a folder, which is created if needed:"
         )
         self.query_one("#files", Static).update(", ".join(self._chosen.files))
         meanwhile = self.query_one("#meanwhile", Static)

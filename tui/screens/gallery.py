@@ -22,7 +22,7 @@ from tui.look.cells import fitted
 from tui.screens.exhibit import Exhibit, Sources, kept
 from tui.screens.exhibit_reader import ExhibitReader
 from tui.screens.messages import Back, Export
-from tui.screens.selection import MODES, SUSPICION, Found, Selection
+from tui.screens.selection import MODES, SUSPICION, Among, Found, Selection
 from tui.widgets.keys import Keys
 from tui.widgets.picture_grid import PictureGrid
 from tui.widgets.tabs import Tabs
@@ -88,11 +88,13 @@ class GalleryScreen(Screen[None]):
         true: int | None = None,
         predicted: int | None = None,
         order: Order = "surely wrong",
+        among: Among | None = None,
         sources: Sources | None = None,
     ) -> None:
         """Show evaluation number `index` of `record.evaluations`, of the run in `folder`.
 
-        `true` and `predicted` are the class indices that the images are restricted to at first.
+        `true` and `predicted` are the class indices that the images are restricted to at first, and `among` the images
+        that are shown at all.
         """
         super().__init__()
         self.record, self.folder = record, folder
@@ -109,7 +111,7 @@ class GalleryScreen(Screen[None]):
             images_read=self._show_images,
             failed=self._cannot_show,
         )
-        self.selection = Selection(order, true, predicted)
+        self.selection = Selection(order, true, predicted, among)
         self._found: Found | None = None
 
     @property
@@ -242,7 +244,7 @@ class GalleryScreen(Screen[None]):
         selection = self.selection
         match action:
             case "step":
-                return len(kept(self.record)) > 1
+                return len(kept(self.record)) > 1 and selection.among is None
             case "swap":
                 return not selection.only_right and selection.true != selection.predicted
             case "all":
@@ -289,7 +291,7 @@ class GalleryScreen(Screen[None]):
         self._select(replace(selection, true=selection.predicted, predicted=selection.true))
 
     def action_all(self) -> None:
-        self._select(Selection(self.selection.mode), self._here)
+        self._select(replace(self.selection, true=None, predicted=None), self._here)
 
     def action_step(self, by: int) -> None:
         """Show the evaluation before or after this one, of those whose predictions are kept."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.config import TrainingConfig
     from engine.record.classified import Order
     from engine.record.record import RunRecord
+    from tui.screens.selection import Among
 
 
 class StartRun(Message):
@@ -70,7 +71,8 @@ class NewRun(Message):
 class ShowImages(Message):
     """Show the images of number `index` of `record.evaluations` in the gallery, those of `order` first.
 
-    `true` and `predicted` are class indices: only images of one class, and those that were taken for one.
+    `true` and `predicted` are class indices: only images of one class, and those that were taken for one. `among` are
+    the images that are shown at all.
     """
 
     def __init__(
@@ -82,10 +84,11 @@ class ShowImages(Message):
         true: int | None = None,
         predicted: int | None = None,
         order: Order = "surely wrong",
+        among: Among | None = None,
     ) -> None:
         super().__init__()
         self.record, self.folder, self.index = record, folder, index
-        self.true, self.predicted, self.order = true, predicted, order
+        self.true, self.predicted, self.order, self.among = true, predicted, order, among
 
 
 class ShowOwnPictures(Message):

@@ -33,13 +33,24 @@ class Found:
         return len(self.indices)
 
 
+@dataclass(frozen=True, eq=False)
+class Among:
+    """Some images of an evaluation, those that another run gets right, for example."""
+
+    indices: NDArray[np.int64]
+    """Shape (n,)."""
+    told: str
+    """What they have in common, to follow a noun: `that calm-tern gets right`."""
+
+
 @dataclass(frozen=True)
 class Selection:
-    """An order, and the class indices that it is restricted to."""
+    """An order, and what it is restricted to: class indices, and some of the images."""
 
     mode: Mode = "surely wrong"
     true: int | None = None
     predicted: int | None = None
+    among: Among | None = None
 
     @property
     def only_right(self) -> bool:
@@ -47,6 +58,13 @@ class Selection:
 
     def of(self, classified: Classified) -> Found:
         """Return the images that are selected."""
+        found = self._of_all(classified)
+        if self.among is None:
+            return found
+        wanted = np.isin(found.indices, self.among.indices)
+        return Found(found.indices[wanted], found.taken[wanted])
+
+    def _of_all(self, classified: Classified) -> Found:
         if self.mode == "suspicious":
             joint = suspicious(classified)
             wanted = np.ones(len(joint.indices), dtype=bool)
@@ -69,6 +87,10 @@ class Selection:
 
     def told(self, names: Sequence[str], count: int) -> str:
         """Return what is shown, such as `cat taken for dog · 204 mistakes`. `names` are those of the classes."""
+        told = self._told(names, count)
+        return told if self.among is None else f"{told} {self.among.told}"
+
+    def _told(self, names: Sequence[str], count: int) -> str:
         true = None if self.true is None else names[self.true]
         predicted = None if self.predicted is None else names[self.predicted]
         if self.mode == "suspicious":
