@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.runs import WHOLE_RECIPE, Program, finished, wait
+from tests.faults.runs import CHANGES, WHOLE_RECIPE, Program, finished, steered, wait
 from tests.faults.table import PROPERTY, ROWS
 from tests.images import made_up_images, save_folder
 
@@ -84,6 +84,12 @@ def straight(program: Program) -> Path:
 def straight_recipe(program: Program) -> Path:
     """The folder of the undisturbed run with every part of a recipe."""
     return finished(program, "straight-recipe", *WHOLE_RECIPE)
+
+
+@pytest.fixture(scope="session")
+def straight_steered(program: Program) -> Path:
+    """The folder of the undisturbed run whose constants are changed while it trains."""
+    return finished(program, "straight-steered", first=steered(*CHANGES))
 
 
 @pytest.fixture(scope="session")

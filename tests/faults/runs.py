@@ -30,6 +30,26 @@ WHOLE_RECIPE = (
 )
 """Every part of a recipe; the last value of a repeated flag counts."""
 
+
+CHANGES = ((75, "learning_rate", 0.01), (150, "epochs", 4))
+"""Two changes of a run of 192 iterations: after which one, what, and to what."""
+
+
+def steered(*changes: tuple[int, str, float]) -> str:
+    """Code that lets a run be asked for `changes`."""
+    return f"""
+from engine.control import Set
+from engine.training.reporter import Reporter
+trained = Reporter.trained
+def ask(self, losses):
+    trained(self, losses)
+    for iteration, name, value in {changes!r}:
+        if iteration == self._iteration:
+            self._control.ask(Set(name, value))
+Reporter.trained = ask
+"""
+
+
 CTRL_B, CTRL_R, ENTER = "\x02", "\x12", "\r"
 
 
@@ -110,9 +130,9 @@ class Program:
         gate.unlink()
         return code, said, struck
 
-    def resume(self, name: str) -> tuple[int, str]:
-        """Go on with the run; the exit code and what it said."""
-        return self.start("resume", name, "--runs-dir", str(self.runs)).ended()
+    def resume(self, name: str, first: str = "") -> tuple[int, str]:
+        """Go on with the run, after the Python code `first`; the exit code and what it said."""
+        return self.start("resume", name, "--runs-dir", str(self.runs), first=first).ended()
 
     def left_running(self) -> list[int]:
         """Processes that work below `root`; Linux only."""
@@ -139,9 +159,9 @@ def trains(folder: Path) -> bool:
     return any(folder.glob("checkpoints/iter*"))
 
 
-def finished(program: Program, name: str, *words: str, epochs: int = 3) -> Path:
-    """The folder of a run that was left alone."""
-    code, said = program.train(name, *words, epochs=epochs).ended()
+def finished(program: Program, name: str, *words: str, epochs: int = 3, first: str = "") -> Path:
+    """The folder of a run that was left alone, after the Python code `first`."""
+    code, said = program.train(name, *words, epochs=epochs, first=first).ended()
     assert code == 0, said
     return program.runs / name
 
@@ -155,6 +175,7 @@ def assert_same(folder: Path, straight: Path) -> None:
     assert [(done.iteration, done.matrix) for done in record.evaluations] == [
         (done.iteration, done.matrix) for done in expected.evaluations
     ]
+    assert [change.change for change in record.changes] == [change.change for change in expected.changes]
     assert (folder / "losses.f32").read_bytes() == (straight / "losses.f32").read_bytes()
     last, expected_last = (max((run / "checkpoints").glob("iteration-*")) for run in (folder, straight))
     assert last.name == expected_last.name

@@ -15,6 +15,8 @@ from typing import Any
 ROWS = {
     "kill": "kill -9 at a random moment, resumed: equal bit for bit to the undisturbed run",
     "kill, recipe": "the same with every part of a recipe: Muon, augmentation, average, validation, patience, views",
+    "kill, steered": "the same with another learning rate and more epochs, asked for while it trained",
+    "kill after set": "kill -9 after `cifar-tui set`, resumed: equal bit for bit to a run that was given the same",
     "kill at a step": "kill -9 at a write, fsync, ftruncate, rename, mkdir or removal, resumed: equal bit for bit",
     "two processes": "a second process for a run that is trained; a third after kill -9",
     "disk step": "a write, fsync, ftruncate, mkdir or rename that fails (no space, I/O error, read-only)",

@@ -21,7 +21,7 @@ from PIL import Image
 
 from engine import models
 from engine.config import TrainingConfig
-from engine.control import Control
+from engine.control import Control, Set
 from engine.data import Progress, load
 from engine.data.cache import read_split
 from engine.data.imageset import ImageSet
@@ -31,7 +31,7 @@ from engine.export import bundle as export
 from engine.export.summary import summary
 from engine.runs.local import Run
 from engine.runs.watched import WatchedRun
-from engine.storage import checkpoint, listing, predictions, tail
+from engine.storage import changes, checkpoint, listing, predictions, tail
 from engine.storage.inbox import Inbox
 from engine.storage.layout import INDEX
 from engine.storage.lock import held
@@ -93,16 +93,18 @@ def all_different(content: bytes, count: int, seed: str) -> Iterator[bytes]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a completed run of two epochs."""
+    """The folder of a completed run of two epochs, whose constants were changed."""
     patch = pytest.MonkeyPatch()
     patch.setattr("engine.data.load", lambda source, data_dir, progress: made_up_images(160, 40))
     root = tmp_path_factory.mktemp("damaged")
     try:
         config = TrainingConfig(
-            data="demo", epochs=2, device="cpu", threads=1, runs_dir=root, data_dir=root / "data", name="whole"
+            data="demo", epochs=1, device="cpu", threads=1, runs_dir=root, data_dir=root / "data", name="whole"
         )
-        whole = Run(config).start()
-        assert whole.join(120)
+        whole = Run(config)
+        for request in (Set("learning_rate", 0.002), Set("epochs", 2)):
+            whole.ask(request)
+        assert whole.start().join(120)
     finally:
         patch.undo()
     return whole.folder
@@ -114,6 +116,7 @@ def read_run(folder: Path) -> None:
         lambda: held(folder),
         lambda: listing.list_runs(folder.parent),
         lambda: Recorded.read(folder).resolved(folder),
+        lambda: changes.read(folder),
         lambda: watched(folder),
         lambda: export.write_bundle(tail.read(folder), folder),
         lambda: read_checkpoints(folder / "checkpoints"),
@@ -215,7 +218,7 @@ def bounded_memory(figures: dict[str, float]) -> Iterator[None]:
 
 
 FILES = [
-    *("events.jsonl", "losses.f32", "config.json", "lock", "summary.json", "requests"),
+    *("events.jsonl", "losses.f32", "config.json", "lock", "summary.json", "requests", "changes.json"),
     *("checkpoints/state.json", "checkpoints/manifest.json"),
     *("checkpoints/model.safetensors", "checkpoints/training.safetensors"),
     "predictions/iteration.safetensors",
@@ -233,7 +236,7 @@ def test_damaged_file_of_a_run(run: Path, often: Often, made: Made, tmp_path: Pa
     """If a file of a run is damaged, reading the run gives what was written, or says in words what is wrong."""
     folder = tmp_path / "runs" / "damaged"
     shutil.copytree(run, folder)
-    (folder / "requests").write_bytes(b"pause\nresume\nstop\n")
+    (folder / "requests").write_bytes(b'pause\nresume\nset {"name":"epochs","value":12}\nevaluatenow\nstop\n')
     newest = max((folder / "checkpoints").iterdir())
     path = folder / name
     if name.startswith("checkpoints/"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import signal
 import time
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.storage import changes
 from tests.faults.conftest import Made, Often
-from tests.faults.runs import WHOLE_RECIPE, Program, assert_same, finished, trains, wait
+from tests.faults.runs import CHANGES, WHOLE_RECIPE, Program, assert_same, finished, steered, trains, wait
 
 pytestmark = pytest.mark.faults
 
@@ -20,23 +22,25 @@ SYSTEM_CALLS = ("write", "fsync", "ftruncate", "mkdir", "rename", "unlink", "unl
 """What a run does to the disk: some 130 calls, most of them for its checkpoints."""
 
 
-def assert_goes_on(program: Program, name: str, *words: str, straight: Path) -> None:
+def assert_goes_on(program: Program, name: str, *words: str, straight: Path, first: str = "") -> None:
     """A run that was killed is resumed, or started again if it had no folder yet, and ends like `straight`."""
     folder = program.runs / name
     if not folder.exists():
-        finished(program, name, *words)
+        finished(program, name, *words, first=first)
     elif '"status":"completed"' not in (folder / "events.jsonl").read_text():  # else only the process had not ended
-        code, said = program.resume(name)
+        code, said = program.resume(name, first)
         assert code == 0, said
     assert_same(folder, straight)
     assert all((folder / name).exists() for name in ("summary.json", "loss.csv", "report.md", "loss.svg"))
     shutil.rmtree(folder)
 
 
-def kill_at_a_random_moment(program: Program, name: str, *words: str, seed: int, longest: float) -> None:
+def kill_at_a_random_moment(
+    program: Program, name: str, *words: str, seed: int, longest: float, first: str = ""
+) -> None:
     """Kill a run that was just started, or within `longest` seconds of its training."""
     moments, folder = random.Random(seed), program.runs / name
-    command = program.train(name, *words)
+    command = program.train(name, *words, first=first)
     early = moments.random() < 0.2  # before training begins
     wait((folder / "losses.f32").exists if early else lambda: trains(folder), "the run")
     time.sleep(moments.uniform(0, longest))
@@ -58,6 +62,37 @@ def test_killed_with_a_whole_recipe(program: Program, straight_recipe: Path, mad
     with made("kill, recipe"):
         kill_at_a_random_moment(program, f"recipe-{turn}", *WHOLE_RECIPE, seed=turn, longest=1.5)
         assert_goes_on(program, f"recipe-{turn}", *WHOLE_RECIPE, straight=straight_recipe)
+
+
+@pytest.mark.repeat(3, 20)
+def test_killed_while_it_is_steered(program: Program, straight_steered: Path, made: Made, turn: int) -> None:
+    """A run whose constants are changed, killed at any moment, ends as one that was changed and not killed."""
+    with made("kill, steered"):
+        name = f"steered-{turn}"
+        kill_at_a_random_moment(program, name, seed=turn, longest=0.8, first=steered(*CHANGES))
+        known = {change.iteration for change in changes.read(program.runs / name)}
+        left = [change for change in CHANGES if change[0] not in known]  # the others are not asked for again
+        assert_goes_on(program, name, straight=straight_steered, first=steered(*left))
+
+
+@pytest.mark.repeat(1, 20)
+def test_killed_after_a_request(program: Program, made: Made, turn: int) -> None:
+    """What a run has answered is never lost: killed then, it ends as one that was given the same from its start on."""
+    name, folder = f"set-{turn}", program.runs / f"set-{turn}"
+    with made("kill after set"):
+        command = program.train(name, epochs=12)
+        wait(lambda: trains(folder), "the run")
+        code, said = program.start("set", name, "learning_rate=0.01", "--runs-dir", str(program.runs)).ended()
+        assert code == 0, said
+        time.sleep(random.Random(turn).uniform(0, 0.2))
+        command.send(signal.SIGKILL)
+        command.ended()
+        told = re.fullmatch(r"Learning rate from 0.001 to 0.01 after iteration (\d+)\n", said.replace(",", ""))
+        assert told is not None, said
+        given = steered((int(told[1]), "learning_rate", 0.01))
+        straight = finished(program, f"straight-{name}", epochs=12, first=given)
+        assert_goes_on(program, name, straight=straight)
+        shutil.rmtree(straight)
 
 
 @pytest.mark.parametrize("call", SYSTEM_CALLS)
