@@ -18,7 +18,8 @@ from engine.charts.axes import (
 )
 from engine.charts.changed import Change, change_layers
 from engine.charts.measured import Measured, MeasuredMarks, Trained
-from engine.charts.plot import Band, Colour, Hairlines, Layer, Line, Marks, Note, Plot, Room
+from engine.charts.plot import Band, Colour, Hairlines, Layer, Line, Marks, Note, Plot, Room, Values
+from engine.charts.reference import ReferenceCurve
 from engine.charts.windows import Window, default_window, limits, next_window
 from engine.record.bins import SPANS, Bins, Summary, level_for
 from engine.record.series import Series
@@ -34,6 +35,9 @@ class LossCurve:
         self.losses = Series()
         self._measured = MeasuredMarks()
         self._changes: Sequence[Change] = ()
+        self._evaluations: Sequence[Measured] = ()
+        self.reference: ReferenceCurve | None = None
+        """An earlier run, behind this one."""
         self._window: Window | None = None
         self._smoothing: int | None = None
 
@@ -49,7 +53,7 @@ class LossCurve:
 
         Only what is new costs time.
         """
-        self._changes = changes
+        self._changes, self._evaluations = changes, evaluations
         self.losses.extend(losses)
         self._measured.show(evaluations, trained)
 
@@ -90,19 +94,28 @@ class LossCurve:
     def plot(self, room: Room) -> Plot:
         bins = self.losses.bins(*self.limits, room.points, SPANS[self.smoothing])
         marks = self._measured.layers(bins.first, bins.end)
-        left = self._loss_axis(bins, marks, room)
+        behind = self._behind(bins, room)
+        left = self._loss_axis(bins, marks, behind, room)
         return Plot(
             name="loss",
             x=iteration_axis(bins.first, bins.end, self.batches, room.columns),
             left=left,
             right=percent_axis("accuracy", room.rows) if any(layer.side == "right" for layer in marks) else None,
-            layers=tuple(self._layers(bins, left, marks, room)) if left else (),
+            layers=tuple(self._layers(bins, left, marks, behind, room)) if left else (),
             notes=tuple(self._notes()),
             mode=self.window + (", log scale" if self.log_scale else ""),
             hint="no loss to draw yet" if len(self.losses.values) else "no iteration recorded yet",
         )
 
-    def _loss_axis(self, bins: Bins, marks: tuple[Marks, ...], room: Room) -> Axis | None:
+    def _behind(self, bins: Bins, room: Room) -> tuple[Values, Values] | None:
+        """The curve of the reference, x and y, shape (n,) each."""
+        if self.reference is None or self.log_scale:
+            return None
+        return self.reference.values(bins.first, bins.end, room.points, SPANS[self.smoothing], self.batches)
+
+    def _loss_axis(
+        self, bins: Bins, marks: tuple[Marks, ...], behind: tuple[Values, Values] | None, room: Room
+    ) -> Axis | None:
         """The axis of the losses in sight, outliers left out; None while there is none to draw."""
         measured = [value for layer in marks if layer.side == "left" for value in layer.y]
         low, high = np.append(bins.low, measured), np.append(bins.high, measured)
@@ -111,10 +124,19 @@ class LossCurve:
             low = np.append(low[low > 0], high)
         if np.isnan(high).all():
             return None
+        if behind is not None and not np.isnan(behind[1]).all():
+            low = np.append(low, np.nanmin(behind[1]))
         top = float(np.nanmax(high)) if self.log_scale else highest_usual(low, high)
         return value_axis("loss", float(np.nanmin(low)), top, room.rows, log=self.log_scale)
 
-    def _layers(self, bins: Bins, left: Axis, marks: tuple[Marks, ...], room: Room) -> Iterator[Layer]:
+    def _layers(
+        self,
+        bins: Bins,
+        left: Axis,
+        marks: tuple[Marks, ...],
+        behind: tuple[Values, Values] | None,
+        room: Room,
+    ) -> Iterator[Layer]:
         ends = epoch_limits(bins.first, bins.end, self.batches, room.columns)
         yield Hairlines(tuple(ends), tuple(f"epoch {end // self.batches + 1:,}" for end in ends), Colour.EPOCH)
 
@@ -126,6 +148,8 @@ class LossCurve:
             high[high <= 0] = np.nan
             smoothed[smoothed <= 0] = np.nan
         yield Band(x, low, high, Colour.BAND, "each iteration")
+        if self.reference is not None and behind is not None:
+            yield from self.reference.layer(*behind, left.high)
         span = SPANS[self.smoothing]
         yield Line(x, smoothed, Colour.LINE, f"smoothed over {span:,}" if span > 1 else "not smoothed")
         if above.any():
@@ -144,5 +168,9 @@ class LossCurve:
         if numbers.smoothed is not None:
             arrow = {True: " ↓", False: " ↑", None: ""}[numbers.falling]
             yield Note(f"smoothed {number(numbers.smoothed)}{arrow}")
+        if self.reference is not None:
+            done = len(self.losses.values)
+            span = SPANS[self.smoothing]
+            yield from self.reference.notes(numbers.smoothed, span, done, self.batches, self._evaluations)
         if numbers.lowest is not None:
             yield Note(f"lowest {number(numbers.lowest)} at {numbers.lowest_at:,}")

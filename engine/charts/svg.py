@@ -49,6 +49,7 @@ line.epoch { stroke: #b3bfca; stroke-dasharray: 2 4; }
 line.change { stroke: currentColor; stroke-dasharray: 5 3; }
 text.accuracy, text.warning, text.change, text[class^="run_"] { fill: currentColor; }
 .curve[class*="run_"] { stroke: currentColor; }
+.curve.reference { stroke: #5b4ea8; stroke-width: 1.25; }
 .dot[class*="run_"] { fill: currentColor; }
 .run_1 { color: #0072b2; }
 .run_2 { color: #b35c00; }

@@ -34,6 +34,10 @@ class Series:
         self._bins.extend(self.values)
         return self._bins
 
+    def average(self, span: int, stop: int) -> float:
+        """The average over `span`, one of `SPANS`, of the values before `stop`; NaN if there is none."""
+        return self._history.average(span, stop).value
+
     def summary(self, span: int) -> Summary:
         """The numbers beside the curve, smoothed over `span`, one of `SPANS`."""
         return self._history.summary(span)

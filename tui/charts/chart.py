@@ -46,7 +46,8 @@ class ChartView(Sliced):
     ChartView:light > .chart--measured { color: #98386f; text-style: bold; }
     ChartView:dark > .chart--change { color: #f0e442; }
     ChartView:light > .chart--change { color: #7a6a00; }
-    ChartView > .chart--reference { color: $text-success; }
+    ChartView:dark > .chart--reference { color: #a99cf5; }
+    ChartView:light > .chart--reference { color: #5b4ea8; }
     ChartView:dark > .chart--run_1 { color: #56b4e9; text-style: bold; }
     ChartView:dark > .chart--run_2 { color: #e69f00; text-style: bold; }
     ChartView:dark > .chart--run_3 { color: #4db6a4; text-style: bold; }

@@ -27,6 +27,7 @@ from tui.look.wording import duration
 from tui.screens.exhibit import kept
 from tui.screens.machine import MACHINE_BINDINGS, MachineOf, MachineRows
 from tui.screens.messages import Back, Export, ShowImages
+from tui.screens.reference import put_behind
 from tui.widgets import run_facts
 from tui.widgets.fact_sheet import FactSheet
 from tui.widgets.keys import Keys
@@ -59,8 +60,9 @@ class TrainingScreen(ChartKeys, MachineRows, Screen[None]):
         "The band shows the loss of every iteration, the line is smoothed over it. Thin lines separate the epochs. On"
         " the right axis, ◆ marks the accuracy on the test or validation images, ◇ that on the training images: where ◇"
         " rises and ◆ does not, the network only memorizes. ● is the loss of the test or validation images, ★ the test"
-        " accuracy after a validation, ▲ a loss far above the axis. Stop ends the training after the current"
-        " iteration, evaluates and saves. Stop again leaves out the evaluation."
+        " accuracy after a validation, ▲ a loss far above the axis. The thin line is the pinned run, or the best"
+        " earlier one on the same images; the title says how far ahead of it this run is, in loss and in points of"
+        " accuracy. Stop ends the training after the current iteration, evaluates and saves. Stop again leaves out the evaluation."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", tooltip="Pause the training"),
@@ -158,6 +160,7 @@ class TrainingScreen(ChartKeys, MachineRows, Screen[None]):
             case RunStarted():
                 self.remove_class("-preparing")
                 self.query_one(LossChart).start(event.iterations, event.batches)
+                put_behind(self, self.query_one(LossChart), self.run.folder, event)
                 self.refresh_bindings()
             case Paused() | Resumed() | Stopping():
                 self._asked = None

@@ -11,6 +11,7 @@ from engine.charts.by_epoch import EpochCurves
 from engine.charts.changed import Change
 from engine.charts.loss import LossCurve
 from engine.charts.measured import Measured, Trained
+from engine.charts.reference import ReferenceCurve
 from tui.charts.chart import ChartView
 
 
@@ -53,6 +54,11 @@ class LossChart(ChartView):
         if isinstance(self._chart, EpochCurves):
             self._chart.show(*self._measured)
         self.update()
+
+    def put_behind(self, reference: ReferenceCurve) -> None:
+        """Show an earlier run behind the one that is shown."""
+        self.curve.reference = reference
+        self.redraw()
 
     @property
     def shows_losses(self) -> bool:
