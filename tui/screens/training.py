@@ -62,7 +62,8 @@ class TrainingScreen(ChartKeys, MachineRows, Screen[None]):
         " rises and ◆ does not, the network only memorizes. ● is the loss of the test or validation images, ★ the test"
         " accuracy after a validation, ▲ a loss far above the axis. The thin line is the pinned run, or the best"
         " earlier one on the same images; the title says how far ahead of it this run is, in loss and in points of"
-        " accuracy. Stop ends the training after the current iteration, evaluates and saves. Stop again leaves out the evaluation."
+        " accuracy. Stop ends the training after the current iteration, evaluates and saves. Stop again leaves"
+        " out the evaluation."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", tooltip="Pause the training"),
