@@ -33,6 +33,7 @@ from tui.screens.messages import NewRun
 from tui.screens.setup import SetupScreen
 from tui.showing import ShowingApp
 from tui.terminal import clipboard
+from tui.terminal.ending import DEFAULT, Ending
 
 if TYPE_CHECKING:
     from engine.estimate import Estimator
@@ -88,11 +89,13 @@ class CifarApp(ShowingApp):
         look: Callable[[TrainingConfig], Preflight] = preflight,
         watch: Path | None = None,
         colours: Depth | None = None,
+        ending: Ending = DEFAULT,
     ) -> None:
         """`values` fill the form, by constant name. `look` makes the checks before a start. With `watch`, the folder of
         a run, the app begins with that run. `colours` is how many the terminal has; by default its environment tells.
+        `ending` says how a person is told of the end of a run.
         """
-        super().__init__()
+        super().__init__(ending)
         self.use_colours(colours or detected(os.environ))
         for theme in (DARK, LIGHT):
             self.register_theme(theme)

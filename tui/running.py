@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,7 +18,9 @@ from tui.dialogs.choice import images_missing
 from tui.screens.messages import FindRate, StartInBackground, StartRun
 from tui.screens.setup import SetupScreen
 from tui.terminal.driver import SteadyDriver
+from tui.terminal.ending import DEFAULT, Ending, announcement, in_words
 from tui.terminal.steady_app import SteadyApp
+from tui.terminal.textual_private import write_past_the_screen
 
 if TYPE_CHECKING:
     from engine.record.record import RunRecord
@@ -30,8 +33,14 @@ if TYPE_CHECKING:
 class RunningApp(SteadyApp):
     """Starts runs, in this process or in one of their own, and shows one at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, ending: Ending = DEFAULT) -> None:
+        """`ending` says how a person is told of the end of a run."""
         super().__init__(driver_class=SteadyDriver)
+        self.ending = ending
+        self._told_of: list[RunView] = []
+        """Runs whose end was told."""
+        self._in_background: list[RunView] = []
+        """Runs in processes of their own that were started here: each runs the command of `ending` itself."""
         self.form: SetupScreen | None = None
         """The form, once there is one."""
         self.training_screen: TrainingScreen | None = None
@@ -95,9 +104,13 @@ class RunningApp(SteadyApp):
         def make() -> WatchedRun:
             from engine.runs import background
 
-            return background.start(message.config, [*python_running("tui"), "train"])
+            return background.start(message.config, [*python_running("tui"), "train", *self.ending.words])
 
-        work.run(self, make, lambda watched: self.show_training(watched.start()), self._not_started)
+        def made(watched: WatchedRun) -> None:
+            self._in_background.append(watched)
+            self.show_training(watched.start())
+
+        work.run(self, make, made, self._not_started)
 
     def _not_started(self, error: EngineError) -> None:
         self.is_starting = False
@@ -130,6 +143,7 @@ class RunningApp(SteadyApp):
         screen, record = ended.screen, ended.screen.record
         if screen not in self.screen_stack:
             return
+        self._announce(screen.run, record)
         if record.started is None:
             self.to_form()  # closes a dialog over the training screen too: its question is out of date
             self._tell_why(screen.run, record)
@@ -163,15 +177,34 @@ class RunningApp(SteadyApp):
             self.form.choose("data", "demo" if answer == "demo" else None)
 
     def _tell_end(self, run: Run) -> None:
-        """Tell that `run` ended, if no screen shows it."""
+        """Tell that `run` ended: with a notification, if no screen shows it."""
+        record = run.record()
+        self._announce(run, record)
         if self.view is None and run is self.training:
-            record = run.record()
             if record.started is None:
                 self.training = None
             if run.error is not None:
                 self.tell(run.error)
             else:
                 self.notify(f"The run {clean(run.folder.name)} is {record.status}.", markup=False)
+
+    def _announce(self, run: RunView, record: RunRecord) -> None:
+        """Tell of the end of a run that has trained, once: ring, notify, and run a person's command."""
+        if record.started is None or self.has_told_of(run):
+            return
+        self._told_of.append(run)
+        if self.ending.notify is not False:
+            write_past_the_screen(self, announcement(in_words(record, run.folder.name), os.environ))
+        if run not in self._in_background:
+            work.run(self, partial(self.ending.follows, record.copy(), run.folder), self._command_ended)
+
+    def _command_ended(self, failure: str) -> None:
+        if failure:
+            self.notify(failure, severity="error", markup=False, timeout=10)
+
+    def has_told_of(self, run: RunView) -> bool:
+        """Whether the end of `run` was told."""
+        return run in self._told_of
 
     def running(self) -> Run | None:
         """The run that is training in this process."""

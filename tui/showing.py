@@ -13,6 +13,7 @@ from tui.dialogs.choice import unfinished
 from tui.dialogs.export_to import Exportable, ExportTo
 from tui.running import RunningApp
 from tui.screens.messages import Compare, Export, OpenRun, ShowImages, ShowOwnPictures
+from tui.terminal.ending import DEFAULT, Ending
 
 if TYPE_CHECKING:
     from engine.record.record import RunRecord
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 class ShowingApp(RunningApp):
     """Opens a run that is on disk, as it trains or with its results, and the screens that lead on from those."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, ending: Ending = DEFAULT) -> None:
+        super().__init__(ending)
         self._recent_pictures: list[str] = []
         """Paths that were typed to have pictures classified, the newest first."""
 

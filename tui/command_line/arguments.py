@@ -15,6 +15,21 @@ RunsDir = Annotated[Path, Parameter(help="Where the runs are.")]
 EventsAsJson = Annotated[
     bool, Parameter(name="--json", negative="", help="One event a line on stdout, as JSON, and nothing else there.")
 ]
+WhenDone = Annotated[
+    str,
+    Parameter(
+        help="A command for the shell that is run when the run has ended. It finds CIFAR_TUI_RUN, CIFAR_TUI_FOLDER,"
+        " CIFAR_TUI_STATUS, CIFAR_TUI_ACCURACY and CIFAR_TUI_REASON in its environment.",
+        show_default=False,
+    ),
+]
+Notify = Annotated[
+    bool | None,
+    Parameter(
+        help="Ring the terminal's bell and send a desktop notification (OSC 9) when the run has ended. Default: on a"
+        " terminal."
+    ),
+]
 Colours = Annotated[
     Literal["auto", "true", "256", "16", "none"],
     Parameter(help="How many colours the terminal has. auto: as its environment tells (COLORTERM, TERM, NO_COLOR)."),

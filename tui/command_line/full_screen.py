@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 
 from engine.config import TrainingConfig
 from tui.command_line.exit_codes import ExitCode
+from tui.terminal.ending import DEFAULT, NOTHING, Ending, in_words
 
 if TYPE_CHECKING:
     from tui.look.colours import Depth
 
 
-def start(config: TrainingConfig, *, watch: Path | None = None, colours: Depth | None = None) -> int:
+def start(
+    config: TrainingConfig, *, watch: Path | None = None, colours: Depth | None = None, ending: Ending = DEFAULT
+) -> int:
     """Show the form filled in with `config`, or with `watch` the run in that folder. Return the exit code.
 
-    `colours` is how many the terminal has; None: as its environment tells.
+    `colours` is how many the terminal has; None: as its environment tells. `ending` tells of the end of a run.
     """
     if not _can_draw():
         return ExitCode.WRONG
@@ -28,7 +31,7 @@ def start(config: TrainingConfig, *, watch: Path | None = None, colours: Depth |
     from tui.app import CifarApp
     from tui.terminal.signals import Signals
 
-    app = CifarApp(config.as_json(), watch=watch, colours=colours)
+    app = CifarApp(config.as_json(), watch=watch, colours=colours, ending=ending)
     # The same handlers while the app runs and while its run goes on without it.
     with Signals(app.running, app.on_signal) as signals:
         try:
@@ -44,8 +47,12 @@ def start(config: TrainingConfig, *, watch: Path | None = None, colours: Depth |
             # Imported only now: it brings numpy, which the form does not need.
             from tui.command_line.headless import follow, on_terminal, without_terminal
 
-            app.training.close()
-            code = follow(app.training, without_terminal() if app.is_cut_off else on_terminal(), signals)
+            run = app.training
+            run.close()
+            left = NOTHING if app.has_told_of(run) else ending
+            code = follow(run, without_terminal() if app.is_cut_off else on_terminal(), signals, left)
+            if not signals.exit_code and not app.is_cut_off:
+                left.announce(in_words(run.record(), run.folder.name))
     return signals.exit_code or code
 
 

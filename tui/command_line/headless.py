@@ -14,16 +14,20 @@ from engine.runs.local import Run
 from tui.command_line.displays import Bar, Display, JsonLines, Lines, Nowhere
 from tui.command_line.exit_codes import ExitCode
 from tui.command_line.printed import PlainConsole
+from tui.terminal.ending import NOTHING, Ending, in_words
 from tui.terminal.signals import Signals
 
 _LOOKS_EVERY = 0.1
 """Seconds between two looks at the run."""
 
 
-def run_and_follow(run: Run, *, json: bool) -> int:
-    """Start `run` and show it until it ends. Return the exit code."""
+def run_and_follow(run: Run, *, json: bool, ending: Ending = NOTHING) -> int:
+    """Start `run` and show it until it ends; then `ending` tells of it. Return the exit code."""
     with Signals(lambda: run) as signals:
-        return follow(run.start(), JsonLines(sys.stdout) if json else on_terminal(), signals)
+        code = follow(run.start(), JsonLines(sys.stdout) if json else on_terminal(), signals, ending)
+        if not signals.exit_code:
+            ending.announce(in_words(run.record(), run.folder.name), json=json)
+        return code
 
 
 def on_terminal() -> Display:
@@ -40,10 +44,10 @@ def without_terminal() -> Display:
     return Nowhere()
 
 
-def follow(run: Run, display: Display, signals: Signals) -> int:
-    """Show `run` until it ends. Return the exit code.
+def follow(run: Run, display: Display, signals: Signals, ending: Ending = NOTHING) -> int:
+    """Show `run` until it ends, then run the command of `ending`. Return the exit code.
 
-    A hang-up takes the display away, nothing else.
+    A hang-up takes the display away, nothing else. Whoever was told to leave does not wait for the command.
     """
     record, pace = RunRecord(run.log), Pace()
     ended = False
@@ -57,6 +61,9 @@ def follow(run: Run, display: Display, signals: Signals) -> int:
             display = Nowhere()
     with suppress(OSError):
         display.close(record, run)
+    if failure := ending.follows(record, run.folder, waits=signals.exit_code is None):
+        with suppress(OSError):
+            print(f"cifar-tui: {failure}", file=sys.stderr)
     if isinstance(record.closing, Failed):
         with suppress(OSError):  # stderr may be gone
             print(f"cifar-tui: {record.closing.reason}", file=sys.stderr)

@@ -15,8 +15,9 @@ from engine import __version__
 from engine.errors import ConstantError, EngineError, InputError, NoSuchRunError
 from engine.text import clean
 from tui.command_line import commands, full_screen
-from tui.command_line.arguments import Colours, Constants, Flags, as_config
+from tui.command_line.arguments import Colours, Constants, Flags, Notify, WhenDone, as_config
 from tui.command_line.exit_codes import ExitCode
+from tui.terminal.ending import Ending
 
 app = App(
     name="cifar-tui",
@@ -33,8 +34,15 @@ for _name, _command in zip(_MODULES, COMMANDS, strict=True):
 
 
 @app.default
-def start_app(*, colours: Colours = "auto", config: Constants = Flags()) -> int:  # noqa: B008 - never changed
-    return full_screen.start(as_config(config), colours=None if colours == "auto" else colours)
+def start_app(
+    *,
+    colours: Colours = "auto",
+    when_done: WhenDone = "",
+    notify: Notify = None,
+    config: Constants = Flags(),  # noqa: B008 - never changed
+) -> int:
+    chosen = None if colours == "auto" else colours
+    return full_screen.start(as_config(config), colours=chosen, ending=Ending(when_done, notify))
 
 
 def execute_command(arguments: list[str]) -> int:

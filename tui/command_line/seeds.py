@@ -18,11 +18,12 @@ from engine.record.record import RunRecord
 from engine.record.statistics.spread import spread
 from engine.runs.local import Run
 from engine.storage.names import check_new, new_name
-from engine.text import clean
+from engine.text import clean, counted
 from tui.command_line.displays import Display, JsonLines, Nowhere
 from tui.command_line.exit_codes import ExitCode
 from tui.command_line.headless import follow, on_terminal
 from tui.command_line.printed import PlainConsole
+from tui.terminal.ending import NOTHING, Ending
 from tui.terminal.signals import Signals
 
 _LARGEST_SEED = 2**32 - 1
@@ -53,8 +54,8 @@ def of_seeds(config: TrainingConfig, seeds: int) -> tuple[TrainingConfig, ...]:
     return configs
 
 
-def train_seeds(configs: Sequence[TrainingConfig], *, json: bool) -> int:
-    """Train one run for each config. Return the exit code.
+def train_seeds(configs: Sequence[TrainingConfig], *, json: bool, ending: Ending = NOTHING) -> int:
+    """Train one run for each config. Return the exit code. `ending` runs its command after each, and tells at the end.
 
     Ctrl-C stops the run that trains, and no other follows. One that fails while it trains does not keep the others from
     their turn; one that fails before would fail again.
@@ -67,7 +68,7 @@ def train_seeds(configs: Sequence[TrainingConfig], *, json: bool) -> int:
             run = Run(config)  # first: a signal that comes now is passed on to it
             if signals.exit_code:
                 break
-            code = follow(run.start(), _display(config, number, len(configs), json=json), signals)
+            code = follow(run.start(), _display(config, number, len(configs), json=json), signals, ending)
             record = run.record()
             done.append(record)
             if run.error is not None:
@@ -76,6 +77,8 @@ def train_seeds(configs: Sequence[TrainingConfig], *, json: bool) -> int:
                     break
     with suppress(OSError):  # the terminal is gone
         _tell(done, len(configs), json=json)
+    if not signals.exit_code:
+        ending.announce(f"cifar-tui: {len(done)} of {counted(len(configs), 'run')} done", json=json)
     return signals.exit_code or failed
 
 

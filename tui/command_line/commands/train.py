@@ -7,7 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from tui.command_line.arguments import Constants, EventsAsJson, Flags, as_config
+from tui.command_line.arguments import Constants, EventsAsJson, Flags, Notify, WhenDone, as_config
+from tui.terminal.ending import Ending
 
 
 def train(
@@ -20,14 +21,16 @@ def train(
             help="Train so many runs, one after the other, that differ only in the seed: --seed and those after it.",
         ),
     ] = 1,
+    when_done: WhenDone = "",
+    notify: Notify = None,
     config: Constants = Flags(),  # noqa: B008 - never changed
 ) -> int:
     """Train without the app: a progress line on a terminal, plain lines otherwise."""
     if seeds > 1:
         from tui.command_line.seeds import of_seeds, train_seeds
 
-        return train_seeds(of_seeds(as_config(config), seeds), json=json)
+        return train_seeds(of_seeds(as_config(config), seeds), json=json, ending=Ending(when_done, notify))
     from engine.runs.local import Run
     from tui.command_line.headless import run_and_follow
 
-    return run_and_follow(Run(as_config(config)), json=json)
+    return run_and_follow(Run(as_config(config)), json=json, ending=Ending(when_done, notify))

@@ -6,13 +6,25 @@ from pathlib import Path
 
 from engine.config import TrainingConfig
 from tui.command_line import full_screen
-from tui.command_line.arguments import Colours, Run, RunsDir
+from tui.command_line.arguments import Colours, Notify, Run, RunsDir, WhenDone
+from tui.terminal.ending import Ending
 
 
-def watch(run: Run = None, /, *, runs_dir: RunsDir = Path("runs"), colours: Colours = "auto") -> int:
+def watch(
+    run: Run = None,
+    /,
+    *,
+    runs_dir: RunsDir = Path("runs"),
+    colours: Colours = "auto",
+    when_done: WhenDone = "",
+    notify: Notify = None,
+) -> int:
     """Show a run of another process as it trains, or the results of one that ended."""
     from engine.storage.listing import find
 
     return full_screen.start(
-        TrainingConfig(runs_dir=runs_dir), watch=find(runs_dir, run), colours=None if colours == "auto" else colours
+        TrainingConfig(runs_dir=runs_dir),
+        watch=find(runs_dir, run),
+        colours=None if colours == "auto" else colours,
+        ending=Ending(when_done, notify),
     )
