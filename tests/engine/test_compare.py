@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.errors import NoSuchRunError, RunFolderError
 from engine.record.comparison.findings import chance
 from engine.record.comparison.groups import COLOURS, coloured, letter
+from engine.record.events import Changed, to_json
 from engine.use.compared import compared, pair
 from tests.saved_runs import CLASSES, answers, save_run
 
@@ -172,6 +173,38 @@ def test_a_run_with_itself(save: Save) -> None:
     found = compared([one, save("other", answers(0.8), epochs=3), one])
     assert [run.name for run in found.runs] == ["one", "other"]
     assert "A run that was named twice counts once." in found.notes
+
+
+def test_one_run_beside_a_group(save: Save) -> None:
+    """A single run beside several seeds is not tested: neither over seeds, nor by the images of one of them."""
+    found = compared([save("one", answers(0.5)), *seeds(save, "fast", [0.7, 0.72, 0.71], learning_rate=0.003)])
+    (finding,) = found.findings
+    assert found.pair is not None
+    assert (finding.test, finding.p) == ("", None)
+    assert "that of the seed ± " in finding.text
+
+
+def test_runs_that_are_equally_good(save: Save) -> None:
+    """The same accuracy is said as such, and nothing of chance."""
+    found = compared([save("one", answers(0.7)), save("other", answers(0.7), learning_rate=0.003)])
+    assert found.findings[0].p == 1
+    assert found.findings[0].text == f"B is as good as A ({found.groups[0].accuracy:.2f} %)."
+
+
+def test_constants_that_changed_while_a_run_trained(save: Save) -> None:
+    """A learning rate that was changed on the way is a difference, and such a run is no other seed of the others."""
+    steered = save("steered", seed=1)
+    events = (steered / "events.jsonl").read_bytes().splitlines(keepends=True)
+    for iteration, before, after in ((120, 0.001, 0.0005), (150, 0.0005, 0.0001), (150, 0.0005, 0.0003)):
+        changed = Changed(seconds=3.3, iteration=iteration, name="learning_rate", before=before, after=after)
+        events.insert(-2, to_json(changed) + b"\n")
+    (steered / "events.jsonl").write_bytes(b"".join(events))
+    found = compared([save("one"), steered])
+    assert len(found.groups) == 2
+    assert next(each.values for each in found.differing if each.name == "learning_rate") == (
+        "0.001",
+        "0.001 → 0.0005 at 120 → 0.0003 at 150",
+    )
 
 
 def test_runs_that_cannot_be_compared(save: Save, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.images import made_up_images, save_folder
 from tests.saved_runs import CLASSES, answers, save_run
 from tui.command_line import main as cli
 from tui.command_line.exit_codes import ExitCode
@@ -118,6 +119,7 @@ def test_files_to_take_home(kind: str, runs: Path, capsys: Printed) -> None:
             content if kind == "svg" else content[content.index("<svg") : content.index("</svg>") + 6]
         )
     if kind == "html":
+        assert "Without pictures" not in content  # there is no pair among three groups
         for told in ("points better than A", "What differs", "0.003", "Accuracy by class", "default-src 'none'"):
             assert told in content
 
@@ -155,3 +157,22 @@ def test_different_images_are_said_first(runs: Path, capsys: Printed) -> None:
     out = capsys.readouterr().out
     assert out.startswith("Not the same images: ")
     assert "better" not in out
+
+
+def test_page_with_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:
+    """The page of two runs shows the images that only one of them gets right; without the images it says so."""
+    monkeypatch.chdir(tmp_path)
+    images = save_folder(tmp_path / "images", made_up_images(64, 80, classes=4, noisy=0.5))
+    words = ["train", "--data", str(images), "--device", "cpu", "--threads", "1", "--epochs"]
+    for name, epochs in (("short", "1"), ("long", "6")):
+        assert cli.execute([*words, epochs, "--name", name, "--batch-size", "8"]) == ExitCode.DONE
+    assert cli.execute(["compare", "short", "long", "--to", "both.html"]) == ExitCode.DONE
+    content = Path("both.html").read_text()
+    assert "<h3>long is right, short wrong</h3>" in content
+    assert content.count("<figure>") >= 2
+    assert ".png" in content
+    (tmp_path / "images").rename(tmp_path / "elsewhere")
+    for cache in (tmp_path / "data" / "cache").iterdir():
+        cache.unlink()
+    assert cli.execute(["compare", "short", "long", "--to", "both.html"]) == ExitCode.DONE
+    assert "Without pictures: The images of this run are gone" in Path("both.html").read_text()

@@ -15,7 +15,6 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
-from engine.charts.compared import RunCurve
 from engine.errors import EngineError
 from engine.record.comparison import Compared, Comparison, Pair
 from engine.record.comparison.comparison import LIVE
@@ -23,6 +22,7 @@ from engine.text import clean, counted
 from tui import work
 from tui.charts.kinds.compared import ComparedChart
 from tui.dialogs.export_to import Exportable, ExportTo
+from tui.screens.compare_curves import ShownCurves, run_of
 from tui.screens.compare_keys import COMPARE_BINDINGS, HELP, VIEWS
 from tui.screens.messages import Back, OpenRun, ShowImages
 from tui.screens.selection import Among
@@ -33,9 +33,6 @@ from tui.widgets.view_tabs import ViewTabs
 
 WIDE, TALL = 110, 32
 """With so many columns two views stand side by side, with so many rows two below each other."""
-
-MOST_CURVES = 8
-"""Curves that are shown at first: there are as many colours."""
 
 LOOKS_EVERY = 5.0
 """Seconds between two looks at runs that still train."""
@@ -76,10 +73,7 @@ class CompareScreen(Screen[None]):
         self.folders, self._read = tuple(folders), read
         self.comparison: Comparison | None = None
         self._view = "runs"
-        self._by_run = False
-        """Whether each run has a curve of its own, instead of its group."""
-        self._hidden: set[str] = set()
-        """Keys of rows whose curves are not shown."""
+        self._curves: ShownCurves | None = None
         self._is_reading = False
 
     def compose(self) -> ComposeResult:
@@ -133,43 +127,19 @@ class CompareScreen(Screen[None]):
         shown.update(Text("\n").join(part for part in said if part))
         shown.display = bool(comparison.told or comparison.notes)
         if is_first:
-            self._by_run = not any(group.seeds for group in comparison.groups)
-            self._hidden = set(self._curve_keys[MOST_CURVES:])
-            self.query_one(ComparedChart).start(self._curves())
+            self._curves = ShownCurves(comparison)
+            self.query_one(ComparedChart).start(self._curves.curves(comparison))
+            self._arrange()
         self._fill()
-        self._arrange()
 
     def _fill(self) -> None:
         """Show the comparison in everything that shows one."""
-        if self.comparison is None:
+        if self.comparison is None or self._curves is None:
             return
-        self.query_one(RunsTable).drawn = {key for key in self._curve_keys if key not in self._hidden}
+        self.query_one(RunsTable).drawn = self._curves.drawn(self.comparison)
         for table in self.query(ComparisonTable):
             table.show(self.comparison)
-        self.query_one(ComparedChart).show(self._curves())
-
-    # Curves
-
-    @property
-    def _curve_keys(self) -> list[str]:
-        """The keys of the rows that have a curve: groups, or runs."""
-        keys = []
-        for number, group in enumerate(self.comparison.groups if self.comparison else ()):
-            of_runs = [f"{number}.{i}" for i in range(len(group.runs))] if group.seeds else [str(number)]
-            keys += of_runs if self._by_run else [str(number)]
-        return keys
-
-    def _curves(self) -> list[RunCurve]:
-        return [self._curve(key) for key in self._curve_keys if key not in self._hidden]
-
-    def _curve(self, key: str) -> RunCurve:
-        assert self.comparison is not None
-        number, _, one = key.partition(".")
-        group = self.comparison.groups[int(number)]
-        runs = (group.runs[int(one)],) if one else group.runs
-        letter = f"{group.letter}{int(one) + 1}" if one else group.letter
-        name = clean(runs[0].name) if len(runs) == 1 else group.name
-        return RunCurve(letter, name, runs[0].colour, [run.record for run in runs])
+        self.query_one(ComparedChart).show(self._curves.curves(self.comparison))
 
     # Layout
 
@@ -237,21 +207,21 @@ class CompareScreen(Screen[None]):
 
     def action_means(self) -> None:
         """Show a curve for each run, or the mean of each group."""
-        self._by_run = not self._by_run
-        self._hidden = set(self._curve_keys[MOST_CURVES:])
-        self._fill()
+        if self.comparison is not None and self._curves is not None:
+            self._curves.other_way(self.comparison)
+            self._fill()
 
     def action_hide(self) -> None:
         """Hide the curve of the row under the cursor, or show it again."""
         key = self.query_one(RunsTable).key
-        if key is None:
+        if key is None or self.comparison is None or self._curves is None:
             return
-        if key not in self._curve_keys:
+        if key in self._curves.keys(self.comparison):
+            self._curves.toggle(key)
+            self._fill()
+        else:
             told = "Its group has one curve" if "." in key else "Each of its runs has a curve"
             self.notify(f"{told}; m changes that.", markup=False)
-            return
-        self._hidden ^= {key}
-        self._fill()
 
     def action_all_constants(self) -> None:
         table = self.query_one(DifferencesTable)
@@ -283,10 +253,7 @@ class CompareScreen(Screen[None]):
     @property
     def _under_cursor(self) -> Compared | None:
         key = self.query_one(RunsTable).key
-        if self.comparison is None or key is None:
-            return None
-        number, _, one = key.partition(".")
-        return self.comparison.groups[int(number)].runs[int(one or 0)]
+        return None if self.comparison is None or key is None else run_of(self.comparison, key)
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         if isinstance(event.data_table, RunsTable) and (run := self._under_cursor) is not None:

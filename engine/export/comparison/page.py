@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.errors import DataError, EngineError
 from engine.export.comparison.picture import comparison_svg
 from engine.export.page.html import document, section, table, text
-from engine.record.comparison import Comparison, Group
+from engine.export.page.mistakes import figure
+from engine.record.comparison import Comparison, Group, Pair
 from engine.record.metrics.standard_error import standard_error
+
+_MOST_PICTURES = 18
+"""Of each kind."""
 
 
 def comparison_html(comparison: Comparison) -> str:
@@ -88,7 +97,32 @@ def _images(comparison: Comparison) -> str:
         ("both are right", f"{pair.both:,}"),
         ("both are wrong", f"{pair.neither:,}"),
     ]
-    return section("Image by image", table(("", "images"), rows))
+    return section("Image by image", table(("", "images"), rows), *_pictures(pair))
+
+
+def _pictures(pair: Pair) -> Iterator[str]:
+    """Yield the images that only one of two runs gets right: those that the other is surest to take for a mistake."""
+    from engine.use.images import images
+
+    try:
+        shown = images(pair.first.folder, pair.first.record, "test")
+        if shown.labels.tolist() != pair.of_first.labels.tolist():
+            raise DataError("the images do not fit the predictions of these runs.")
+    except EngineError as error:
+        yield f'<p class="faint">Without pictures: {text(error.message)}</p>'
+        return
+    for right, wrong, found, indices in (
+        (pair.second, pair.first, pair.of_first, pair.only_second),
+        (pair.first, pair.second, pair.of_second, pair.only_first),
+    ):
+        worst = indices[np.argsort(-found.confidence[indices], kind="stable")][:_MOST_PICTURES].tolist()
+        if worst:
+            yield f'<h3>{text(right.name)} is right, {text(wrong.name)} wrong</h3><div class="pictures">'
+            for i in worst:
+                true, taken = (text(found.classes[of[i]]) for of in (found.labels, found.predicted))
+                told = f"<b>{true}</b> taken for <b>{taken}</b>, {100 * found.confidence[i]:.1f} %"
+                yield figure(shown.images[i], shown.names[i], told)
+            yield "</div>"
 
 
 def _accuracy(percent: float | None) -> str:

@@ -28,11 +28,16 @@ def mistakes(found: Classified, shown: Shown) -> str:
 
 def _figure(found: Classified, shown: Shown, number: int) -> str:
     true, predicted = (text(found.classes[of[number]]) for of in (found.labels, found.predicted))
-    name = text(shown.names[number])
+    told = f"<b>{true}</b> taken for <b>{predicted}</b>, {100 * found.confidence[number]:.1f} %"
+    return figure(shown.images[number], shown.names[number], told)
+
+
+def figure(image: NDArray[np.uint8], name: str, told: str) -> str:
+    """Return a picture, uint8 of shape (32, 32, 3), with `told`, which is HTML already, and its name below it."""
+    name = text(name)
     return (
-        f'<figure><img src="data:image/png;base64,{_png(shown.images[number])}" alt="{name}" title="{name}">'
-        f"<figcaption><b>{true}</b> taken for <b>{predicted}</b>, {100 * found.confidence[number]:.1f} %<br>{name}"
-        "</figcaption></figure>"
+        f'<figure><img src="data:image/png;base64,{_png(image)}" alt="{name}" title="{name}">'
+        f"<figcaption>{told}<br>{name}</figcaption></figure>"
     )
 
 

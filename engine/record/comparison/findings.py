@@ -81,9 +81,11 @@ def _finding(
     points = after - before
     told = _difference(first, other, points)
     if p is not None:
-        return Finding(other.letter, points, p, "welch", f"{told}{_over_seeds(first, other, p, tests)}")
-    if pair is not None and {pair.first.folder, pair.second.folder} == {first.first.folder, other.first.folder}:
-        return Finding(other.letter, points, pair.p, "mcnemar", f"{told}{_over_images(first, other, pair)}")
+        more = _over_seeds(first, other, p, tests) if points else "."
+        return Finding(other.letter, points, p, "welch", told + more)
+    if pair is not None and (first.runs, other.runs) == ((pair.first,), (pair.second,)):
+        more = _over_images(first, other, pair) if points else "."
+        return Finding(other.letter, points, pair.p, "mcnemar", told + more)
     return Finding(other.letter, points, None, "", f"{told}; {_untested(first, other)}.")
 
 
@@ -104,9 +106,9 @@ def _over_seeds(first: Group, other: Group, p: float, tests: int) -> str:
 
 
 def _over_images(first: Group, other: Group, pair: Pair) -> str:
-    swapped = pair.first.folder != first.first.folder
-    ours, theirs = (pair.only_first, pair.only_second) if swapped else (pair.only_second, pair.only_first)
-    counts = f"the {len(ours):,} images that only {other.letter} gets right against {len(theirs):,}"
+    counts = (
+        f"the {len(pair.only_second):,} images that only {other.letter} gets right against {len(pair.only_first):,}"
+    )
     return (
         f", {chance(pair.p, counts)} ({p_told(pair.p)}). That holds for these two networks; another seed may turn it"
         " round."

@@ -24,6 +24,9 @@ class Pair:
     both: int
     """Images that both get right."""
     neither: int
+    of_first: Classified
+    """What the first run made of each image."""
+    of_second: Classified
 
     @property
     def p(self) -> float:
@@ -43,4 +46,6 @@ def pair_of(first: Compared, of_first: Classified, second: Compared, of_second: 
         np.flatnonzero(other & ~one),
         int(np.count_nonzero(one & other)),
         int(np.count_nonzero(~one & ~other)),
+        of_first,
+        of_second,
     )
