@@ -30,7 +30,8 @@ def compared(folders: Sequence[Path]) -> Comparison:
             raise NoSuchRunError(f"{folders[0].name} cannot be compared with itself. Name another run.")
         notes.append("A run that was named twice counts once.")
     runs, problems = [], []
-    for folder in different:
+    names = _names(different)
+    for folder, name in zip(different, names, strict=True):
         try:
             record = tail.read(folder)
         except RunFolderError as error:
@@ -39,11 +40,19 @@ def compared(folders: Sequence[Path]) -> Comparison:
         if record.started is None:
             problems.append(f"{clean(folder.name)} is left out: it has not begun to train.")
         else:
-            runs.append(Compared(folder.name, folder, record))
+            runs.append(Compared(name, folder, record))
     if len(runs) < 2:
         raise RunFolderError("\n".join(["There are not two runs that can be compared.", *problems][:3]))
     found = compare(runs, None, [*problems, *notes])
     return _with_pair(found)
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """Return the names of the folders, with the folder above where two are called alike."""
+    absolute = [folder.absolute() for folder in folders]
+    names = [folder.name for folder in absolute]
+    alike = [names.count(name) > 1 for name in names]
+    return [f"{f.parent.name}/{f.name}" if twice else f.name for f, twice in zip(absolute, alike, strict=True)]
 
 
 def pair(first: Compared, second: Compared) -> Pair:

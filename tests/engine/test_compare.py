@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,7 +129,12 @@ def test_several_groups_are_adjusted_for_their_number(save: Save) -> None:
 
 def test_classes_with_the_largest_change_first(save: Save) -> None:
     """Accuracy by class stands side by side, sorted by how much it changed, for better or worse."""
-    found = compared([save("one", answers(0.5, 1)), save("other", answers(0.8, 2), epochs=3)])
+    better = answers(0.8, 2)
+    cats = np.flatnonzero(better.labels == CLASSES.index("cat"))
+    better.predicted[cats] = CLASSES.index("bird")
+    found = compared([save("one", answers(0.5, 1)), save("other", better, epochs=3)])
+    assert found.classes[0].name == "cat"
+    assert (found.classes[0].change or 0) < 0
     assert {row.name for row in found.classes} == set(CLASSES)
     changes = [abs(row.change or 0) for row in found.classes]
     assert changes == sorted(changes, reverse=True)
@@ -168,8 +175,10 @@ def test_without_kept_predictions(save: Save) -> None:
 def test_a_run_with_itself(save: Save) -> None:
     """A run is not compared with itself, whatever way it is named; beside another run it counts once."""
     one = save("one")
+    link = one.with_name("link")
+    link.symlink_to(one)
     with pytest.raises(NoSuchRunError, match=r"one cannot be compared with itself\. Name another run\."):
-        compared([one, one.parent / "." / "one"])
+        compared([one, link])
     found = compared([one, save("other", answers(0.8), epochs=3), one])
     assert [run.name for run in found.runs] == ["one", "other"]
     assert "A run that was named twice counts once." in found.notes
@@ -182,6 +191,31 @@ def test_one_run_beside_a_group(save: Save) -> None:
     assert found.pair is not None
     assert (finding.test, finding.p) == ("", None)
     assert "that of the seed ± " in finding.text
+
+
+@pytest.mark.parametrize(
+    ("other", "groups"),
+    [
+        ({"threads": 2}, 1),
+        ({"device": "cpu"}, 1),
+        ({"data_dir": "there"}, 1),
+        ({"data": "elsewhere"}, 1),
+        ({"precision": "bfloat16"}, 2),
+        ({"epochs": 3}, 2),
+        ({"fingerprint": "c0" * 32}, 2),
+    ],
+)
+def test_what_makes_a_group(other: dict[str, Any], groups: int, save: Save) -> None:
+    """Where runs computed and lay makes no other group of seeds; any constant of the training does, and the images."""
+    found = compared([save("one"), save("other", answers(0.8), seed=1, **other)])
+    assert len(found.groups) == groups
+
+
+def test_runs_that_are_called_alike(tmp_path: Path) -> None:
+    """Runs of one name in two folders are told apart by the folders."""
+    here = save_run(tmp_path / "monday", "calm")
+    found = compared([here, save_run(tmp_path / "tuesday", "calm", answers(0.8), epochs=3)])
+    assert [run.name for run in found.runs] == ["monday/calm", "tuesday/calm"]
 
 
 def test_runs_that_are_equally_good(save: Save) -> None:

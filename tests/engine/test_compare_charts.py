@@ -10,7 +10,7 @@ import pytest
 
 from engine.charts.compared import ComparedCurves, RunCurve
 from engine.charts.plot import RUNS, Line, Marks, Plot, Room
-from engine.record.events import Paused, Resumed, RunResumed
+from engine.record.events import EpochTrained, Paused, Resumed, RunResumed
 from engine.record.record import RunRecord
 from engine.record.timeline import Timeline
 from engine.storage.tail import read
@@ -83,10 +83,12 @@ def test_pauses_and_interruptions_are_no_training() -> None:
     log.event(Paused(seconds=8.0, iteration=1_000))
     log.event(Resumed(seconds=100.0, iteration=1_000))
     log.event(RunResumed(seconds=130.0, at="", epoch=1, iteration=1_000, device=run_started().device, versions={}))
-    log.event(Paused(seconds=131.0, iteration=1_000))
+    log.event(EpochTrained(seconds=132.5, epoch=1, iteration=1_500, correct=0, total=1))
     record = RunRecord(log)
     record.catch_up()
-    assert Timeline(record).seconds(np.array([0.0, 500.0, 1_000.0])).tolist() == pytest.approx([0, 2.5, 5])
+    assert Timeline(record).seconds(np.array([0.0, 500.0, 1_000.0, 1_500.0])).tolist() == pytest.approx(
+        [0, 2.5, 5, 7.5]
+    )
 
 
 def test_a_run_that_tells_no_times_yet() -> None:

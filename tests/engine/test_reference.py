@@ -91,7 +91,7 @@ def test_another_batch_size() -> None:
     chart = curve(ReferenceCurve("heron", made_up_losses(6_252)[1::2], 1_563 // 2, {}), batches=1_562)
     line = behind(chart)
     assert line is not None
-    assert line.x[0] < 100
+    assert line.x[~np.isnan(line.y)].max() > 6_000
     assert any("behind heron" in note.text for note in chart.plot(ROOM).notes)
     short = curve(ReferenceCurve("heron", made_up_losses(500), 1_563, {}))
     assert not any("heron" in note.text for note in short.plot(ROOM).notes)

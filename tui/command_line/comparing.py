@@ -40,6 +40,8 @@ def print_comparison(comparison: Comparison, *, everything: bool) -> None:
         console.print(Text(told, "bold"), soft_wrap=not is_terminal)
     for table in _tables(comparison, console.width, everything=everything, cut=is_terminal):
         console.print(table)
+    told = "±: over seeds the standard deviation, of a run's test images the standard error."
+    console.print(Text(told, "dim"), soft_wrap=not is_terminal)
     same = len(comparison.constants) - len(comparison.differing)
     if not everything:
         left = "is the same" if same == 1 else "are the same, or change nothing of what is computed"
@@ -93,7 +95,7 @@ def _runs(comparison: Comparison, width: int, *, cut: bool) -> Table:
             _add(table, width, group.letter, f"{group.name} ({group.seeds})", "", "", *_of_group(group))
         for run in group.runs:
             evaluation, record = run.record.evaluation, run.record
-            error = "" if evaluation is None else f"± {standard_error(evaluation.correct, evaluation.total):.2f}"
+            error = "" if evaluation is None else f"± {standard_error(evaluation.correct, evaluation.total):.2f} images"
             letter, name = ("", f"  {clean(run.name)}") if group.seeds else (group.letter, clean(run.name))
             _add(table, width, letter, name, record.status, moment(run.started.at), _accuracy(record.accuracy), error)
     return table
@@ -103,7 +105,7 @@ def _of_group(group: Group) -> tuple[str, str]:
     found = group.spread
     if found is None or found.deviation is None:
         return _accuracy(group.accuracy), ""
-    return _accuracy(found.mean), f"± {found.deviation:.2f} over seeds"
+    return _accuracy(found.mean), f"± {found.deviation:.2f} seeds"
 
 
 def _add(table: Table, width: int, letter: str, name: str, status: str, started: str, *rest: str) -> None:

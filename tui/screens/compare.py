@@ -120,7 +120,7 @@ class CompareScreen(Screen[None]):
         title = self.query_one(TitleBar)
         title.right = names[0] if len(names) == 1 else f"{len(names)} sets of images"
         self.remove_class("-said")
-        answer = Text("\n").join([*(Text(note) for note in comparison.told)])
+        answer = Text("\n").join(Text(told, "" if i else "bold") for i, told in enumerate(comparison.told))
         warnings = Text("\n".join(comparison.notes), self.app.theme_variables["warning"])
         said = [warnings, answer] if not comparison.same_images else [answer, warnings]
         shown = self.query_one("#answer", Static)
@@ -239,7 +239,7 @@ class CompareScreen(Screen[None]):
                 told = f"{', '.join(FILES)} are in {clean(folder.absolute())}"
                 self.notify(told, title="Exported", markup=False)
 
-        proposal = Path.cwd() / "-and-".join(clean(group.name) for group in comparison.groups[:2])
+        proposal = Path.cwd() / "-and-".join(group.name.removesuffix(" …") for group in comparison.groups[:2])
         files = Exportable(
             "comparison", FILES, proposal, lambda folder: write_files(comparison, folder), owner="these runs"
         )
@@ -276,7 +276,10 @@ class CompareScreen(Screen[None]):
         if len(found.groups) == 2:
             second = found.groups[1].first
         if second is None or second is first or second.folder == first.folder:
-            self.notify(f"Choose a run other than {clean(first.name)}: its images are those that only one gets right.")
+            self.notify(
+                f"Choose a run other than {clean(first.name)}: its images are those that only one gets right.",
+                markup=False,
+            )
             return
         work.run(self, partial(_pair, first, second), show)
 

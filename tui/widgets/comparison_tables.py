@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
 from engine.record.comparison import Comparison, Group
+from engine.record.evaluation import Evaluation
 from engine.record.metrics.standard_error import standard_error
 from engine.text import clean
 from tui.look.cells import bar, cropped, shortened
@@ -118,7 +119,7 @@ class RunsTable(ComparisonTable):
                 rows.append((str(number), group.letter, f"{group.name} ({group.seeds})", *_of_group(group)))
             for i, run in enumerate(group.runs):
                 evaluation = run.record.evaluation
-                error = "" if evaluation is None else f"± {standard_error(evaluation.correct, evaluation.total):.2f}"
+                error = _error(evaluation)
                 key, letter = (f"{number}.{i}", "") if group.seeds else (str(number), group.letter)
                 name = f"{'  ' * bool(group.seeds)}{clean(run.name)}"
                 rows.append((key, letter, name, run.colour, _accuracy(run.record.accuracy), error, run.record.status))
@@ -234,9 +235,15 @@ class ClassesTable(ComparisonTable):
         return Text(bar(abs(change) / largest, cells).rstrip(), Style(color=style.color))
 
 
+def _error(evaluation: Evaluation | None) -> str:
+    if evaluation is None:
+        return ""
+    return f"± {standard_error(evaluation.correct, evaluation.total):.2f} images"
+
+
 def _of_group(group: Group) -> tuple[int, str, str, str]:
     found = group.spread
-    spread = "" if found is None or found.deviation is None else f"± {found.deviation:.2f} sd"
+    spread = "" if found is None or found.deviation is None else f"± {found.deviation:.2f} seeds"
     return group.first.colour, _accuracy(group.accuracy), spread, ""
 
 

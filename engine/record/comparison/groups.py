@@ -27,7 +27,7 @@ class Compared:
     """One run, as it was when it was read. It has started."""
 
     name: str
-    """That of its folder."""
+    """That of its folder, with the folder above it if another run is called alike."""
     folder: Path
     record: RunRecord
     colour: int = 0
