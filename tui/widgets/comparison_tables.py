@@ -107,6 +107,7 @@ class RunsTable(ComparisonTable):
     def __init__(self, style_of: Callable[[int], Style], *, id: str) -> None:
         """`style_of` returns the style of a run's colour."""
         super().__init__("runs", id=id)
+        self.border_subtitle = "sd over seeds · se of the test images"
         self._style_of = style_of
         self.drawn: Collection[str] = ()
         """Keys of the rows whose curves are shown."""
@@ -238,12 +239,12 @@ class ClassesTable(ComparisonTable):
 def _error(evaluation: Evaluation | None) -> str:
     if evaluation is None:
         return ""
-    return f"± {standard_error(evaluation.correct, evaluation.total):.2f} images"
+    return f"± {standard_error(evaluation.correct, evaluation.total):.2f} se"
 
 
 def _of_group(group: Group) -> tuple[int, str, str, str]:
     found = group.spread
-    spread = "" if found is None or found.deviation is None else f"± {found.deviation:.2f} seeds"
+    spread = "" if found is None or found.deviation is None else f"± {found.deviation:.2f} sd"
     return group.first.colour, _accuracy(group.accuracy), spread, ""
 
 
