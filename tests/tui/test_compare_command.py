@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from engine.record.classified import chosen
+from engine.use.compared import compared
 from tests.images import made_up_images, save_folder
 from tests.saved_runs import CLASSES, answers, save_run
 from tui.command_line import main as cli
@@ -169,10 +171,13 @@ def test_page_with_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     assert cli.execute(["compare", "short", "long", "--to", "both.html"]) == ExitCode.DONE
     content = Path("both.html").read_text()
     assert "<h3>long is right, short wrong</h3>" in content
-    for part in content.split("<h3>")[1:]:
-        sure = [float(share) for share in re.findall(r"taken for <b>[^<]*</b>, ([\d.]+) %", part)]
-        assert sure == sorted(sure, reverse=True)
-        assert len(sure) > 1
+    pair = compared([Path("runs/short"), Path("runs/long")]).pair
+    assert pair is not None
+    shown = re.findall(r'<img [^>]*title="test/([^"]*)"', content)
+    names = [str(path.relative_to(images / "test")) for path in sorted((images / "test").glob("*/*"))]
+    expected = [names[i] for i in chosen(pair.of_first, "surely wrong") if i in pair.only_second][:18]
+    assert shown[: len(expected)] == expected
+    assert len(expected) > 1
     assert ".png" in content
     (tmp_path / "images").rename(tmp_path / "elsewhere")
     for cache in (tmp_path / "data" / "cache").iterdir():

@@ -10,6 +10,7 @@ from engine.errors import DataError, EngineError
 from engine.export.comparison.picture import comparison_svg
 from engine.export.page.html import document, section, table, text
 from engine.export.page.mistakes import figure
+from engine.record.classified import chosen
 from engine.record.comparison import Comparison, Group, Pair
 from engine.record.metrics.standard_error import standard_error
 
@@ -115,7 +116,8 @@ def _pictures(pair: Pair) -> Iterator[str]:
         (pair.second, pair.first, pair.of_first, pair.only_second),
         (pair.first, pair.second, pair.of_second, pair.only_first),
     ):
-        worst = indices[np.argsort(-found.confidence[indices], kind="stable")][:_MOST_PICTURES].tolist()
+        mistakes = chosen(found, "surely wrong")
+        worst = mistakes[np.isin(mistakes, indices)][:_MOST_PICTURES].tolist()
         if worst:
             yield f'<h3>{text(right.name)} is right, {text(wrong.name)} wrong</h3><div class="pictures">'
             for i in worst:
