@@ -152,6 +152,7 @@ def test_ten_lines_without_this_program(folder: Path, tmp_path: Path) -> None:
     """The card's own lines classify a picture with what its folder holds, and need nothing of this program."""
     (code,) = re.findall(r"```python\n(import json.*?)```", (folder / "README.md").read_text(), re.DOTALL)
     assert len([line for line in code.splitlines() if line]) == 10
+    assert code in (Path(__file__).parents[2] / "README.md").read_text(), "the project's README shows the same"
     (tmp_path / "model.onnx").write_bytes((folder / "model.onnx").read_bytes())
     Image.fromarray(IMAGES.test.images[0]).resize((100, 90)).save(tmp_path / "picture.png")
     done = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
