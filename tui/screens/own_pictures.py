@@ -185,7 +185,8 @@ class OwnPicturesScreen(Screen[None]):
         self._asked = asked
         recent = "".join(f"\n{path}" for path in self._recent[:MOST_TOLD])
         self._tell(
-            "Enter shows a picture, or those of a folder one by one; → completes a path." + f"\n\nrecent, with ↑:{recent}" * bool(recent)
+            "Enter shows a picture, or those of a folder one by one; → completes a path."
+            + f"\n\nrecent, with ↑:{recent}" * bool(recent)
         )
         line = self.query_one(PathLine)
         if not line.value:
