@@ -23,6 +23,9 @@ from tests.processes import PATIENCE, Options, start
 AS_IN_LONG_RUNS = "from engine.training import restore; restore.KEPT_AFTER_EPOCH = 0.0"
 """Keeps a checkpoint after each epoch however short it is, so that there is more to be disturbed."""
 
+RARELY = "from engine.training import restore; restore.KEPT_AFTER_EPOCH = 3_600.0"
+"""Keeps only the checkpoint at the start, so that a run which goes on does everything again."""
+
 WHOLE_RECIPE = (
     *("--model", "speedrun", "--width", "8", "--optimizer", "muon", "--momentum", "0.6", "--learning-rate", "0.1"),
     *("--schedule", "linear", "--warmup", "0.5", "--augmentation", "flip-shift-cutout", "--label-smoothing", "0.1"),
