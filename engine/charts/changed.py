@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from engine.charts.plot import Colour, Hairlines, Layer, Marks
+from engine.charts.plot import Colour, Hairlines, Marks
 from engine.control import ChangeableName
 
 
@@ -24,20 +24,28 @@ class Change(Protocol):
     def after(self) -> int | float: ...
 
 
-def change_layers(changes: Sequence[Change], first: int, end: int, top: float) -> Iterator[Layer]:
-    """Yield the lines and marks of the changes from `first` to `end`; `top` is the value at the top of the left axis.
+class ChangeMarks:
+    """The changes between two iterations: lines for the background, and marks with the new values on top of them.
 
     Of several changes after the same iteration all are named.
     """
-    texts: dict[int, list[str]] = {}
-    for change in changes:
-        if first <= change.iteration <= end:
-            texts.setdefault(change.iteration, []).append(_text(change))
-    if texts:
-        x = tuple(float(iteration) for iteration in texts)
-        named = tuple(", ".join(each) for each in texts.values())
-        yield Hairlines(x, ("",) * len(x), Colour.CHANGE)
-        yield Marks(x, (top,) * len(x), named, "▼", "left", Colour.CHANGE, "changed")
+
+    def __init__(self, changes: Sequence[Change], first: int, end: int) -> None:
+        texts: dict[int, list[str]] = {}
+        for change in changes:
+            if first <= change.iteration <= end:
+                texts.setdefault(change.iteration, []).append(_text(change))
+        self._x = tuple(float(iteration) for iteration in texts)
+        self._texts = tuple(", ".join(each) for each in texts.values())
+
+    def lines(self) -> Iterator[Hairlines]:
+        if self._x:
+            yield Hairlines(self._x, ("",) * len(self._x), Colour.CHANGE)
+
+    def marks(self, top: float) -> Iterator[Marks]:
+        """`top` is the value at the top of the left axis."""
+        if self._x:
+            yield Marks(self._x, (top,) * len(self._x), self._texts, "▼", "left", Colour.CHANGE, "changed")
 
 
 def _text(change: Change) -> str:

@@ -16,7 +16,7 @@ from engine.charts.axes import (
     percent_axis,
     value_axis,
 )
-from engine.charts.changed import Change, change_layers
+from engine.charts.changed import Change, ChangeMarks
 from engine.charts.measured import Measured, MeasuredMarks, Trained
 from engine.charts.plot import Band, Colour, Hairlines, Layer, Line, Marks, Note, Plot, Room, Values
 from engine.charts.reference import ReferenceCurve
@@ -139,6 +139,8 @@ class LossCurve:
     ) -> Iterator[Layer]:
         ends = epoch_limits(bins.first, bins.end, self.batches, room.columns)
         yield Hairlines(tuple(ends), tuple(f"epoch {end // self.batches + 1:,}" for end in ends), Colour.EPOCH)
+        changed = ChangeMarks(self._changes, bins.first, bins.end)
+        yield from changed.lines()
 
         x, low, high, smoothed = bins.middles, bins.low.copy(), bins.high.copy(), bins.smoothed.copy()
         above = high > left.high
@@ -156,7 +158,7 @@ class LossCurve:
             outliers, top = tuple(x[above].tolist()), number(float(high[above].max()))
             texts, heights = ("",) * len(outliers), (left.high,) * len(outliers)
             yield Marks(outliers, heights, texts, "▲", "left", Colour.WARNING, f"above the axis, up to {top}")
-        yield from change_layers(self._changes, bins.first, bins.end, left.high)
+        yield from changed.marks(left.high)
         yield from marks
 
     def _notes(self) -> Iterator[Note]:

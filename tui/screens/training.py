@@ -14,9 +14,9 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.control import Pause, Request, Resume, Stop
+from engine.control import Pause, Request, Resume, Stop, Wish
 from engine.errors import EngineError
-from engine.record.events import Evaluated, Event, Paused, Resumed, RunStarted, Stopping
+from engine.record.events import Changed, Evaluated, Event, Paused, Resumed, RunStarted, Stopping
 from engine.record.pace import Pace
 from engine.record.record import RunRecord
 from engine.runs.contract import RunView
@@ -28,6 +28,7 @@ from tui.screens.exhibit import kept
 from tui.screens.machine import MACHINE_BINDINGS, MachineOf, MachineRows
 from tui.screens.messages import Back, Export, ShowImages
 from tui.screens.reference import put_behind
+from tui.screens.steering import STEERING_BINDINGS, Steering
 from tui.widgets import run_facts
 from tui.widgets.fact_sheet import FactSheet
 from tui.widgets.keys import Keys
@@ -53,26 +54,28 @@ TALL = 34
 """With so many rows, four lines of the log are shown instead of two."""
 
 
-class TrainingScreen(ChartKeys, MachineRows, Screen[None]):
+class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
     """Reads the run's log twice a second. The run does not know of the screen and never waits for it."""
 
     HELP = (
         "The band shows the loss of every iteration, the line is smoothed over it. Thin lines separate the epochs. On"
         " the right axis, ◆ marks the accuracy on the test or validation images, ◇ that on the training images: where ◇"
         " rises and ◆ does not, the network only memorizes. ● is the loss of the test or validation images, ★ the test"
-        " accuracy after a validation, ▲ a loss far above the axis. The thin line is the pinned run, or the best"
-        " earlier one on the same images; the title says how far ahead of it this run is, in loss and in points of"
-        " accuracy. Stop ends the training after the current iteration, evaluates and saves. Stop again leaves"
-        " out the evaluation."
+        " accuracy after a validation, ▲ a loss far above the axis. ▼ is where a constant was changed. The thin line is"
+        " the pinned run, or the best earlier one on the same images; the title says how far ahead of it this run is,"
+        " in loss and in points of accuracy. Stop ends the training after the current iteration, evaluates and saves."
+        " Stop again leaves out the evaluation."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", tooltip="Pause the training"),
         Binding("p", "resume", "Resume", tooltip="Go on with the training"),
         Binding("s", "stop", "Stop", tooltip="Stop, evaluate and save; again: leave out the evaluation"),
+        *STEERING_BINDINGS[:3],
         *CHART_BINDINGS,
         Binding("l", "log", "Log", tooltip="All lines of the log"),
         Binding("l", "chart", "Chart", tooltip="The chart instead of the log"),
         *MACHINE_BINDINGS,
+        *STEERING_BINDINGS[3:],
         Binding("g", "gallery", "Images", tooltip="The images of the newest evaluation: what they were taken for"),
         Binding("e", "export", "Export", tooltip="Write what there is so far to a folder of your choice"),
         Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),
@@ -155,7 +158,10 @@ class TrainingScreen(ChartKeys, MachineRows, Screen[None]):
             self.post_message(self.Ended(self))
 
     def _take(self, event: Event) -> None:
+        self.take_answer(event)
         match event:
+            case Changed(name="epochs"):
+                self.query_one(LossChart).lengthen(self.record.iterations)
             case Evaluated():
                 self.refresh_bindings()  # there may be images to show now
             case RunStarted():
@@ -234,6 +240,8 @@ class TrainingScreen(ChartKeys, MachineRows, Screen[None]):
                 return training and not log
             case "chart":
                 return training and log
+        if action.startswith("steer_"):
+            return self.can_steer()
         return not action.startswith("chart_") or (training and not log and not machine)
 
     @property
@@ -242,13 +250,13 @@ class TrainingScreen(ChartKeys, MachineRows, Screen[None]):
         return isinstance(self._asked, Pause) if self._asked else self.record.paused is not None
 
     def action_pause(self) -> None:
-        self._ask(Resume() if self._is_paused else Pause())
+        self.ask(Resume() if self._is_paused else Pause())
 
     def action_resume(self) -> None:
         self.action_pause()  # the run may be on its way into the other state
 
     def action_stop(self) -> None:
-        self._ask(Stop())
+        self.ask(Stop())
 
     def action_log(self) -> None:
         self.remove_class("-machine")
@@ -279,8 +287,9 @@ class TrainingScreen(ChartKeys, MachineRows, Screen[None]):
 
     # Requests
 
-    def _ask(self, request: Request) -> None:
-        self._asked = request
+    def ask(self, request: Request) -> None:
+        if not isinstance(request, Wish):
+            self._asked = request
         self._requests.append(request)
         if len(self._requests) == 1:
             self._tell()
@@ -303,10 +312,11 @@ class TrainingScreen(ChartKeys, MachineRows, Screen[None]):
     def _look_for_answer(self, looks: int) -> None:
         """Look more often than usual until the run has acted on the request, so that a key shows its effect at once."""
         self.look()
-        if self._asked is not None and looks:
+        if (self._asked is not None or self.awaits_answer) and looks:
             self.set_timer(ANSWERS_WITHIN, partial(self._look_for_answer, looks - 1))
 
     def _not_told(self, error: EngineError) -> None:
         self._requests.clear()
         self._asked = None
+        self.forget_answers()
         self.notify(error.message, severity="error", markup=False)
