@@ -21,6 +21,9 @@ Across = Literal["iteration", "epoch", "seconds"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 ACROSS: tuple[Across, ...] = get_args(Across)
 
+_LETTERS = 12
+"""Letters that have room along a curve."""
+
 _FAR = 10
 """Times what is usual of the runs: a run that diverged would flatten the others, so the axis ends there."""
 
@@ -178,10 +181,12 @@ class ComparedCurves:
         for curve, x, y in drawn:
             within = np.where(y > left.high, np.nan, y)
             yield Line(x, within, curve.colour, curve.legend)
-        for curve, x, y in drawn:
+        for i, (curve, x, y) in enumerate(drawn):
             known = np.flatnonzero(~np.isnan(y))
-            places = known[-1:] if self.quantity == "loss" else known
-            texts = ("",) * (len(places) - 1) + (curve.letter,)
+            # Each letter a little before the last one: ends of curves often lie together.
+            at = len(known) - 1 - (i * max(1, len(known) // _LETTERS if self.quantity == "loss" else 1)) % len(known)
+            places = known[at : at + 1] if self.quantity == "loss" else known
+            texts = tuple(curve.letter if place == known[at] else "" for place in places)
             up = np.minimum(y[places], left.high)
             yield Marks(tuple(x[places].tolist()), tuple(up.tolist()), texts, "●", "left", curve.colour)
 

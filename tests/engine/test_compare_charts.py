@@ -38,6 +38,8 @@ def test_curves_over_each_other() -> None:
     assert second.x[-1] < 3_000
     marks = [layer for layer in plot.layers if isinstance(layer, Marks)]
     assert [layer.texts for layer in marks] == [("A",), ("B",)]
+    assert marks[0].x == (first.x[-1],)
+    assert marks[1].x < (second.x[-1],)  # letters do not cover each other where curves end together
     assert [note.text[:2] for note in plot.notes] == ["A ", "B "]
     assert plot.name == "loss, smoothed over 100"
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from textual.app import App, ComposeResult
 
-from engine.charts.plot import Colour
+from engine.charts.compared import ComparedCurves, RunCurve
+from engine.charts.plot import RUNS, Colour
 from tests.charts import RateChart
+from tests.records import finished_record
 from tui.charts.cells import CellPicture
 from tui.charts.chart import ChartView
 
@@ -25,6 +27,25 @@ async def test_any_chart_is_shown() -> None:
             assert expected in (chart.border_title or "")
         for expected in ("chosen now", "loss", "lowest", "13 rates"):
             assert expected in (chart.border_subtitle or "")
+
+
+async def test_titles_are_never_cut() -> None:
+    """At any width the title and the legend have as many entries as fit, each of them whole."""
+    for columns in range(30, 90, 3):
+        app = ChartApp()
+        async with app.run_test(size=(columns, 24)) as pilot:
+            await pilot.pause()
+            first, *_, last = [strip.text for strip in app.screen._compositor.render_strips()]
+            assert "…" not in first + last
+
+
+def test_lines_of_runs_take_turns() -> None:
+    """Where the curves of two runs lie over each other, both are seen."""
+    curves = [RunCurve(letter, "", i, [finished_record()]) for i, letter in enumerate("AB")]
+    picture = CellPicture(20, 80)
+    picture.draw(ComparedCurves(curves))
+    cells = [int((picture.colours == colour).sum()) for colour in RUNS[:2]]
+    assert min(cells) > 0.35 * sum(cells)
 
 
 def test_points_far_apart_are_joined() -> None:

@@ -135,7 +135,7 @@ class ChartView(Sliced):
 
     def _entitle(self) -> None:
         """Say the numbers in the upper border, the legend and the mode in the lower: as much as there is room for."""
-        columns = self.size.width - 2
+        columns = self.size.width - 4  # a corner, a line and a blank at each end, less the border
         if columns < 1:
             return
         title = next((title for title in self._titles() if title.cell_length <= columns), None)

@@ -17,7 +17,6 @@ from textual.widgets import DataTable, Static
 
 from engine.errors import EngineError
 from engine.record.comparison import Compared, Comparison, Pair
-from engine.record.comparison.comparison import LIVE
 from engine.text import clean, counted
 from tui import work
 from tui.charts.kinds.compared import ComparedChart
@@ -103,7 +102,7 @@ class CompareScreen(Screen[None]):
             work.run(self, partial(self._read, self.folders), self._show, self._cannot)
 
     def _look(self) -> None:
-        if self.comparison is not None and any(run.record.status in LIVE for run in self.comparison.runs):
+        if self.comparison is not None and any(not run.record.ended for run in self.comparison.runs):
             self.action_refresh()
 
     def _cannot(self, error: EngineError) -> None:

@@ -12,8 +12,6 @@ from engine.record.comparison.groups import Compared, Group, coloured, grouped
 from engine.record.comparison.images import Pair
 from engine.text import clean, counted
 
-LIVE = ("preparing", "training", "evaluating", "paused")
-
 
 @dataclass(frozen=True)
 class ClassRow:
@@ -105,9 +103,10 @@ def _unfinished(runs: Sequence[Compared]) -> list[str]:
     for run in runs:
         record = run.record
         if record.status != "completed":
-            is_live = record.status in LIVE
             got = f"iteration {record.reached[1]:,} of {record.planned:,}"
-            found.append(f"{clean(run.name)} is {record.status}{' now' * is_live}: it counts as it was at {got}.")
+            found.append(
+                f"{clean(run.name)} is {record.status}{' now' * (not record.ended)}: it counts as it was at {got}."
+            )
     if len(found) > 3:
         return [f"{len(found)} runs did not complete: each counts as far as it got."]
     return found
