@@ -12,7 +12,7 @@ from tui import work
 from tui.dialogs.choice import unfinished
 from tui.dialogs.export_to import Exportable, ExportTo
 from tui.running import RunningApp
-from tui.screens.messages import Compare, Export, OpenRun, ShowImages, ShowOwnPictures
+from tui.screens.messages import Compare, Export, OpenRun, ShowImages, ShowOwnPictures, ShowResults
 from tui.terminal.ending import DEFAULT, Ending
 
 if TYPE_CHECKING:
@@ -79,6 +79,9 @@ class ShowingApp(RunningApp):
         from tui.screens.results import ResultsScreen
 
         self.push_screen(ResultsScreen(record, folder))
+
+    def on_show_results(self, message: ShowResults) -> None:
+        self._show_results(message.record, message.folder)
 
     def on_show_images(self, message: ShowImages) -> None:
         """Show the images of an evaluation as pictures."""

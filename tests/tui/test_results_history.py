@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.records import (
-    CLASSES,
-    finished_record,
-)
+from engine.record.record import RunRecord
+from tests.records import CLASSES, finished_record, live_log
 from tests.results_screen import (
     NARROW,
     WIDE,
@@ -49,6 +47,31 @@ async def test_earlier_evaluations(size: tuple[int, int]) -> None:
         await pilot.press("]", "]", "]", "]")
         await settle(pilot)
         assert "completed" in drawn(app)
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_results_of_a_run_that_trains(size: tuple[int, int]) -> None:
+    """The newest evaluation of a live run is followed, an earlier one stays where a person chose it."""
+    log, all_of_it = live_log(3_200), finished_record().evaluations
+    record = RunRecord(log)
+    record.catch_up()
+    app = ResultsApp(record)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        assert "training · after epoch 2 of 4" in drawn(app)
+        await pilot.press("h")
+        log.event(all_of_it[2])
+        record.catch_up()
+        await pilot.pause(0.7)
+        assert "training · after epoch 3 of 4" in drawn(app)
+        assert f"{all_of_it[2].correct:,} of 10,000" in drawn(app)
+        assert glyphs(app.results.query_one(ClassHistory))[0].split() == ["1", "2", "3"]
+        await pilot.press("[")
+        log.event(all_of_it[3])
+        record.catch_up()
+        await pilot.pause(0.7)
+        assert "after epoch 2 of 4" in drawn(app)
+        assert glyphs(app.results.query_one(ClassHistory))[0].split() == ["1", "2", "3", "4"]
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])

@@ -64,7 +64,7 @@ async def test_narrow_shows_table_map_or_chart() -> None:
         assert "Class" in app.keys
         assert not {"Order", "Reverse", "Range"} & set(app.keys)
         assert await shown("c") == chart
-        assert {"Range", "Log scale"} <= set(app.keys)
+        assert {"Range", "Scale"} <= set(app.keys)
         assert not {"Class", "Order", "Reverse"} & set(app.keys)
         assert await shown("enter", "o") == chart
         assert await shown("m") == only_map
@@ -139,7 +139,7 @@ async def test_curves_by_epoch(size: tuple[int, int]) -> None:
         if size == NARROW:
             await pilot.press("c")
         await settle(pilot)
-        loss_keys = {"Range", "Log scale", "Smoother", "Rougher"}
+        loss_keys = {"Range", "Scale", "Smoother", "Rougher"}
         assert loss_keys <= set(app.keys)
         await pilot.press("a")
         await settle(pilot)

@@ -22,7 +22,7 @@ from tests.records import live_log, live_record, run_started
 from tui.charts.kinds.loss import LossChart
 from tui.look.theme import DARK
 from tui.screens import training
-from tui.screens.messages import Back, Export
+from tui.screens.messages import Back, Export, ShowResults
 from tui.screens.training import TrainingScreen
 from tui.widgets import run_facts
 from tui.widgets.fact_sheet import FactSheet, Section
@@ -77,6 +77,9 @@ class TrainingApp(App[None]):
         self.push_screen(self.training)
 
     def on_export(self, message: Export) -> None:
+        self.messages.append(message)
+
+    def on_show_results(self, message: ShowResults) -> None:
         self.messages.append(message)
 
     def on_back(self, message: Back) -> None:
@@ -319,11 +322,13 @@ async def test_keys_of_the_chart_and_the_app() -> None:
         await pilot.press("l", "y")
         assert chart.curve.log_scale
         assert {"Chart", "Export"} <= set(app.keys)
-        assert not {"Range", "Log scale", "Log"} & set(app.keys)
-        await pilot.press("e", "escape")
+        assert not {"Range", "Scale", "Log"} & set(app.keys)
+        await pilot.press("e", "t", "escape")
         await settle(pilot)
-        export, back = app.messages
+        export, results, back = app.messages
         assert isinstance(export, Export)
+        assert isinstance(results, ShowResults)
+        assert results.record is app.training.record
         assert (export.record, export.folder) == (app.training.record, MadeUpRun.folder)
         assert isinstance(back, Back)
 

@@ -12,7 +12,7 @@ _SMOOTHING = Binding.Group("Smooth", compact=True)
 
 CHART_BINDINGS: list[BindingType] = [
     Binding("r", "chart_window", "Range", tooltip="The run so far, the whole run, or its latest part"),
-    Binding("y", "chart_log_scale", "Log scale", tooltip="Logarithmic or linear loss axis"),
+    Binding("y", "chart_log_scale", "Scale", tooltip="Logarithmic or linear loss axis"),
     Binding(
         *("plus,equals_sign", "chart_smooth(1)", "Smoother"),
         key_display="+",

@@ -68,6 +68,14 @@ class NewRun(Message):
         return {c.name: known[c.name] for c in CONSTANTS if c.name in known and c.name != "runs_dir"} | {"name": ""}
 
 
+class ShowResults(Message):
+    """Show the results so far of the run in `record`, whose folder is `folder`. It may still train."""
+
+    def __init__(self, record: RunRecord, folder: Path) -> None:
+        super().__init__()
+        self.record, self.folder = record, folder
+
+
 class ShowImages(Message):
     """Show the images of number `index` of `record.evaluations` in the gallery, those of `order` first.
 

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import DataTable
 
 from engine.errors import EngineError
+from engine.record.evaluation import Evaluation
 from engine.record.metrics.calibration import Calibration
 from engine.record.record import RunRecord
 from tui import work
@@ -63,22 +64,32 @@ class ResultPanels(Horizontal):
         self._filters_asked = False
 
     def compose(self) -> ComposeResult:
-        record = self._record
         if self._index < 0:
             return
-        evaluations = [record.evaluation_at(i) for i in range(len(record.evaluations))]
-        during = record.evaluations[0].split
-        headings = [str(each.epoch) if each.split == during else "★" for each in record.evaluations]
-        whens = [record.when(each) for each in record.evaluations]
-        yield EvaluationTable(evaluations[-1], id="table")
-        yield ConfusionMap(evaluations[-1], id="map")
-        yield ClassHistory(evaluations, headings, whens, id="history")
+        newest = self._record.evaluation_at(self._index)
+        yield EvaluationTable(newest, id="table")
+        yield ConfusionMap(newest, id="map")
+        yield ClassHistory(*self._history(), id="history")
         yield CalibrationView(id="calibration")
         yield FilterPatches(id="filters")
 
     def on_mount(self) -> None:
         if self._index >= 0:
             self._read()
+
+    def _history(self) -> tuple[list[Evaluation], list[str], list[str]]:
+        """All evaluations, what heads the column of each, and when it was in words."""
+        record = self._record
+        during = record.evaluations[0].split
+        headings = [str(each.epoch) if each.split == during else "★" for each in record.evaluations]
+        evaluations = [record.evaluation_at(i) for i in range(len(record.evaluations))]
+        return evaluations, headings, [record.when(each) for each in record.evaluations]
+
+    def grow(self) -> None:
+        """Show evaluations that were added to the record."""
+        history = self.query_one(ClassHistory)
+        history.show(*self._history())
+        history.lay_out()
 
     @property
     def table(self) -> EvaluationTable:

@@ -44,8 +44,12 @@ WITH_PAIRS = {"table", "map", "history"}
 """Views with the most confused pairs below them."""
 
 
+LOOKS_EVERY = 0.5
+"""Seconds between two looks whether a run that trains has got any further."""
+
+
 class ResultsScreen(ChartKeys, Screen[None]):
-    """The results of a run that ended, as far as it got."""
+    """The results of a run that ended, as far as it got; or of one that trains, whose newest evaluation is followed."""
 
     HELP = HELP
     BINDINGS: ClassVar[list[BindingType]] = RESULTS_BINDINGS
@@ -71,6 +75,8 @@ class ResultsScreen(ChartKeys, Screen[None]):
         self._top_two: float | None = None
         """Percent of images whose class is among the two most probable ones, if it is known."""
         self._notes = notes_of(record)
+        self._known = len(record.evaluations)
+        """How many evaluations are shown in the history."""
 
     # Layout
 
@@ -94,8 +100,26 @@ class ResultsScreen(ChartKeys, Screen[None]):
             iterations = len(record.losses) if record.ended else record.iterations
             chart = self.query_one(LossChart)
             chart.start(max(1, iterations), started.batches)
-            chart.show(record.losses, record.evaluations, record.trained, record.changes)
+            self._show_curve()
         self._arrange()
+        if not record.ended:
+            self._show_title()
+            self.set_interval(LOOKS_EVERY, self._look)
+
+    def _show_curve(self) -> None:
+        record = self.record
+        self.query_one(LossChart).show(record.losses, record.evaluations, record.trained, record.changes)
+
+    def _look(self) -> None:
+        """Show how far a run that trains has got. Its record grows where it is watched: in the screen below."""
+        self._show_curve()
+        self._show_title()
+        count = len(self.record.evaluations)
+        if count > self._known:
+            follows, self._known = self._index == self._known - 1, count
+            self.query_one(ResultPanels).grow()
+            self._choose_evaluation(count - 1 if follows else self._index)
+            self.refresh_bindings()
 
     def on_resize(self, event: events.Resize) -> None:
         self._arrange()
@@ -157,10 +181,15 @@ class ResultsScreen(ChartKeys, Screen[None]):
         self.query_one(ConfusedPairs).show(evaluation)
         self._top_two = None
         self.query_one(Outcome).show(self._index, self._top_two, low=self.size.height < LOW)
-        newest = self._index == len(self.record.evaluations) - 1
-        when = f"{self.record.when(self.record.evaluations[self._index])} of {self.record.planned_epochs}"
-        self.query_one(TitleBar).middle = self.record.status if newest else when
+        self._show_title()
         self.refresh_bindings()
+
+    def _show_title(self) -> None:
+        """Show how the run stands, or which evaluation is shown if it is not the newest one."""
+        record, newest = self.record, self._index == len(self.record.evaluations) - 1
+        when = f"{record.when(record.evaluations[self._index])} of {record.planned_epochs}" if self._index >= 0 else ""
+        so_far = f"{record.status} · {when}" if when and not record.ended else record.status
+        self.query_one(TitleBar).middle = so_far if newest else when
 
     # Keys
 

@@ -26,7 +26,7 @@ from tui.charts.kinds.loss import LossChart
 from tui.look.wording import duration
 from tui.screens.exhibit import kept
 from tui.screens.machine import MACHINE_BINDINGS, MachineOf, MachineRows
-from tui.screens.messages import Back, Export, ShowImages
+from tui.screens.messages import Back, Export, ShowImages, ShowResults
 from tui.screens.reference import put_behind
 from tui.screens.steering import STEERING_BINDINGS, Steering
 from tui.widgets import run_facts
@@ -76,6 +76,7 @@ class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
         Binding("l", "chart", "Chart", tooltip="The chart instead of the log"),
         *MACHINE_BINDINGS,
         *STEERING_BINDINGS[3:],
+        Binding("t", "results", "Table", tooltip="The results so far: table, map, each class after each epoch"),
         Binding("g", "gallery", "Images", tooltip="The images of the newest evaluation: what they were taken for"),
         Binding("e", "export", "Export", tooltip="Write what there is so far to a folder of your choice"),
         Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),
@@ -232,6 +233,8 @@ class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
                 return self.record.paused is not None
             case "export":
                 return training
+            case "results":
+                return bool(self.record.evaluations)
             case "gallery":
                 return bool(kept(self.record))
             case "machine":
@@ -268,6 +271,9 @@ class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
     def action_machine(self, shown: bool) -> None:
         self.set_class(shown, "-machine")
         self._show_log(False)
+
+    def action_results(self) -> None:
+        self.post_message(ShowResults(self.record, self.run.folder))
 
     def action_gallery(self) -> None:
         self.post_message(ShowImages(self.record, self.run.folder, kept(self.record)[-1]))

@@ -40,6 +40,10 @@ class ClassHistory(HeatMap):
         super().__init__(id=id)
         self._names = evaluations[0].classes
         self._short = shortened(self._names, MOST_NAME_CELLS)
+        self.show(evaluations, headings, whens)
+
+    def show(self, evaluations: Sequence[Evaluation], headings: Sequence[str], whens: Sequence[str]) -> None:
+        """Show these evaluations: all of before, and newer ones."""
         self._results: list[tuple[ClassAccuracy, ...]] = [each.per_class for each in evaluations]
         self._headings, self._whens = headings, whens
         percents = np.array([[one.accuracy if one.total else np.nan for one in each] for each in self._results])

@@ -28,8 +28,8 @@ GLYPH_CELLS = 3
 FAINT = 0.3
 """With 16 colours, smaller shares have no colour."""
 
-PICTURES = Binding.Group("Images", compact=True)
-"""The keys that show images, side by side in the footer."""
+PICTURES = Binding.Group("See", compact=True)
+"""The keys that show images, side by side in the footer, in a short word: the line is full at 80 columns."""
 
 OPEN = Binding("enter", "open", "Images", tooltip="The images under the cursor", group=PICTURES)
 """For the `BINDINGS` of a map whose cells can be opened."""
