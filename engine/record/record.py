@@ -35,6 +35,7 @@ from engine.record.events import (
     Stopping,
 )
 from engine.record.log import RunLog
+from engine.record.warnings import Watch
 from engine.text import counted
 
 Status = Literal["preparing", "training", "evaluating", "paused", "completed", "stopped", "failed", "interrupted"]
@@ -69,6 +70,9 @@ class RunRecord:
         self.paused_seconds = 0.0
         """Seconds of the training spent in pauses that are over."""
         self.closing: Finished | Failed | None = None
+        self.warned: list[str] = []
+        """Every line about something that went wrong, also if it goes well again by now."""
+        self._watch = Watch()
         self.reached = (0.0, 0)
         """Seconds and iteration of the newest event that has an iteration."""
 
@@ -77,6 +81,15 @@ class RunRecord:
         record = RunRecord(self._log)
         record.catch_up()
         return record
+
+    def beginning(self) -> RunRecord:
+        """Another record of the same run, before its first event."""
+        return RunRecord(self._log)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What goes wrong now, each in a sentence or two; at the end of a run, what was wrong then."""
+        return self._watch.found
 
     def catch_up(self) -> list[Event]:
         """Apply the events since the last call, and return them."""
@@ -141,6 +154,10 @@ class RunRecord:
             case Finished() | Failed():
                 self.closing = event
                 self.evaluating = self.paused = self.stopping = None
+        if isinstance(event, BatchDone | EpochTrained | Evaluated):
+            new = [f"Warning: {said}" for said in self._watch.look(self)]
+            self.warned += new
+            self.lines += new
 
     def _reach(self, event: Event) -> None:
         match event:

@@ -13,14 +13,14 @@ import pytest
 from rich.cells import cell_len
 
 from engine.config import TrainingConfig
-from engine.record.events import DataProgress, EpochTrained, Evaluated, Finished, Notice
+from engine.record.events import BatchDone, DataProgress, EpochTrained, Evaluated, Finished, Notice
 from engine.record.log import RunLog
 from engine.record.pace import Pace
 from engine.record.record import RunRecord
 from engine.storage.entry import RunEntry
-from tests.records import finished_record, live_log
+from tests.records import finished_record, live_log, run_started
 from tui.command_line import run_list
-from tui.command_line.displays import Bar, JsonLines, progress_line
+from tui.command_line.displays import Bar, JsonLines, Lines, progress_line
 from tui.command_line.printed import PlainConsole, print_outcome
 from tui.command_line.run_list import print_runs
 
@@ -146,3 +146,57 @@ def test_log_lines_of_a_terminal_take_one_line(monkeypatch: pytest.MonkeyPatch) 
     text = shown.getvalue()
     assert text.endswith(("\x1b[2K", "\x1b[?25h"))
     assert sum("Training" in line for line in text.splitlines()) == 1
+
+
+def wrong_run() -> RunLog:
+    """The log of a run whose loss does not fall, and which takes every image for the same class."""
+    log = RunLog()
+    log.event(run_started(batches=500, epochs=2, classes=("cat", "dog")))
+    log.losses(np.full(500, 0.693, dtype=np.float32))
+    log.event(BatchDone(seconds=4, epoch=1, epochs=2, batch=500, batches=500, loss=0.693))
+    log.event(Evaluated(seconds=5, duration=1, epoch=1, iteration=500, matrix=((10, 0), (10, 0))))
+    return log
+
+
+def test_warnings_are_lines_where_they_belong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe a warning stands behind what it is about, each once; the outcome names those that hold at the end."""
+    console, shown = on_terminal(80)
+    console._force_terminal = False
+    record, pace = RunRecord(wrong_run()), Pace()
+    lines = Lines(console)
+    lines.show(record, record.catch_up(), pace, 6.0)
+    lines.show(record, record.catch_up(), pace, 7.0)
+    told = shown.getvalue().splitlines()
+    first, second = (i for i, line in enumerate(told) if line.startswith("Warning: "))
+    assert told[first - 1].startswith("Epoch [1/2], Batch [500/500]")
+    assert told[first].startswith("Warning: The loss does not fall: 0.693 at the start, 0.693 now.")
+    assert told[second - 1].startswith("Test accuracy after epoch 1")
+    assert told[second] == "Warning: The network takes every test image for cat."
+    record.apply(Finished(seconds=8, status="completed", iterations=500, train_seconds=4, evaluation_seconds=1))
+    console, shown = on_terminal(80)
+    print_outcome(console, record, Path("runs/brisk-heron"))
+    assert "The network takes every test image for cat." in shown.getvalue()
+
+
+def test_warnings_as_json() -> None:
+    """A script reads a warning as a line of its own, once."""
+    stream, record = io.StringIO(), RunRecord(wrong_run())
+    display = JsonLines(stream)
+    for _ in range(2):
+        display.show(record, record.catch_up(), Pace(), 6.0)
+    warned = [line for line in map(json.loads, stream.getvalue().splitlines()) if line["event"] == "warning"]
+    assert [line["text"].partition(":")[0].partition(" for ")[0] for line in warned] == [
+        "The loss does not fall",
+        "The network takes every test image",
+    ]
+    assert warned[0]["seconds"] == 6.0
+
+
+def test_a_warning_on_a_terminal_is_whole() -> None:
+    """On a narrow terminal a warning is wrapped, not cut."""
+    console, shown = on_terminal(40)
+    record = record_of(wrong_run())
+    display: Any = Bar(console)
+    display.show(record, [], Pace(), 5.0)
+    display._live.stop()
+    assert "may help." in " ".join(shown.getvalue().split())

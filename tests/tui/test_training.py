@@ -18,7 +18,7 @@ from engine.errors import EngineError, RunFolderError
 from engine.record.events import DataProgress, EpochTrained, Evaluated, Notice, Paused, Resumed, Stopping
 from engine.record.log import RunLog
 from engine.record.pace import Pace
-from tests.records import live_log, live_record, run_started
+from tests.records import live_log, live_record, made_up_matrix, run_started
 from tui.charts.kinds.loss import LossChart
 from tui.look.theme import DARK
 from tui.screens import training
@@ -405,3 +405,31 @@ def test_facts_of_a_recipe() -> None:
     line = run_facts.line(record, Pace())
     assert line.endswith("validation accuracy 70.00 % after epoch 3 · training 80.00 %")
     assert len(line) <= 78
+
+
+# Warnings
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_what_goes_wrong_stands_below_the_chart(size: tuple[int, int]) -> None:
+    """A warning takes room only while it holds, is read whole at 80 columns, and its line stays in the log."""
+    log = live_log(1_563, evaluations=False)
+    app = TrainingApp(log)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        chart = app.training.query_one(LossChart)
+        before = chart.size.height
+        at: dict[str, Any] = {"seconds": 9, "duration": 1, "epoch": 1, "iteration": 1_563}
+        guessed = tuple(tuple(100 for _ in range(10)) for _ in range(10))
+        log.event(Evaluated(**at, matrix=guessed))
+        app.training.look()
+        await settle(pilot)
+        warned = " ".join(" ".join(app.lines).split())
+        assert "The network is no better than guessing: 10.0 % of the test images, and 10.0 %" in warned
+        assert "Look at the learning rate and at the labels." in warned
+        assert before - 2 <= chart.size.height < before
+        log.event(Evaluated(**at, matrix=made_up_matrix(10, 0.6, 1_000)))
+        app.training.look()
+        await settle(pilot)
+        assert chart.size.height == before
+        assert any(line.startswith("Warning: The network is no better") for line in app.training.record.lines)

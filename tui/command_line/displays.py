@@ -21,7 +21,6 @@ from engine.record.events import (
     Finished,
     to_json,
 )
-from engine.record.log import RunLog
 from engine.record.pace import Pace
 from engine.record.record import RunRecord
 from engine.runs.local import Run
@@ -59,7 +58,7 @@ class JsonLines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._told_at = -math.inf
-        self._told = 0
+        self._told = self._warned = 0
         self._activity = ""
 
     def show(self, record: RunRecord, new: Sequence[Event], pace: Pace, now: float) -> None:
@@ -74,6 +73,10 @@ class JsonLines:
                 at = event.iteration if isinstance(event, EvaluationStarted) else event.iterations
                 self._tell_progress(record, at, pace, event.seconds)
             self._stream.write(to_json(event).decode() + "\n")
+        for line in record.warned[self._warned :]:
+            content = {"event": "warning", "seconds": now, "text": line.removeprefix("Warning: ")}
+            self._stream.write(json.dumps(content, allow_nan=False) + "\n")
+        self._warned = len(record.warned)
         if record.status == "training" and now >= self._told_at + _EVERY:
             self._tell_progress(record, len(record.losses), pace, now)
         self._stream.flush()
@@ -104,12 +107,13 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told = RunRecord(RunLog())
+        self._told: RunRecord | None = None
         """The events that are printed, folded one by one, so that every line stands where it belongs."""
         self._activity = ""
         self._loss_told = 0
 
     def show(self, record: RunRecord, new: Sequence[Event], pace: Pace, now: float) -> None:
+        told = self._told = self._told or record.beginning()
         for event in new:
             if isinstance(event, DataProgress) and event.activity != self._activity:
                 self._activity = event.activity
@@ -118,9 +122,9 @@ class Lines:
                 self._loss_told = event.epoch
             elif isinstance(event, EvaluationStarted | Finished | Failed | EpochStarted):
                 self._tell_loss(record, event)
-            printed = len(self._told.lines)
-            self._told.apply(event)
-            for line in self._told.lines[printed:]:
+            printed = len(told.lines)
+            told.apply(event)
+            for line in told.lines[printed:]:
                 self._print(line)
 
     def _tell_loss(self, record: RunRecord, event: EvaluationStarted | Finished | Failed | EpochStarted) -> None:
@@ -158,7 +162,7 @@ class Bar:
     def show(self, record: RunRecord, new: Sequence[Event], pace: Pace, now: float) -> None:
         for line in record.lines[self._printed :]:
             # A notice is told in full, since it may be a failure; other lines take one line each.
-            whole = line in record.notices
+            whole = line in record.notices or line in record.warned
             self._console.print(Text(line), no_wrap=not whole, overflow="fold" if whole else "ellipsis")
         self._printed = len(record.lines)
         self._live.update(progress_line(record, pace, now, self._console.width - _SPARE), refresh=True)

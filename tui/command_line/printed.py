@@ -89,7 +89,7 @@ def print_end(console: Console, record: RunRecord, folder: Path) -> None:
             console.print(Text(f"energy of the GPU: {energy}"))
     if record.interrupted:
         console.print(Text(f"cifar-tui resume {clean(folder.name)} goes on with it."), soft_wrap=True)
-    for note in record.notices:
+    for note in (*record.notices, *record.warnings):
         console.print(Text(clean(note)), soft_wrap=True)
     place, files = f"The run is in {clean(folder)}", f": {', '.join(FILES)}"
     if record.interrupted or (console.is_terminal and cell_len(place + files) > console.width):

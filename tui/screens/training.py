@@ -37,6 +37,7 @@ from tui.widgets.machine import MachineView, alarms, section
 from tui.widgets.preparation import Preparation
 from tui.widgets.run_progress import Bar, RunProgress
 from tui.widgets.title_bar import TitleBar
+from tui.widgets.warning_lines import WarningLines
 
 LOOKS_EVERY = 0.5
 """Seconds between two looks at the run: two frames a second fit through a slow SSH connection."""
@@ -134,6 +135,7 @@ class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
                 yield LogLines()
                 yield MachineView()
             yield FactSheet("run")
+        yield WarningLines()
         yield Static(id="folded", markup=False)
         yield RunProgress()
         yield Keys()
@@ -184,6 +186,7 @@ class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
             return
         self.query_one(LossChart).show(record.losses, record.evaluations, record.trained, record.changes)
         self.query_one(LogLines).show(record.lines)
+        self.query_one(WarningLines).show(record.warnings)
         progress = self.query_one(RunProgress)
         done = len(record.losses)
         in_epoch = done - started.batches * max(0, record.epoch - 1)

@@ -124,6 +124,6 @@ def packed(parts: Sequence[str], cells: int) -> list[str]:
 
 
 def notes_of(record: RunRecord) -> Content:
-    """Why a run failed, and its notices, a line each."""
+    """Why a run failed, what was wrong at its end, and its notices, a line each."""
     reason = [record.closing.reason] if isinstance(record.closing, Failed) else []
-    return Content("\n").join(Content(clean(text)) for text in (*reason, *record.notices))
+    return Content("\n").join(Content(clean(text)) for text in (*reason, *record.warnings, *record.notices))

@@ -21,7 +21,7 @@ def report_html(run: Opened) -> str:
     """What the run did not keep is left out, and the page says so."""
     record, content = run.record, summary(run.record)
     parts = [f"<h1>{text(content['name'])}</h1>", *_heading(record, content)]
-    parts += [f"<blockquote>{text(notice)}</blockquote>" for notice in record.notices]
+    parts += [f"<blockquote>{text(notice)}</blockquote>" for notice in (*record.warnings, *record.notices)]
     parts.append(section("Loss and accuracy", curve(record)))
     if record.evaluation is not None:
         parts += results(record.evaluation)

@@ -18,7 +18,7 @@ def report_md(record: RunRecord) -> str:
         told = "Why it failed" if content["status"] == "failed" else "Why it ended early"
         parts.append(f"{told}: {plain(content['reason'])}")
     parts.append(_headline(record, content))
-    parts += [f"> {plain(notice)}" for notice in record.notices]
+    parts += [f"> {plain(notice)}" for notice in (*record.warnings, *record.notices)]
     parts.append("![Loss and accuracy over iterations](loss.svg)")
     if content["evaluation"]:
         parts += _results(record, content["evaluation"])
