@@ -166,7 +166,7 @@ async def test_the_view_of_all_figures(screen: tuple[int, int], reading: Reading
         assert said in app.text
         assert {cell_len(line.text) for line in app.screen._compositor.render_strips()} == {screen[0]}
         assert "each iteration" not in app.text
-        assert not {"Range", "Scale", "Machine"} & set(app.keys)
+        assert not {"Zoom", "Scale", "Machine"} & set(app.keys)
         await pilot.press("m")
         await settle(pilot)
         assert "each iteration" in app.text

@@ -65,7 +65,7 @@ async def test_no_evaluation(size: tuple[int, int]) -> None:
         assert "interrupted" in text
         assert "%" not in text
         assert app.chart.display
-        chart_keys = ["Range", "Scale", "Smoother", "Smoother", "Rougher"]
+        chart_keys = ["Zoom", "Scale", "Smoother", "Smoother", "Rougher"]
         assert app.keys == [*chart_keys, "Use", "Export", "New", "Help", "Back", "Leave"]
         await pilot.press("m", "c", "o", "O", "enter")
         assert app.chart.display

@@ -58,13 +58,13 @@ async def test_narrow_shows_table_map_or_chart() -> None:
         assert app.focused is app.table
         assert {"Class", "Order", "Reverse"} <= set(app.keys)
         assert "t Table  m Map  h History  k Calibration  w Filters  c Chart" in drawn(app)
-        assert "Range" not in app.keys
+        assert "Zoom" not in app.keys
         assert await shown("m") == only_map
         assert isinstance(app.focused, ConfusionMap)
         assert "Class" in app.keys
-        assert not {"Order", "Reverse", "Range"} & set(app.keys)
+        assert not {"Order", "Reverse", "Zoom"} & set(app.keys)
         assert await shown("c") == chart
-        assert {"Range", "Scale"} <= set(app.keys)
+        assert {"Zoom", "Scale"} <= set(app.keys)
         assert not {"Class", "Order", "Reverse"} & set(app.keys)
         assert await shown("enter", "o") == chart
         assert await shown("m") == only_map
@@ -139,7 +139,7 @@ async def test_curves_by_epoch(size: tuple[int, int]) -> None:
         if size == NARROW:
             await pilot.press("c")
         await settle(pilot)
-        loss_keys = {"Range", "Scale", "Smoother", "Rougher"}
+        loss_keys = {"Zoom", "Scale", "Smoother", "Rougher"}
         assert loss_keys <= set(app.keys)
         await pilot.press("a")
         await settle(pilot)

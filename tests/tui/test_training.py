@@ -322,7 +322,7 @@ async def test_keys_of_the_chart_and_the_app() -> None:
         await pilot.press("l", "y")
         assert chart.curve.log_scale
         assert {"Chart", "Export"} <= set(app.keys)
-        assert not {"Range", "Scale", "Log"} & set(app.keys)
+        assert not {"Zoom", "Scale", "Log"} & set(app.keys)
         await pilot.press("e", "t", "escape")
         await settle(pilot)
         export, results, back = app.messages

@@ -11,7 +11,7 @@ _SMOOTHING = Binding.Group("Smooth", compact=True)
 """The two keys that stand together in the footer."""
 
 CHART_BINDINGS: list[BindingType] = [
-    Binding("r", "chart_window", "Range", tooltip="The run so far, the whole run, or its latest part"),
+    Binding("r", "chart_window", "Zoom", tooltip="The run so far, the whole run, or its latest part"),
     Binding("y", "chart_log_scale", "Scale", tooltip="Logarithmic or linear loss axis"),
     Binding(
         *("plus,equals_sign", "chart_smooth(1)", "Smoother"),
