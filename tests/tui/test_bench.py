@@ -11,6 +11,7 @@ from engine.bench.claims import Claim
 from engine.bench.contest import Contest
 from engine.config import TrainingConfig
 from tests.images import made_up_images, save_folder
+from tui.bench import machine as machine_bench
 from tui.bench import report as bench
 from tui.bench import terminal as terminal_bench
 from tui.command_line import main as cli
@@ -62,10 +63,22 @@ def test_only_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         return Contest("some images", 2, config.model, "torch's", 100.0, ())
 
     monkeypatch.setattr(bench, "contest", contest)
-    for part in ("terminal", "frames", "read"):
+    for part in ("terminal", "frames", "machine", "read"):
         monkeypatch.setattr(bench, part, None)  # must not be used
     given = ["--model", "deeper", "--data", str(tmp_path / "images"), "--data-dir", str(tmp_path)]
     assert cli.execute(["bench", "--only", "training", *given]) == ExitCode.DONE
     assert raced == [("deeper", str(tmp_path / "images"))]
     with pytest.raises(TypeError):
         cli.execute(["bench", "--no-screen", *given])
+
+
+def test_what_looking_at_the_machine_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cost of a look at the machine is told of several rounds, without the first, which loads what it needs."""
+    monkeypatch.setattr(machine_bench, "_ROUNDS", 3)
+    monkeypatch.setattr(machine_bench, "_LOOKS", 3)
+    told: list[str] = []
+    (claim,) = machine_bench.looks("cpu", tmp_path, told.append)
+    assert told == [f"looking at the machine, {turn} of 3" for turn in (1, 2, 3)]
+    assert len(claim.measured) == 2
+    assert min(claim.measured) > 0
+    assert claim.holds == (claim.median <= 4)

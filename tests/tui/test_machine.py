@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +17,10 @@ from engine.hardware.monitor import Monitor
 from engine.hardware.samples import ComputerSample, GpuSample, OtherProcess, Reading
 from engine.record.events import DeviceInfo, RunResumed
 from engine.record.log import RunLog
+from tests.faults.runs import Command
+from tests.images import made_up_images, save_folder
 from tests.records import live_log
+from tests.terminal import Terminal
 from tests.tui.test_training import NARROW, WIDE, MadeUpRun, settle
 from tui.look.cells import curve
 from tui.look.theme import DARK
@@ -269,3 +274,51 @@ async def test_a_screen_too_small_for_it() -> None:
         assert {cell_len(line.text) for line in app.screen._compositor.render_strips()} == {20}
         app.training.query_one(MachineView).show([Figure("x", "y" * 90), Figure("", "", in_full=("z" * 90,))])
         await settle(pilot)
+
+
+A_DRIVER_THAT_HANGS = """
+import dataclasses, time, pynvml
+from engine.hardware import device, monitor
+from engine.runs import energy
+monitor.SILENT_AFTER = 0.5
+energy._OPENS_WITHIN = 0.1
+described = device.describe
+device.describe = lambda *of: dataclasses.replace(described(*of), uuid="1-2-3")
+pynvml.nvmlInit = lambda: time.sleep(3_600)
+"""
+"""Python code: a run on a processor is taken for one on a GPU whose driver never answers."""
+
+
+def test_a_driver_that_hangs_holds_up_nothing(tmp_path: Path) -> None:
+    """With a driver that never answers the app says so, the run goes on to its results, and leaving takes no time."""
+    images = save_folder(tmp_path / "images", made_up_images(64, 16, classes=2))
+    words = ("--data", str(images), "--data-dir", str(tmp_path / "data"), "--threads", "1", "--device", "cpu")
+    with Terminal(*words, "--epochs", "10000", "--name", "first", cwd=tmp_path, first=A_DRIVER_THAT_HANGS) as terminal:
+        terminal.wait_for("new run", "ready")
+        terminal.press("\x12")
+        terminal.wait_for("training · epoch", "no answer from the GPU's driver")
+        terminal.press("m")
+        terminal.wait_for("processor", "no answer")
+        terminal.press("s")
+        terminal.wait_for("stopped", "accuracy")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+    assert json.loads((tmp_path / "runs/first/summary.json").read_text())["status"] == "stopped"
+
+
+def test_watch_shows_the_machine_too(tmp_path: Path) -> None:
+    """`watch` shows the machine of a run that another process of this machine trains."""
+    images = save_folder(tmp_path / "images", made_up_images(64, 16, classes=2))
+    words = ("--data", str(images), "--data-dir", str(tmp_path / "data"), "--threads", "1", "--device", "cpu")
+    run = Command("train", *words, "--epochs", "10000", "--name", "first", cwd=tmp_path)
+    while not (tmp_path / "runs/first/losses.f32").exists():
+        assert run.process.poll() is None, run.said()
+        time.sleep(0.02)
+    with Terminal("watch", "first", cwd=tmp_path, columns=120, rows=40) as terminal:
+        terminal.wait_for("training · epoch", "machine", "processor", "disk left")
+        terminal.press("m")
+        terminal.wait_for("used by this run", "processors")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+    run.process.kill()
+    run.ended()

@@ -22,7 +22,7 @@ from engine.bench.recipes import recipes
 from engine.config import DATA_SOURCES, TrainingConfig
 from engine.errors import DataError
 from engine.text import clean
-from tui.bench import frames, terminal
+from tui.bench import frames, machine, terminal
 
 SEEDS = 3
 """Whole runs of each preset."""
@@ -49,6 +49,7 @@ def bench(config: TrainingConfig, to: Path | None, *, reading: bool, screen: boo
         if screen:
             claims += frames.frames((terminal.COLUMNS, terminal.ROWS), say)
             with tempfile.TemporaryDirectory(prefix="cifar-tui-bench-") as folder:
+                claims += machine.looks(config.device, Path(folder), say)
                 shown = config.replaced(data="demo") if stand_in else config
                 batches = math.ceil(data.find(shown.data, shown.data_dir).train_images / shown.batch_size)
                 epochs = 1 + math.ceil(result.iterations_per_second * terminal.SECONDS / batches)

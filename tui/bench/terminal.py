@@ -121,7 +121,7 @@ def _cost_and_link(config: TrainingConfig, epochs: int, folder: Path, say: Calla
     late = quantiles(latencies, n=20)[-1]
     return (
         Claim(
-            "training speed that the screen costs",
+            "training speed that the screen costs, with the machine beside the curve",
             "%",
             tuple(losses),
             f"at most {_ALLOWED:g}",
