@@ -29,7 +29,7 @@ from tui.dialogs.colours import Colours
 from tui.dialogs.help import HelpScreen
 from tui.look.colours import Depth, depth_of, detected
 from tui.look.theme import DARK, LIGHT
-from tui.screens.messages import NewRun
+from tui.screens.messages import NewRun, ResumeRun
 from tui.screens.setup import SetupScreen
 from tui.showing import ShowingApp
 from tui.terminal import clipboard
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engine.estimate import Estimator
     from engine.storage.entry import RunEntry
     from tui.screens.runs import RunsScreen
+    from tui.screens.shown_runs import ShownRuns
 
 
 PAINTED_AFTER = 1.0
@@ -104,6 +105,8 @@ class CifarApp(ShowingApp):
         self._look = partial(_look_and_import, look)
         self._watch = watch
         self._runs: RunsScreen | None = None
+        self._shown_runs: ShownRuns | None = None
+        """What a person chose in the list of runs."""
         self.is_cut_off = False
         """Whether the terminal is gone."""
         self._event_loop: asyncio.AbstractEventLoop | None = None
@@ -151,19 +154,25 @@ class CifarApp(ShowingApp):
         assert self.form is not None
         return self.form
 
+    def on_resume_run(self, message: ResumeRun) -> None:
+        self.resume(message.folder)
+
     def action_runs(self) -> None:
         self.call_later(self._show_runs)
 
     def _show_runs(self) -> None:
-        from engine.storage.listing import list_runs
-        from tui.screens.runs import RunsScreen
+        from engine.storage.listing import Listing
+        from tui.screens.runs import LOOK_SECONDS, RunsScreen
+        from tui.screens.shown_runs import ShownRuns
 
         if self._runs in self.screen_stack:
             while self.screen is not self._runs:
                 self.pop_screen()
         else:
             runs_dir = self._runs_dir()
-            self._runs = RunsScreen(runs_dir, partial(list_runs, runs_dir))
+            if self._shown_runs is None:
+                self._shown_runs = ShownRuns()
+            self._runs = RunsScreen(runs_dir, partial(Listing(runs_dir).look, LOOK_SECONDS), self._shown_runs)
             self.push_screen(self._runs)
 
     def _runs_dir(self) -> Path:

@@ -46,7 +46,7 @@ class RunEntry:
     seed: int | None = None
     """None if it is not known."""
     config: Mapping[str, str | int | float | bool] = field(default_factory=dict, hash=False)
-    """Every constant by name, as it was given when the run was first started; empty before that."""
+    """Every constant by name, as it is now: some can be changed while a run trains. Empty before the start."""
     iterations: int = 0
     """Iterations that are done."""
     planned: int = 0
@@ -119,7 +119,7 @@ def read_entry(folder: Path, now: float) -> tuple[RunEntry, bool]:
         split=record.evaluations[-1].split if record.evaluations else "test",
         fingerprint=started.dataset.fingerprint,
         seed=seed if isinstance(seed := started.config.get("seed"), int) else None,
-        config=started.config,
+        config=record.constants_now,
         iterations=done,
         planned=planned,
         left=seconds * max(0, planned - done) / done if going and seconds is not None else None,

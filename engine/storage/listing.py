@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import glob
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from engine.errors import NoSuchRunError, RunFolderError
 from engine.files import expanded
@@ -20,6 +21,15 @@ from engine.storage.layout import DECLINED, JOURNAL, MARKS
 from engine.text import clean
 
 
+class Looked(NamedTuple):
+    """What a look at the runs found."""
+
+    entries: Sequence[RunEntry]
+    """The latest first."""
+    unread: int = 0
+    """Runs that are there as well, and were not read yet."""
+
+
 class Listing:
     """Lists the runs below a folder again and again. Reads again only what has changed. Not thread-safe."""
 
@@ -27,25 +37,47 @@ class Listing:
         self._runs_dir = expanded(runs_dir)
         self._known: dict[str, Known] | None = None
         """By name, the runs that no process trained when they were read."""
+        self._entries: dict[str, RunEntry] = {}
+        """What the look before found, by name."""
         self._marks: dict[str, tuple[tuple[int, int], marks.Marks, str]] = {}
         """By name, the time and size of the file with the marks, its content, and what is wrong with it."""
 
-    def look(self) -> tuple[RunEntry, ...]:
-        """Return the runs, the latest first. One that cannot be read is `unreadable`, with the reason."""
+    def look(self, at_most: float = math.inf) -> Looked:
+        """Look at the runs for about so many seconds at most.
+
+        Runs that there was no time for are as they were at the look before; those that were never read are counted, and
+        the next look begins with them. One that cannot be read is `unreadable`, with the reason.
+        """
         before = index.load(self._runs_dir) if self._known is None else self._known
         self._known = {}
-        now_ns = time.time_ns()
-        entries = [self._entry(folder, before.get(folder.name), now_ns) for folder in _folders(self._runs_dir)]
+        now_ns, until = time.time_ns(), time.monotonic() + at_most
+        entries: dict[str, RunEntry] = {}
+        folders = sorted(_folders(self._runs_dir), key=self._turn, reverse=True)
+        for folder in folders:
+            entry = self._entry(folder, before.get(folder.name), now_ns, in_time=time.monotonic() < until)
+            if entry is not None:
+                entries[folder.name] = entry
         if self._known != before:
             index.store(self._runs_dir, self._known)
-        pinned = marks.newest_pinned(entry.path for entry in entries)
-        entries = [replace(entry, pinned=True) if entry.path == pinned else entry for entry in entries]
-        return tuple(sorted(entries, key=lambda entry: entry.moment, reverse=True))
+        self._entries = entries
+        pinned = marks.newest_pinned(entry.path for entry in entries.values())
+        found = [replace(entry, pinned=True) if entry.path == pinned else entry for entry in entries.values()]
+        return Looked(
+            tuple(sorted(found, key=lambda entry: entry.moment, reverse=True)), unread=len(folders) - len(entries)
+        )
 
-    def _entry(self, folder: Path, known: Known | None, now_ns: int) -> RunEntry:
+    def _turn(self, folder: Path) -> tuple[bool, int]:
+        """Return what runs are read by, the largest first: those that never were, then the newest."""
+        journal = _journal(folder)
+        return folder.name not in self._entries, journal.modified_ns if journal else 0
+
+    def _entry(self, folder: Path, known: Known | None, now_ns: int, *, in_time: bool) -> RunEntry | None:
+        """Return the entry of a run. If there is no time to read it, return what it was, and None if it never was."""
         assert self._known is not None
         journal = _journal(folder)
         if known is None or journal != known.journal or not (known.closed or not lock.is_live(folder)):
+            if not in_time:
+                return self._entries.get(folder.name)
             entry, closed = read_entry(folder, now_ns / 1e9)
             known = Known(journal or Journal(0, 0, 0), closed, entry)
         if known.journal.is_settled(now_ns) and not known.entry.live and known.entry.status != "unreadable":
@@ -72,7 +104,7 @@ class Listing:
 
 def list_runs(runs_dir: Path) -> tuple[RunEntry, ...]:
     """Return the runs below `runs_dir`, the latest first. One that cannot be read is `unreadable`, with the reason."""
-    return Listing(runs_dir).look()
+    return tuple(Listing(runs_dir).look().entries)
 
 
 def _folders(runs_dir: Path) -> Iterator[Path]:

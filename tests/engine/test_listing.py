@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -47,16 +49,16 @@ def test_only_what_changed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     make_run(tmp_path / "a")
     make_run(tmp_path / "b", ends=False)
     first = Listing(tmp_path)
-    before = first.look()
+    before = first.look().entries
     read = reads(monkeypatch)
-    assert first.look() == before
+    assert first.look().entries == before
     assert list_runs(tmp_path) == before
     assert read == []
     with (tmp_path / "a" / "events.jsonl").open("ab") as journal:
         journal.write(b"?\n")
-    assert {entry.name: entry.status for entry in first.look()} == {"a": "unreadable", "b": "interrupted"}
+    assert {entry.name: entry.status for entry in first.look().entries} == {"a": "unreadable", "b": "interrupted"}
     with training(tmp_path / "b"):
-        assert {entry.name: entry.status for entry in first.look()}["b"] == "training"
+        assert {entry.name: entry.status for entry in first.look().entries}["b"] == "training"
     assert set(read) == {"a", "b"}
 
 
@@ -66,10 +68,10 @@ def test_journal_that_has_just_changed_is_not_trusted(tmp_path: Path, monkeypatc
     now = time.time()
     os.utime(journal, (now, now))
     look = Listing(tmp_path)
-    assert look.look()[0].status == "completed"
+    assert look.look().entries[0].status == "completed"
     journal.write_bytes(journal.read_bytes().replace(b'"completed"', b'"stopped"  '))
     os.utime(journal, (now, now))
-    assert look.look()[0].status == "stopped"
+    assert look.look().entries[0].status == "stopped"
     assert list_runs(tmp_path)[0].status == "stopped"
 
 
@@ -112,3 +114,19 @@ def test_list_of_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("engine.storage.index.replace_synced", refused)
     assert [entry.status for entry in list_runs(tmp_path)] == ["completed"]
     assert not (tmp_path / INDEX).exists()
+
+
+def test_look_that_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where reading takes long, a look ends in time with some of the runs; the next ones go on until all are read."""
+    for name in "abcd":
+        make_run(tmp_path / name, iterations=10, evaluations=False)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "events.jsonl").touch()
+    seconds = count()
+    clock = SimpleNamespace(monotonic=lambda: next(seconds), time_ns=time.time_ns)
+    monkeypatch.setattr(listing, "time", clock)  # a second goes by whenever it is asked for the time
+    runs = Listing(tmp_path)
+    looks = [runs.look(at_most=2.5) for _ in range(4)]
+    assert [len(looked.entries) for looked in looks] == [2, 4, 5, 5]
+    assert [looked.unread for looked in looks] == [3, 1, 0, 0]
+    assert {entry.name for entry in looks[-1].entries} == {*"abcd", "broken"}

@@ -19,13 +19,13 @@ def test_tags_and_note_go_where_the_run_goes(tmp_path: Path) -> None:
     """Tags and a note are in the run's folder: the list shows them, after it was renamed too."""
     folder = make_run(tmp_path / "a")
     look = Listing(tmp_path)
-    assert look.look()[0].tags == ()
+    assert look.look().entries[0].tags == ()
     marks.tag(folder, add=["good", "lr/0.003"])
     marks.note(folder, " two\nlines ")
-    assert (look.look()[0].tags, look.look()[0].note) == (("good", "lr/0.003"), "two lines")
+    assert (look.look().entries[0].tags, look.look().entries[0].note) == (("good", "lr/0.003"), "two lines")
     marks.tag(folder, add=["GOOD", "late"], remove=["LR/0.003", "none"])
     folder.rename(tmp_path / "b")
-    assert look.look()[0].tags == list_runs(tmp_path)[0].tags == ("good", "late")
+    assert look.look().entries[0].tags == list_runs(tmp_path)[0].tags == ("good", "late")
 
 
 @pytest.mark.parametrize("tag", ["", "two words", "-good", "a" * 33, "a,b", 'a"', "(", "\x1b[1m", "a=b", "a:b"])

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,7 +29,6 @@ from engine.preflight import Check, Preflight
 from engine.runs import watched
 from engine.runs.local import Run
 from engine.storage import listing
-from engine.storage.entry import RunEntry
 from tests.images import made_up_images
 from tui.app import CifarApp
 from tui.dialogs.choice import Choice
@@ -324,13 +323,13 @@ async def test_slow_disk(make_app: Make, monkeypatch: pytest.MonkeyPatch) -> Non
     answers = threading.Event()
     finished = a_run("first").start()
     assert finished.join(60)
-    look = listing.list_runs
+    look = listing.Listing.look
 
-    def slow(runs_dir: Path) -> Sequence[RunEntry]:
+    def slow(runs: listing.Listing, at_most: float = 60.0) -> listing.Looked:
         assert answers.wait(60)
-        return look(runs_dir)
+        return look(runs, at_most)
 
-    monkeypatch.setattr(listing, "list_runs", slow)
+    monkeypatch.setattr(listing.Listing, "look", slow)
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, SetupScreen))

@@ -31,7 +31,8 @@ def print_runs(entries: Sequence[RunEntry], columns: Sequence[Column] = USUAL) -
     shown = len(columns)
     if console.is_terminal:
         room = console.width - _EDGES
-        while shown > 1 and _needed(cells := fitting(columns[:shown], widths[:shown], room, _GAP)) > room:
+        can_be_cut = [column.can_be_cut for column in columns]
+        while _needed(cells := fitting(can_be_cut[:shown], widths[:shown], room, _GAP)) > room and shown > 1:
             shown -= 1
         widths = cells
     else:

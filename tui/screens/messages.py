@@ -55,16 +55,17 @@ class Back(Message):
 
 
 class NewRun(Message):
-    """Show the form, filled with the constants of the run in `record`."""
+    """Show the form, filled with the constants of a run."""
 
-    def __init__(self, record: RunRecord) -> None:
+    def __init__(self, config: Mapping[str, object]) -> None:
+        """`config` has the constants of that run by name."""
         super().__init__()
-        self.record = record
+        self.config = config
 
     @property
     def constants(self) -> Mapping[str, object]:
-        """The constants of that run, for a new one. The name is taken, so it is empty; where runs go is left out."""
-        known = {} if self.record.started is None else self.record.started.config
+        """The constants for a new run. The name is taken, so it is empty; where runs go is left out."""
+        known = self.config
         return {c.name: known[c.name] for c in CONSTANTS if c.name in known and c.name != "runs_dir"} | {"name": ""}
 
 
@@ -74,6 +75,10 @@ class ShowResults(Message):
     def __init__(self, record: RunRecord, folder: Path) -> None:
         super().__init__()
         self.record, self.folder = record, folder
+
+
+class ResumeRun(OpenRun):
+    """Go on with the run in `folder` from its newest checkpoint."""
 
 
 class ShowImages(Message):

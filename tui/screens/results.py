@@ -224,7 +224,7 @@ class ResultsScreen(ChartKeys, Screen[None]):
         self.post_message(ShowOwnPictures(self.record, self.folder))
 
     def action_new_run(self) -> None:
-        self.post_message(NewRun(self.record))
+        self.post_message(NewRun(self.record.constants_now))
 
     def action_back(self) -> None:
         self.post_message(Back())
