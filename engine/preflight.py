@@ -173,7 +173,11 @@ def _work_lines(config: TrainingConfig, found: data.Found) -> tuple[str, ...]:
 
 
 def _run_lines(config: TrainingConfig) -> tuple[str, ...]:
-    from engine.storage import names
+    from engine.storage import names, origin
 
     names.check_new(config)
-    return (f"saved in {config.runs_dir / (config.name or '<a name chosen at the start>')}",)
+    found = origin.find(config)
+    begins = (
+        () if found is None else ("begins with the weights of {} after iteration {:,}".format(*origin.named(found)),)
+    )
+    return (f"saved in {config.runs_dir / (config.name or '<a name chosen at the start>')}", *begins)

@@ -288,6 +288,15 @@ class TrainingConfig:
         allowed="at most 64 printable characters without / or \\, not starting with . or -; empty chooses one",
         help="Name of the run and of its folder. Left empty, a name is chosen.",
     )
+    start_from: str = constant(
+        "",
+        check=lambda value: "\0" not in value,
+        group="run",
+        folder=True,
+        allowed="a run, or the folder of a checkpoint; empty begins with random weights",
+        help="Weights to begin with, and the optimizer's state if it fits: those of a run's newest checkpoint. The run"
+        " keeps a copy.",
+    )
 
     def __post_init__(self) -> None:
         for name, value in _read(vars(self)).items():

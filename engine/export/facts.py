@@ -6,7 +6,7 @@ from collections.abc import Container
 from typing import Any
 
 from engine.config import CONSTANTS, Constant
-from engine.record.record import RunRecord
+from engine.record.record import RunRecord, told_branch
 from engine.text import counted, energy_used
 
 
@@ -23,6 +23,7 @@ def facts(record: RunRecord, content: dict[str, Any]) -> list[tuple[str, str]]:
     threads = f", {counted(device['threads'], 'thread')}" if device["threads"] else ""
     return [
         ("started", content["started_at"]),
+        *([("branch of", told_branch(started.branch_of))] if started.branch_of else []),
         ("data", f"{dataset['name']}, {dataset['source']}"),
         ("images", _images(dataset)),
         ("fingerprint", dataset["fingerprint"]),

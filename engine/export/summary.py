@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
             {"iteration": change.iteration, "name": change.name, "from": change.before, "to": change.after}
             for change in record.changes
         ],
+        **({"branch_of": asdict(started.branch_of)} if started.branch_of else {}),
     }
 
 

@@ -40,6 +40,12 @@ class Average:
         torch._foreach_mul_(way, part)
         torch._foreach_add_(self._averages, way)
 
+    def restart(self) -> None:
+        """Begin anew from the network's values of now."""
+        self._updates.zero_()
+        for value, average in zip(self._values, self._averages, strict=True):
+            average.copy_(value)
+
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Let the network's tensors hold the average, where they lie; at the end they hold what they did."""

@@ -79,6 +79,22 @@ class Recipe:
             start = f"{part}."
             each.restore({name.removeprefix(start): state[name] for name in state if name.startswith(start)})
 
+    def begin_with(self, state: Mapping[str, Tensor]) -> bool:
+        """Take over what `state()` of another run returned, as far as it is whole; the average begins anew else.
+
+        The network has the weights of that run already. Return whether the optimizer's state was taken.
+        """
+        taken = {}
+        for part, each in self._parts():
+            start = f"{part}."
+            theirs = {name.removeprefix(start): state[name] for name in state if name.startswith(start)}
+            taken[part] = theirs.keys() == each.state().keys()
+            if taken[part]:
+                each.restore(theirs)
+            elif isinstance(each, Average):
+                each.restart()
+        return taken["optimizer"]
+
     def _parts(self) -> Iterator[tuple[str, optimizers.Optimizer | Average]]:
         yield "optimizer", self.optimizer
         if self.average is not None:

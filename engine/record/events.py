@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA_VERSION = 5
-"""Version 4 had no `changed`, `refused` and `energy_used`, no `asked` of an evaluation and no `uuid` of a device.
-Version 3 had no `calibration_error` and no `predictions`. Version 2 had no `epoch_trained`, and of an evaluation only
-its matrix of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called `run_resumed`
-`taken_up`."""
+"""Version 4 had no `changed`, `refused` and `energy_used`, no `branch_of`, no `asked` of an evaluation and no `uuid` of
+a device. Version 3 had no `calibration_error` and no `predictions`. Version 2 had no `epoch_trained`, and of an
+evaluation only its matrix of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called
+`run_resumed` `taken_up`."""
 
 _FORMER_NAMES = {"taken_up": "run_resumed"}
 
@@ -89,6 +89,17 @@ class DeviceInfo:
     """The identity of a `cuda` GPU, or of the part of one, as torch tells it. None in runs of older versions."""
 
 
+@dataclass(frozen=True)
+class BranchOf:
+    """The run whose weights a run began with."""
+
+    name: str
+    iteration: _Count
+    """How many of its iterations were done."""
+    optimizer: bool
+    """Whether the state of its optimizer was taken as well; it is not if the optimizer is another one."""
+
+
 @dataclass(frozen=True, kw_only=True, config=_EVENT)
 class DataProgress:
     """Images are being downloaded, read or drawn. The journal keeps one of these a second."""
@@ -124,6 +135,8 @@ class RunStarted:
     epochs: Annotated[int, Field(ge=1, le=2**20)]
     validation_images: _Count = 0
     """Training images that are held out: the run does not train on them."""
+    branch_of: BranchOf | None = None
+    """None for a run that began with random weights."""
 
     @property
     def images(self) -> int:

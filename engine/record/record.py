@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.record.evaluation import Evaluation
 from engine.record.events import (
     BatchDone,
+    BranchOf,
     Changed,
     DataProgress,
     DeviceInfo,
@@ -36,7 +37,7 @@ from engine.record.events import (
 )
 from engine.record.log import RunLog
 from engine.record.warnings import Watch
-from engine.text import counted
+from engine.text import clean, counted
 
 Status = Literal["preparing", "training", "evaluating", "paused", "completed", "stopped", "failed", "interrupted"]
 
@@ -114,6 +115,8 @@ class RunRecord:
                     f"Training {event.config.get('model')} with {counted(event.parameters, 'parameter')} on"
                     f" {counted(event.dataset.train_images, 'image')} ({event.dataset.name}), on {event.device.name}"
                 )
+                if event.branch_of is not None:
+                    self.lines.append(f"Begins with the weights of {told_branch(event.branch_of)}")
             case RunResumed():
                 self.paused = self.evaluating = self.stopping = None  # of the interrupted process
                 self.device = event.device
@@ -333,3 +336,9 @@ def told(change: Changed) -> str:
 
 def _label(event: Changed | Refused) -> str:
     return event.name.replace("_", " ").capitalize()
+
+
+def told_branch(branch: BranchOf) -> str:
+    """Return where the weights of a run come from: `brisk-heron after iteration 1,234, without its optimizer`."""
+    optimizer = "" if branch.optimizer else ", without its optimizer"
+    return f"{clean(branch.name)} after iteration {branch.iteration:,}{optimizer}"

@@ -26,6 +26,7 @@ from engine.record.record import RunRecord
 from engine.runs.energy import Metered
 from engine.runs.recorder import PreparationGate, Recorder
 from engine.runs.resume import Interrupted, same_images
+from engine.storage import origin
 from engine.storage.folder import RunFolder
 from engine.storage.inbox import Inbox
 from engine.storage.layout import CHECKPOINTS
@@ -52,6 +53,7 @@ class Run:
         """
         if interrupted is None:
             check_new(config)
+            origin.find(config)  # so that it is refused before anything else
             config = config if config.name else config.replaced(name=new_name(expanded(config.runs_dir)))
         self.config = config
         self.folder: Path = expanded(config.runs_dir) / config.name
@@ -135,7 +137,7 @@ class Run:
 
     def _run(self, recorder: Recorder) -> None:
         if self._interrupted is None:
-            recorder.folder = RunFolder.create(self.folder, Recorded.now(self.config))
+            recorder.folder = RunFolder.create(self.folder, Recorded.now(self.config), origin.find(self.config))
             recorder.discards = True
         inbox = Inbox(self.folder, self.control).start()
         try:
@@ -218,4 +220,5 @@ class Run:
             seconds=self.seconds,
             start=kept,
             changes=changed,
+            origin=origin.read(folder.path) if kept is None else None,
         )

@@ -64,12 +64,13 @@ class RateSearch:
         # Imported here: the form and `--help` are there without waiting for torch.
         from engine import data
         from engine.hardware import device
+        from engine.storage import origin
         from engine.training.rate_finder import find_rate
 
         config = self.config
         device.usable(config.device, config.precision)  # before a download
         images = data.load(config.data, config.data_dir, data.Progress(self._read, self._control))
-        self._show(find_rate(config, images, self._show, self._control))
+        self._show(find_rate(config, images, self._show, self._control, origin.find(config)))
 
     def _show(self, curve: RateCurve) -> None:
         self.curve = curve

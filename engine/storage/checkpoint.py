@@ -227,6 +227,12 @@ class Checkpoint:
         found = self._tensors(TRAINING, {**like, "random": torch.get_rng_state()})
         return found, found.pop("random")
 
+    def fitting(self, like: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what a snapshot has as `training`, as far as it has the names and forms of `like`; `network` is as
+        for `model`. Raises `RunFolderError` if the file cannot be read."""
+        found = _load(self.path / TRAINING, _MOST_STATES * _bytes(network))
+        return {name: found[name] for name in like if name in found and _form(found[name]) == _form(like[name])}
+
     def _tensors(self, name: str, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return _fitting(self.path / name, like)
 
@@ -293,6 +299,11 @@ def whole(folder: Path) -> Iterator[Checkpoint]:
                     yield Checkpoint(path, state)
         except (OSError, ValueError):
             continue
+
+
+def at(path: Path) -> Checkpoint | None:
+    """Return the checkpoint in the folder `path`, None if there is none that is complete."""
+    return next((found for found in whole(path.parent) if found.path == path), None)
 
 
 def _reason(error: Exception) -> str:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from engine.errors import ConstantError, RunFolderError
 from engine.record.events import DataProgress, Event, RunStarted, to_json
 from engine.storage import lock as locks
+from engine.storage import origin
+from engine.storage.checkpoint import Checkpoint
 from engine.storage.durable import GrowingFile, replace_synced, sync_folder, write_synced
 from engine.storage.layout import CONFIG, JOURNAL, LOSSES
 from engine.storage.recorded import Recorded
@@ -46,8 +48,11 @@ class RunFolder:
         self._written_at = time.monotonic()
 
     @classmethod
-    def create(cls, path: Path, recorded: Recorded) -> Self:
-        """Make the folder of a new run, complete or not at all. Raises `ConstantError` and `RunFolderError`."""
+    def create(cls, path: Path, recorded: Recorded, begins_with: Checkpoint | None = None) -> Self:
+        """Make the folder of a new run, complete or not at all, with a copy of the checkpoint that it begins with.
+
+        Raises `ConstantError` and `RunFolderError`.
+        """
         making = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +61,8 @@ class RunFolder:
             lock = locks.take(making)
             try:
                 write_synced(making / CONFIG, recorded.as_json(path.name))
+                if begins_with is not None:
+                    origin.copy(begins_with, making)
                 folder = cls(making, lock, recorded)
                 if os.path.lexists(path):  # rename would replace an empty folder
                     raise FileExistsError

@@ -4,7 +4,9 @@ config.json     the constants as first given, plus versions, device, dataset
 events.jsonl    the journal: one event a line
 losses.f32      one little-endian float32 an iteration
 changes.json    constants that were changed while the run trained, if there are any
+branches/       checkpoints that are held for runs that shall begin with them
 checkpoints/    the newest two, and the final one
+origin/         the checkpoint of another run that this one began with, if it did
 predictions/    what the network made of each image, of the newest, the best and some earlier evaluations
 lock            held (flock) by the process that trains; says who and where
 requests        requests of other processes to the one that trains
@@ -21,7 +23,9 @@ CONFIG = "config.json"
 JOURNAL = "events.jsonl"
 LOSSES = "losses.f32"
 CHANGES = "changes.json"
+BRANCHES = "branches"
 CHECKPOINTS = "checkpoints"
+ORIGIN = "origin"
 PREDICTIONS = "predictions"
 LOCK = "lock"
 REQUESTS = "requests"

@@ -18,18 +18,26 @@ from engine.hardware import device as devices
 from engine.hardware.memory import keep_freed_memory
 from engine.hardware.precision import multiplying_in
 from engine.record.rates import RATES, RateCurve
+from engine.storage.checkpoint import Checkpoint
 from engine.training import alone
 from engine.training.failures import reported
 from engine.training.layout import convolving
 from engine.training.loop import Preparation
 from engine.training.order import shuffled
+from engine.training.restore import begin_with
 from engine.training.validation import Splits, hold_out
 
 
 def find_rate(
-    config: TrainingConfig, images: ImageSet, show: Callable[[RateCurve], object], control: Control
+    config: TrainingConfig,
+    images: ImageSet,
+    show: Callable[[RateCurve], object],
+    control: Control,
+    origin: Checkpoint | None = None,
 ) -> RateCurve:
     """Train as the run of `config` on `images` begins, at the rates `RATES`; its schedule and rate are left out.
+
+    `origin` is the checkpoint that the run would begin with.
 
     Ends early once the smoothed loss has diverged or a loss is not finite; that loss is left out. `show` is called with
     the curve so far. Nothing of it remains: torch's generators, threads and settings are put back.
@@ -51,7 +59,7 @@ def find_rate(
             reported(lambda failure: None, config),
         ):
             curve = RateCurve()
-            for loss in _losses(config, splits, device, control):
+            for loss in _losses(config, splits, device, control, origin):
                 if not math.isfinite(loss):
                     break
                 curve = RateCurve((*curve.losses, loss))
@@ -61,10 +69,14 @@ def find_rate(
     return RateCurve(curve.losses, ended=True)
 
 
-def _losses(config: TrainingConfig, images: Splits, device: torch.device, control: Control) -> Iterator[float]:
+def _losses(
+    config: TrainingConfig, images: Splits, device: torch.device, control: Control, origin: Checkpoint | None
+) -> Iterator[float]:
     """Yield the loss of each iteration. On a GPU some are made together, so a few more may be made than are taken."""
     _check(control)
     prepared = Preparation(config, images, device)
+    if origin is not None:
+        begin_with(origin, prepared.model, prepared.recipe)
     train_images = prepared.train_images()
     steps = prepared.steps(train_images, lambda text: None)
     groups = len(prepared.recipe.optimizer.rates)

@@ -23,6 +23,7 @@ from engine.record.classified import Classified
 from engine.record.evaluation import confusion_matrix, percent
 from engine.record.events import (
     BatchDone,
+    BranchOf,
     EpochStarted,
     EpochTrained,
     Evaluated,
@@ -43,7 +44,7 @@ from engine.training.best import Best
 from engine.training.clock import Clock
 from engine.training.gate import Gate
 from engine.training.predict import Predictions
-from engine.training.restore import Checkpoints, restore
+from engine.training.restore import Checkpoints, begin_with, restore
 from engine.training.shape import count_parameters
 from engine.training.steering import Note, Steering
 from engine.training.steps.by_hand import order_of_sums
@@ -70,9 +71,14 @@ class Reporter:
         note: Note | None = None,
         start: Checkpoint | None = None,
         changes: Sequence[Change] = (),
+        origin: Checkpoint | None = None,
     ) -> None:
-        """`start` is the checkpoint that a resumed run goes on from, `changes` all changes of its constants."""
+        """`start` is the checkpoint that a resumed run goes on from, `changes` all changes of its constants.
+
+        `origin` is the checkpoint of another run that a new one begins with.
+        """
         self._config, self._images, self._report, self._clock, self._start = config, images, report, clock, start
+        self._origin = origin
         self._control, self._gate = control, Gate(control, report, clock)
         reported = start.state.changes if start else ()
         self._steering = Steering(config, report, clock, note, changes, reported)
@@ -126,6 +132,7 @@ class Reporter:
                     f" There: {clean(before)}. Here: {described.sums}."
                 )
             return
+        branch = self._begin_with(self._origin, model, recipe) if self._origin else None
         self._report.event(
             RunStarted(
                 seconds=self._clock.seconds(),
@@ -139,14 +146,30 @@ class Reporter:
                 batches=self._batches,
                 epochs=self._config.epochs,
                 validation_images=len(self._images.validation or ()),
+                branch_of=branch,
             )
         )
+        if self._has_seen_validation:
+            self.notice("The network may have been trained before on images that are held out here for validation.")
         choosing = [name for name in ("keep_best", "patience") if getattr(self._config, name)]
         if choosing and self._images.validation is None:
             self.notice(
                 f"{' and '.join(choosing)} go by the accuracy on the test images, so the result is better than it would"
                 " be on new ones; --validation holds out images for that."
             )
+
+    def _begin_with(self, origin: Checkpoint, model: nn.Module, recipe: Recipe) -> BranchOf:
+        has_optimizer = begin_with(origin, model, recipe)
+        name = str(origin.state.origin.config.get("name", ""))
+        return BranchOf(name, origin.state.position.iteration, has_optimizer)
+
+    @property
+    def _has_seen_validation(self) -> bool:
+        """Whether the weights that the run began with may come from a training on its validation images."""
+        if self._origin is None or self._images.validation is None:
+            return False
+        theirs = self._origin.state.origin.config
+        return any(theirs.get(name) != getattr(self._config, name) for name in ("validation", "seed"))
 
     def epochs(self) -> Iterator[int]:
         """The epochs that remain, from 1; none after a stop."""

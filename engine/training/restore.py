@@ -68,6 +68,16 @@ class Checkpoints:
         self._kept_at, self._kept = self._clock.seconds(), position.iteration
 
 
+def begin_with(origin: Checkpoint, model: nn.Module, recipe: Recipe) -> bool:
+    """Give `model` the weights of another run, and `recipe` the state of its optimizer and average where they fit.
+
+    Return whether the optimizer's state was taken. Raises `RunFolderError` if the weights are of another network.
+    """
+    network = origin.model(model.state_dict())
+    model.load_state_dict(network)
+    return recipe.begin_with(origin.fitting(recipe.state(), network))
+
+
 def restore(start: Checkpoint, model: nn.Module, recipe: Recipe, best: Best) -> None:
     """Put back weights, optimizer and random generator as they were when `start` was taken.
 

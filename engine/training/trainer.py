@@ -37,6 +37,7 @@ def train(
     seconds: Seconds | None = None,
     start: Checkpoint | None = None,
     changes: Sequence[Change] = (),
+    origin: Checkpoint | None = None,
 ) -> Trained:
     """Train the network that `config` names on `images`, and report everything that happens to `report`.
 
@@ -45,7 +46,7 @@ def train(
     what each evaluation found; `note` with all changes of constants before each takes effect.
     `seconds` returns the time since the run began. With `start` an interrupted run goes on from that checkpoint. Its
     numbers are those of a run that was never interrupted, with the same `changes` at the same iterations; on a GPU only
-    if `deterministic`, else nearly.
+    if `deterministic`, else nearly. A new run begins with the weights of `origin`, a checkpoint of another run.
 
     Raises `ConstantError` before the run begins if the device is not there or cannot compute, or if there are
     too few images to hold out those for validation. Raises `TrainingError`,
@@ -66,6 +67,7 @@ def train(
         note=note,
         start=start,
         changes=changes,
+        origin=origin,
     )
     device = devices.usable(config.device, config.precision, run.notice)
     with (

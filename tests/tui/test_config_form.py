@@ -48,6 +48,7 @@ EVERY_OTHER: dict[str, object] = {
     "threads": 3,
     "runs_dir": Path("elsewhere"),
     "name": "brisk heron",
+    "start_from": "swift-tern",
 }
 
 
