@@ -182,9 +182,13 @@ class CifarApp(ShowingApp):
     # Runs on disk
 
     def _look_for_runs(self) -> None:
-        from engine.storage.listing import waiting
+        def look(runs_dir: Path) -> RunEntry | None:
+            import tui.screens.runs  # noqa: F401 - so that the list is quick to come
+            from engine.storage.listing import waiting
 
-        work.run(self, partial(waiting, self._runs_dir()), self._offer)
+            return waiting(runs_dir)
+
+        work.run(self, partial(look, self._runs_dir()), self._offer)
 
     def _offer(self, entry: RunEntry | None) -> None:
         from engine.storage.listing import decline

@@ -58,6 +58,7 @@ _OWN = (
     Column("trained", "seconds", "Time spent in training.", lambda run: run.train_seconds),
     Column("images_per_second", "number", "Training images a second.", lambda run: _speed(run)),
     Column("iterations", "number", "Iterations that are done.", lambda run: run.iterations),
+    Column("joules", "number", "Energy that its GPU used.", lambda run: run.joules),
     Column("parameters", "number", "Numbers that the network learns.", lambda run: run.parameters),
     Column("machine", "text", "What it computed on.", lambda run: run.device, can_be_cut=True),
     Column(

@@ -58,6 +58,10 @@ class RunEntry:
     parameters: int | None = None
     device: str = ""
     """What it computed on."""
+    joules: float | None = None
+    """The energy that its GPU used; None if that is not known."""
+    reason: str = ""
+    """Why it failed, or was complete before its last epoch."""
     tags: tuple[str, ...] = ()
     note: str = ""
     pinned: bool = False
@@ -100,7 +104,8 @@ def read_entry(folder: Path, now: float) -> tuple[RunEntry, bool]:
         return RunEntry(folder.name, folder, "unreadable", _began(folder), problem=error.message), False
     started, closing = record.started, record.closing
     if started is None:
-        return RunEntry(folder.name, folder, record.status, _began(folder)), closing is not None
+        reason = closing.reason if closing is not None else ""
+        return RunEntry(folder.name, folder, record.status, _began(folder), reason=reason), closing is not None
     done = closing.iterations if closing is not None else _losses(folder)
     planned = _planned(folder, record, done)
     done = min(done, planned)
@@ -126,6 +131,8 @@ def read_entry(folder: Path, now: float) -> tuple[RunEntry, bool]:
         train_seconds=seconds,
         parameters=started.parameters,
         device=started.device.name,
+        joules=record.joules,
+        reason=closing.reason if closing is not None else "",
     ), closing is not None
 
 

@@ -59,6 +59,11 @@ def fitting(can_be_cut: Sequence[bool], widths: Sequence[int], room: int, gap: i
     return cells
 
 
+def problem_of(run: RunEntry) -> str:
+    """Return what is wrong with a run: why it cannot be read, or failed, or that its tags are damaged."""
+    return run.problem or run.remark or (run.reason if run.status == "failed" else "")
+
+
 def about(run: RunEntry) -> list[list[str]]:
     """Return two lines about a run, in parts: what it does or did, and its constants that are not the usual ones."""
     facts = []
@@ -69,12 +74,13 @@ def about(run: RunEntry) -> list[list[str]]:
     elif run.iterations:
         trained = f" in {duration(run.train_seconds)}" if run.train_seconds is not None else ""
         facts.append(f"{counted(run.iterations, 'iteration')}{trained}")
+    facts += [run.reason.splitlines()[0]] * bool(run.reason and run.status == "completed")
     facts += [run.device] * bool(run.device) + [f"seed {run.seed}"] * (run.seed is not None)
     changed = [
         f"{constant.label} {shown(run.config[constant.name])}"
         for constant in CONSTANTS
         if constant.group != "run"
-        and constant.name not in ("seed", "data", "data_dir")
+        and constant.name not in ("seed", "data", "data_dir", "threads")
         and run.config.get(constant.name, constant.default) != constant.default
     ]
     return [facts, changed or ["the notebook's constants"] * bool(run.config)]

@@ -21,7 +21,7 @@ from engine.storage.listing import Looked
 from engine.text import clean, counted
 from tui import work
 from tui.dialogs.run_columns import RunColumns
-from tui.look.run_cells import about
+from tui.look.run_cells import about, problem_of
 from tui.screens.messages import Back, Compare, NewRun, OpenRun, ResumeRun
 from tui.screens.run_editing import RunEditing
 from tui.screens.runs_keys import HELP, RUNS_BINDINGS
@@ -171,7 +171,7 @@ class RunsScreen(RunEditing):
         if run is None:
             told.show()
         else:
-            told.show(problem=run.problem or run.remark, note=run.note, facts=about(run))
+            told.show(problem=problem_of(run), note=run.note, facts=about(run))
 
     @property
     def runs_dir(self) -> Path:
