@@ -195,10 +195,12 @@ def test_this_program_is_not_somebody_else(
 
     monkeypatch.setattr(cuda, "others", others)
     with subprocess.Popen(["sleep", "60"]) as child:
-        assert device.taken(torch.device("cuda:0")) == ""
-        device._failure(torch.device("cuda:0"))
-        device.taken(torch.device("cuda:0"))
-        child.kill()
+        try:
+            assert device.taken(torch.device("cuda:0")) == ""
+            device._failure(torch.device("cuda:0"))
+            device.taken(torch.device("cuda:0"))
+        finally:
+            child.kill()
     assert asked == [None, os.getpid()]
 
 

@@ -65,10 +65,11 @@ def test_from_the_start_to_the_end_without_pauses(board: MadeUpNvml) -> None:
     run.tell(500)
     run.event(Paused(seconds=1, iteration=500))
     board.millijoules += 900_000
+    run.tell(500)
     run.event(Resumed(seconds=2, iteration=500))
     board.millijoules += 1_126_500
     run.event(Finished(seconds=3, status="completed", **ENDED))
-    assert told(log) == [2.0, 1_128.5]
+    assert told(log) == [2.0, 2.0, 1_128.5]
     assert [type(event).__name__ for event in log.events[-2:]] == ["EnergyUsed", "Finished"]
     record = RunRecord(log)
     record.catch_up()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,8 @@ from textual.screen import Screen
 
 from engine.config import TrainingConfig
 from engine.export import FILES, WITH_PREDICTIONS
+from engine.hardware.monitor import Monitor
+from engine.hardware.samples import ComputerSample, GpuSample, OtherProcess, Reading
 from engine.preflight import Check, Preflight
 from engine.record.rates import RateCurve
 from engine.runs.contract import RunView
@@ -58,6 +61,21 @@ def training() -> Screen[Any]:
     return TrainingScreen(cast(RunView, run))
 
 
+def machine() -> Screen[Any]:
+    """Return the training screen with all figures of a machine whose GPU is slowed down."""
+    board = GpuSample(memory=(2_100_000_000, 80_000_000_000), most_watts=700.0, megahertz=1_755)
+    slowed = replace(board, slowed_by=("power limit",), others=(OtherProcess(4711, "python", 20_100_000_000),))
+    gpu = [replace(slowed, busy=90.0 + i % 8, watts=380.0 + 20 * (i % 7), celsius=min(71, 40 + i)) for i in range(90)]
+    memory = (3_100_000_000, 24_000_000_000)
+    computer = [ComputerSample(30.0 + 5 * (i % 9), 1.9, memory, contained=True) for i in range(90)]
+    reading = Reading(tuple(gpu), tuple(computer), (79_000_000_000,), has_gpu=True)
+    monitor: Any = SimpleNamespace(start=lambda: monitor, close=lambda: None, reading=lambda: reading)
+    run = SimpleNamespace(log=live_log(4_000), folder=Path("runs/brisk-heron"), seconds=lambda: 41.0)
+    screen = TrainingScreen(cast(RunView, run), machine_of=lambda folder, device: cast(Monitor, monitor))
+    screen.add_class("-machine")
+    return screen
+
+
 def rate_found() -> Screen[Any]:
     """Return the learning-rate finder after a measurement with the noise of small batches."""
     average = np.interp(np.arange(80), [0, 45, 60, 79], [2.3, 2.3, 1.6, 3.5])
@@ -70,6 +88,7 @@ def rate_found() -> Screen[Any]:
 SCREENS: dict[str, Callable[[], Screen[Any]]] = {
     "setup": lambda: SetupScreen({}, looked, pause=0),
     "training": training,
+    "machine": machine,
     "learning rate": rate_found,
     "results": lambda: ResultsScreen(finished_record(), Path("runs/brisk-heron")),
     "wrong": lambda: SetupScreen({"data": "/mnt/flowers", "name": "mine"}, refused, pause=0),
