@@ -94,7 +94,7 @@ async def until(pilot: Pilot[None], reached: Callable[[], object]) -> None:
 
 
 async def ready(pilot: Pilot[None], app: Host) -> None:
-    await until(pilot, lambda: app.table.has_focus and app.table._rows)
+    await until(pilot, lambda: app.runs.query(RunTable) and app.table.has_focus and app.table._rows)
 
 
 async def typed(pilot: Pilot[None], text: str) -> None:

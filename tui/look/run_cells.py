@@ -74,7 +74,8 @@ def about(run: RunEntry) -> list[list[str]]:
     elif run.iterations:
         trained = f" in {duration(run.train_seconds)}" if run.train_seconds is not None else ""
         facts.append(f"{counted(run.iterations, 'iteration')}{trained}")
-    facts += [run.reason.splitlines()[0]] * bool(run.reason and run.status == "completed")
+    if run.status == "completed" and run.reason:
+        facts.append(run.reason)
     facts += [run.device] * bool(run.device) + [f"seed {run.seed}"] * (run.seed is not None)
     changed = [
         f"{constant.label} {shown(run.config[constant.name])}"
