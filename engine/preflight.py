@@ -176,8 +176,8 @@ def _run_lines(config: TrainingConfig) -> tuple[str, ...]:
     from engine.storage import names, origin
 
     names.check_new(config)
-    found = origin.find(config)
-    begins = (
-        () if found is None else ("begins with the weights of {} after iteration {:,}".format(*origin.named(found)),)
-    )
-    return (f"saved in {config.runs_dir / (config.name or '<a name chosen at the start>')}", *begins)
+    saved = f"saved in {config.runs_dir / (config.name or '<a name chosen at the start>')}"
+    if (found := origin.find(config)) is None:
+        return (saved,)
+    name, iteration = origin.named(found)
+    return (f"branch of {name} after iteration {iteration:,}", saved)

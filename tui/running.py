@@ -15,7 +15,7 @@ from engine.process import python_running
 from engine.text import clean
 from tui import work
 from tui.dialogs.choice import images_missing
-from tui.screens.messages import FindRate, StartInBackground, StartRun
+from tui.screens.messages import Branch, FindRate, StartInBackground, StartRun
 from tui.screens.setup import SetupScreen
 from tui.terminal.driver import SteadyDriver
 from tui.terminal.ending import DEFAULT, Ending, announcement, in_words
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.runs.contract import RunView
     from engine.runs.local import Run
     from engine.runs.watched import WatchedRun
+    from engine.storage.checkpoint import Checkpoint
     from tui.screens.training import TrainingScreen
 
 
@@ -62,6 +63,24 @@ class RunningApp(SteadyApp):
             return Run(message.config)
 
         self._start(make)
+
+    def on_branch(self, message: Branch) -> None:
+        """Show the form for a run that begins with the weights that the one on the screen has now."""
+        from engine.runs import branching
+        from engine.storage import origin
+
+        here = self.training_screen
+
+        def made(found: Checkpoint) -> None:
+            if self.training_screen is not here or self.screen is not here:  # the user went elsewhere meanwhile
+                return
+            name, iteration = origin.named(found)
+            form = self.to_form(message.constants_from(found.path, iteration))
+            form.choose("learning_rate", form.values["learning_rate"])
+            beside = " It still trains here: Ctrl+B trains beside it." if self.running() else ""
+            self.notify(f"A branch of {name} after iteration {iteration:,}.{beside}", markup=False, timeout=8)
+
+        work.run(self, partial(branching.point, message.folder, message.iteration), made, self.tell)
 
     def on_find_rate(self, message: FindRate) -> None:
         """Look for a learning rate. Beside a run both would be slow."""

@@ -301,6 +301,11 @@ def whole(folder: Path) -> Iterator[Checkpoint]:
             continue
 
 
+def newest(folder: Path) -> int:
+    """Return the iteration of the newest checkpoint below `folder`, by its name; -1 if there is none."""
+    return next(map(_iteration, _checkpoints(folder)), -1)
+
+
 def at(path: Path) -> Checkpoint | None:
     """Return the checkpoint in the folder `path`, None if there is none that is complete."""
     return next((found for found in whole(path.parent) if found.path == path), None)

@@ -144,9 +144,9 @@ def test_where_there_is_nothing_to_begin_with(config: TrainingConfig, parent: Pa
     checks = preflight(config.replaced(start_from="gone", data="demo"))
     assert "neither a run" in checks.problems["start_from"]
     (line,) = [
-        check.lines[1] for check in preflight(config.replaced(start_from="parent")).checks if check.subject == "run"
+        check.lines[0] for check in preflight(config.replaced(start_from="parent")).checks if check.subject == "run"
     ]
-    assert line == "begins with the weights of parent after iteration 8"
+    assert line == "branch of parent after iteration 8"
     for file in parent.glob("checkpoints/*/model.safetensors"):
         file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(ConstantError, match="neither a run with a checkpoint nor a checkpoint"):

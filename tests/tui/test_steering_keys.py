@@ -15,7 +15,7 @@ from tests.tui.test_training import NARROW, WIDE, TrainingApp, settle
 from tui.charts.kinds.loss import LossChart
 from tui.dialogs.new_constants import NewConstants
 
-STEERING = {"Lower rate", "Higher rate", "Change", "Evaluate", "Checkpoint"}
+STEERING = {"Lower rate", "Higher rate", "Change", "Evaluate", "Checkpoint", "Branch"}
 
 
 def type_in(app: TrainingApp, **texts: str) -> None:
@@ -169,7 +169,7 @@ async def test_keys_are_offered_while_there_is_something_to_steer() -> None:
 
 
 async def keys(pilot: Pilot[None]) -> None:
-    await pilot.press("less_than_sign", "greater_than_sign", "c", "v", "k")
+    await pilot.press("less_than_sign", "greater_than_sign", "c", "v", "k", "b")
     await settle(pilot)
 
 

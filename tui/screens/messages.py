@@ -81,6 +81,20 @@ class ResumeRun(OpenRun):
     """Go on with the run in `folder` from its newest checkpoint."""
 
 
+class Branch(NewRun):
+    """Show the form for a run that begins where the run in `folder` is now; it has been asked for a checkpoint."""
+
+    def __init__(self, record: RunRecord, folder: Path) -> None:
+        super().__init__(record.constants_now)
+        self.folder, self.iteration = folder, len(record.losses)
+        self._epochs, self._batches = record.epochs, record.started.batches if record.started else 1
+
+    def constants_from(self, checkpoint: Path, iteration: int) -> Mapping[str, object]:
+        """The constants of that run as they are now, with the epochs that were left after `iteration`."""
+        left = max(1, self._epochs - iteration // self._batches)
+        return {**self.constants, "epochs": left, "start_from": str(checkpoint)}
+
+
 class ShowImages(Message):
     """Show the images of number `index` of `record.evaluations` in the gallery, those of `order` first.
 

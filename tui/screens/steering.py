@@ -39,6 +39,7 @@ STEERING_BINDINGS: list[BindingType] = [
     Binding("c", "steer_constants", "Change", tooltip="Another learning rate or other epochs, typed"),
     Binding("v", "steer_evaluate", "Evaluate", tooltip="Evaluate the network as it is now; the training goes on"),
     Binding("k", "steer_save", "Checkpoint", tooltip="Save a checkpoint now"),
+    Binding("b", "steer_branch", "Branch", tooltip="A new run that begins with the weights of now; this one goes on"),
 ]
 """For the `BINDINGS` of a screen that inherits `Steering`."""
 
@@ -101,6 +102,10 @@ class Steering(DOMNode):
 
     def action_steer_save(self) -> None:
         self.ask(SaveNow())
+
+    @abstractmethod
+    def action_steer_branch(self) -> None:
+        """Ask for a checkpoint, and for the form of a run that begins with it."""
 
     def _value(self, name: ChangeableName) -> int | float:
         """The value of a constant as it is, or will be when the run has acted on what was asked."""

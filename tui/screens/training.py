@@ -26,7 +26,7 @@ from tui.charts.kinds.loss import LossChart
 from tui.look.wording import duration
 from tui.screens.exhibit import kept
 from tui.screens.machine import MACHINE_BINDINGS, MachineOf, MachineRows
-from tui.screens.messages import Back, Export, ShowImages, ShowResults
+from tui.screens.messages import Back, Branch, Export, ShowImages, ShowResults
 from tui.screens.reference import put_behind
 from tui.screens.steering import STEERING_BINDINGS, Steering
 from tui.widgets import run_facts
@@ -277,6 +277,10 @@ class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
 
     def action_results(self) -> None:
         self.post_message(ShowResults(self.record, self.run.folder))
+
+    def action_steer_branch(self) -> None:
+        self.action_steer_save()
+        self.post_message(Branch(self.record, self.run.folder))
 
     def action_gallery(self) -> None:
         self.post_message(ShowImages(self.record, self.run.folder, kept(self.record)[-1]))
