@@ -15,7 +15,7 @@ from tests.tui.test_training import NARROW, WIDE, TrainingApp, settle
 from tui.charts.kinds.loss import LossChart
 from tui.dialogs.new_constants import NewConstants
 
-STEERING = {"Lower rate", "Higher rate", "Change", "Evaluate", "Checkpoint", "Branch"}
+STEERING = {"Lower rate", "Higher rate", "Change", "Evaluate", "Save", "Branch"}
 
 
 def type_in(app: TrainingApp, **texts: str) -> None:

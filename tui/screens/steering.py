@@ -38,7 +38,7 @@ STEERING_BINDINGS: list[BindingType] = [
     ),
     Binding("c", "steer_constants", "Change", tooltip="Another learning rate or other epochs, typed"),
     Binding("v", "steer_evaluate", "Evaluate", tooltip="Evaluate the network as it is now; the training goes on"),
-    Binding("k", "steer_save", "Checkpoint", tooltip="Save a checkpoint now"),
+    Binding("k", "steer_save", "Save", tooltip="Save a checkpoint now"),
     Binding("b", "steer_branch", "Branch", tooltip="A new run that begins with the weights of now; this one goes on"),
 ]
 """For the `BINDINGS` of a screen that inherits `Steering`."""
