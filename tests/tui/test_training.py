@@ -21,7 +21,7 @@ from engine.record.pace import Pace
 from tests.records import live_log, live_record, made_up_matrix, run_started
 from tui.charts.kinds.loss import LossChart
 from tui.look.theme import DARK
-from tui.screens import training
+from tui.screens import requests, training
 from tui.screens.messages import Back, Export, ShowResults
 from tui.screens.training import TrainingScreen
 from tui.widgets import run_facts
@@ -259,7 +259,7 @@ async def test_the_effect_of_a_key_is_shown_as_soon_as_it_is_there(monkeypatch: 
         while not app.run_shown.asked:
             await pilot.pause(0.01)
         assert title.middle == "pausing"
-        await pilot.pause(3 * training.ANSWERS_WITHIN)
+        await pilot.pause(3 * requests.ANSWERS_WITHIN)
         app.run_shown.log.event(Paused(seconds=42.0, iteration=4_000))
         while not title.middle.startswith("paused"):
             await pilot.pause(0.01)

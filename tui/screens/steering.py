@@ -5,13 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from textual.binding import Binding, BindingType
-from textual.dom import DOMNode
 
 from engine.config import CONSTANTS
-from engine.control import CHANGEABLE, ChangeableName, EvaluateNow, Request, SaveNow, Set
+from engine.control import CHANGEABLE, ChangeableName, EvaluateNow, SaveNow, Set
 from engine.record.events import Changed, Event, Refused
-from engine.record.record import RunRecord
 from tui.dialogs.new_constants import NewConstants, Values
+from tui.screens.requests import Requests
 
 QUARTER = 1.25
 """What the learning rate is multiplied or divided by, so that one key undoes the other."""
@@ -44,16 +43,11 @@ STEERING_BINDINGS: list[BindingType] = [
 """For the `BINDINGS` of a screen that inherits `Steering`."""
 
 
-class Steering(DOMNode):
+class Steering(Requests):
     """The actions of `STEERING_BINDINGS`, for the screen of one run that trains."""
 
-    record: RunRecord
     _wanted: Values | None = None
     """What was asked for and not answered yet."""
-
-    @abstractmethod
-    def ask(self, request: Request) -> None:
-        """Pass a request on to the run, and look for its answer."""
 
     def can_steer(self) -> bool:
         """Whether the run can act on the keys now."""
@@ -61,8 +55,7 @@ class Steering(DOMNode):
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether the run has not yet answered what was asked for."""
-        return bool(self._wanted)
+        return bool(self._wanted) or super().awaits_answer
 
     def take_answer(self, event: Event) -> None:
         """Take note of the run's answer, and tell a refusal."""
@@ -75,8 +68,8 @@ class Steering(DOMNode):
         elif event.after == self._wanted[event.name]:
             del self._wanted[event.name]
 
-    def forget_answers(self) -> None:
-        """The run could not be asked."""
+    def forget_requests(self) -> None:
+        super().forget_requests()
         self._wanted = None
 
     def action_steer_rate(self, direction: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -14,13 +13,11 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.control import Pause, Request, Resume, Stop, Wish
-from engine.errors import EngineError
+from engine.control import Pause, Resume, Stop
 from engine.record.events import Changed, Evaluated, Event, Paused, Resumed, RunStarted, Stopping
 from engine.record.pace import Pace
 from engine.record.record import RunRecord
 from engine.runs.contract import RunView
-from tui import work
 from tui.charts.keys import CHART_BINDINGS, ChartKeys
 from tui.charts.kinds.loss import LossChart
 from tui.look.wording import duration
@@ -41,12 +38,6 @@ from tui.widgets.warning_lines import WarningLines
 
 LOOKS_EVERY = 0.5
 """Seconds between two looks at the run: two frames a second fit through a slow SSH connection."""
-
-ANSWERS_WITHIN = 0.04
-"""Seconds in which a run usually acts on a request: a few iterations."""
-
-_ANSWERS = 25
-"""Looks for an answer to a request, `ANSWERS_WITHIN` apart. A pause may wait for a checkpoint to be written."""
 
 WIDE = 110
 """With so many columns, the side panel stands beside the chart; with fewer, one line replaces it."""
@@ -121,10 +112,6 @@ class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
         self.record = RunRecord(run.log)
         self._pace = Pace()
         self._folded = Text()
-        self._asked: Request | None = None
-        """The request that no event has answered yet."""
-        self._requests: list[Request] = []
-        """Requests on their way to the run, in order."""
 
     def compose(self) -> ComposeResult:
         yield TitleBar(f"cifar-tui · {self.run.folder.name}", "preparing")
@@ -173,7 +160,7 @@ class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
                 put_behind(self, self.query_one(LossChart), self.run.folder, event)
                 self.refresh_bindings()
             case Paused() | Resumed() | Stopping():
-                self._asked = None
+                self.answered()
                 self.refresh_bindings()
 
     def _show_state(self, now: float) -> None:
@@ -205,9 +192,9 @@ class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
         record = self.record
         if record.stopping:
             return "evaluating before the end · s skips that" if record.stopping.evaluates else "stopping"
-        if isinstance(self._asked, Stop) and not record.ended:
+        if self.asked_to_stop:
             return "stopping"
-        if isinstance(self._asked, Pause):
+        if self.asked_to_pause:
             return "pausing"
         if record.paused:
             return "paused · p resumes"
@@ -250,13 +237,8 @@ class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
             return self.can_steer()
         return not action.startswith("chart_") or (training and not log and not machine)
 
-    @property
-    def _is_paused(self) -> bool:
-        """Whether the run is paused, or will be when it acts on the last request."""
-        return isinstance(self._asked, Pause) if self._asked else self.record.paused is not None
-
     def action_pause(self) -> None:
-        self.ask(Resume() if self._is_paused else Pause())
+        self.ask(Resume() if self.will_be_paused else Pause())
 
     def action_resume(self) -> None:
         self.action_pause()  # the run may be on its way into the other state
@@ -297,39 +279,3 @@ class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
         log.full = full
         self.set_focus(log if full else None)
         self.refresh_bindings()
-
-    # Requests
-
-    def ask(self, request: Request) -> None:
-        if not isinstance(request, Wish):
-            self._asked = request
-        self._requests.append(request)
-        if len(self._requests) == 1:
-            self._tell()
-        self.look()
-
-    def _tell(self) -> None:
-        """Pass the next request on. A run of another process is told through a file, so off the event loop."""
-        ask = partial(self.run.ask, self._requests[0])
-        if self.run.is_local:
-            self._told(ask())
-        else:
-            work.run(self, ask, self._told, self._not_told)
-
-    def _told(self, _: None) -> None:
-        self.set_timer(ANSWERS_WITHIN, partial(self._look_for_answer, _ANSWERS))
-        del self._requests[0]
-        if self._requests:
-            self._tell()
-
-    def _look_for_answer(self, looks: int) -> None:
-        """Look more often than usual until the run has acted on the request, so that a key shows its effect at once."""
-        self.look()
-        if (self._asked is not None or self.awaits_answer) and looks:
-            self.set_timer(ANSWERS_WITHIN, partial(self._look_for_answer, looks - 1))
-
-    def _not_told(self, error: EngineError) -> None:
-        self._requests.clear()
-        self._asked = None
-        self.forget_answers()
-        self.notify(error.message, severity="error", markup=False)
