@@ -89,6 +89,14 @@ def test_a_loss_that_rises_again() -> None:
     assert run_of(wavers).warnings == ()
 
 
+def test_a_run_that_goes_on_from_another() -> None:
+    """A network that was trained before begins with a small loss, which need not fall much nor stay at its lowest."""
+    learnt = flat(0.65, 3 * BATCHES)
+    assert run_of(learnt).warnings == ()
+    assert run_of(np.concatenate([learnt, flat(0.60, BATCHES), flat(0.75, BATCHES)])).warnings == ()
+    assert len(run_of(np.concatenate([learnt, flat(2.2, BATCHES)])).warnings) == 1
+
+
 def test_a_warning_ends_and_is_told_again() -> None:
     """What goes well again is no warning any more, though its line stays; if it comes back, it is told again."""
     losses = np.concatenate([flat(2.303, BATCHES), FALLING, flat(2.3, BATCHES), FALLING[-BATCHES:], flat(2.3, BATCHES)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from engine.record.warnings import guessing, loss, one_class, test_loss
+from engine.record.warnings import guessing, loss, memorizing, one_class
 from engine.record.warnings.facts import Facts
 from engine.record.warnings.measured import Measured
 from engine.record.warnings.trend import Trend
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 Check = Callable[[Facts], str]
 """Returns what is wrong in one or two sentences, or nothing if all is well."""
 
-CHECKS: tuple[Check, ...] = (one_class.warning, guessing.warning, loss.warning, test_loss.warning)
+CHECKS: tuple[Check, ...] = (one_class.warning, guessing.warning, loss.warning, memorizing.warning)
 """The plainest first."""
 
-_OF_EVALUATIONS = (one_class.warning, guessing.warning, test_loss.warning)
+_OF_EVALUATIONS = (one_class.warning, guessing.warning, memorizing.warning)
 """Those that only a new evaluation can change."""
 
 
