@@ -1,0 +1,136 @@
+"""A sweep as it is now: what became of each trial. Read from its folder, again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Literal
+
+from engine.errors import RunFolderError
+from engine.export.summary import summary
+from engine.storage.entry import RunEntry
+from engine.storage.listing import Listing
+from engine.storage.tail import read
+from engine.sweeps.folder import Claim, SweepFolder, Trial
+from engine.sweeps.goal import epochs
+
+TrialStatus = Literal["waiting", "training", "interrupted", "completed", "stopped", "failed"]
+
+MOST_FAILURES = 3
+"""So often a run may fail: it is tried again twice."""
+
+ENDED = ("completed", "stopped", "failed")
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What became of one run of a trial."""
+
+    name: str
+    status: TrialStatus
+    entry: RunEntry | None
+    """As the list of runs has it; None if it has no folder."""
+    value: float | None = None
+    """The goal of an ended run."""
+    accuracies: tuple[tuple[int, float], ...] = ()
+    """The accuracy after each epoch, from one view."""
+    failures: tuple[str, ...] = ()
+    """Why it failed, each time."""
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+
+@dataclass(frozen=True)
+class TrialState:
+    """What became of a trial. It is `stopped` if one of its runs was, by a person or by the pruner."""
+
+    trial: Trial
+    status: TrialStatus
+    runs: tuple[RunState, ...]
+
+    @property
+    def value(self) -> float | None:
+        """The mean of its runs, of those that ended."""
+        values = [run.value for run in self.runs if run.value is not None]
+        return fmean(values) if values and self.status != "failed" else None
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, or failed before; empty if it did not."""
+        return next((run.failures[-1] for run in self.runs if run.failures), "")
+
+
+class Sweep:
+    """Reads a sweep. Not thread-safe."""
+
+    def __init__(self, folder: SweepFolder) -> None:
+        self.folder, self.spec = folder, folder.spec
+        self.claims: Mapping[str, Claim] = {}
+        """Who took each run last, when `look` was called."""
+        self._listing = Listing(folder.path)
+        self._ended: dict[str, tuple[float | None, tuple[tuple[int, float], ...]]] = {}
+        """The value and the accuracies of runs that ended."""
+        self.missing = ""
+        """What is wrong with the goal, if an ended run has no such number."""
+
+    def look(self) -> tuple[TrialState, ...]:
+        """Return the trials in order. Raises `RunFolderError` if the folder is damaged."""
+        trials, failures = self.folder.trials(), self.folder.failures()
+        self.claims = self.folder.claims()
+        entries = {entry.name: entry for entry in self._listing.look()}
+        return tuple(
+            _state(trial, tuple(self._run(name, entries.get(name), failures.get(name, [])) for name in trial.runs))
+            for trial in trials
+        )
+
+    def _run(self, name: str, entry: RunEntry | None, failures: list[str]) -> RunState:
+        told = tuple(failures)
+        if entry is not None and entry.status in ("completed", "stopped"):
+            value, accuracies = self._results(name, entry)
+            return RunState(name, entry.status, entry, value, accuracies, told)
+        if len(failures) >= MOST_FAILURES:
+            return RunState(name, "failed", entry, failures=told)
+        if entry is None:
+            return RunState(name, "waiting", None, failures=told)
+        if entry.live:
+            return RunState(name, "training", entry, accuracies=self._so_far(name), failures=told)
+        return RunState(name, "interrupted", entry, failures=told)
+
+    def _results(self, name: str, entry: RunEntry) -> tuple[float | None, tuple[tuple[int, float], ...]]:
+        if name not in self._ended:
+            content = self._summary(name)
+            if content is None:
+                return None, ()
+            value = self.spec.goal.value(content)
+            if value is None and entry.status == "completed":
+                self.missing = self.spec.goal.missing(content)
+            self._ended[name] = value, tuple(epochs(content))
+        return self._ended[name]
+
+    def _so_far(self, name: str) -> tuple[tuple[int, float], ...]:
+        """Return the accuracies of a run that trains: the pruner wants them."""
+        if self.spec.pruner == "none":
+            return ()
+        content = self._summary(name)
+        return tuple(epochs(content)) if content is not None else ()
+
+    def _summary(self, name: str) -> dict[str, Any] | None:
+        """Return the content of `summary.json`, from the journal: the file is written a moment after the end."""
+        try:
+            return summary(read(self.folder.run(name)))
+        except RunFolderError:
+            return None
+
+
+def _state(trial: Trial, runs: tuple[RunState, ...]) -> TrialState:
+    statuses = {run.status for run in runs}
+    # A run that was stopped or failed ends its trial; what waits then is not begun.
+    for status in ("training", "failed", "stopped", "interrupted", "waiting", "completed"):
+        if status in statuses:
+            if status == "waiting" and "completed" in statuses:
+                return TrialState(trial, "interrupted", runs)
+            return TrialState(trial, status, runs)
+    raise AssertionError("a trial has a run")
