@@ -6,6 +6,7 @@ every worker knows of the trials of all others. Trials that still run are in it 
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -18,9 +19,6 @@ from engine.sweeps.sweep import TrialState
 
 if TYPE_CHECKING:
     import optuna
-
-_PRIME = 1_000_003
-"""Makes other random numbers for each trial, whichever worker begins it."""
 
 
 class Suggestions:
@@ -162,7 +160,9 @@ def _study(spec: Spec) -> optuna.Study:
 def _sampler(spec: Spec, number: int) -> Any:
     import optuna
 
-    seed = (spec.config({}).seed * _PRIME + number) % 2**32
+    # Other random numbers for each trial, whichever worker begins it. Neighbouring seeds would begin with similar ones.
+    digest = hashlib.sha256(f"{spec.config({}).seed} {number}".encode()).digest()
+    seed = int.from_bytes(digest[:4], "big")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # constant_liar is experimental
         if spec.sampler == "tpe":

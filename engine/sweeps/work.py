@@ -66,6 +66,17 @@ class Work:
         self._looks_again = time.monotonic() + LOOKS_EVERY
         return bool(self._running) or not (self._ending or self._is_done())
 
+    def step_out(self) -> bool:
+        """While the work ends: forget the processes that have ended. Return False when there are none left."""
+        for name in [name for name, (process, _) in self._running.items() if process.ended]:
+            self._running.pop(name)[0].close()
+        return bool(self._running)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether no run begins any more because the work was asked to end."""
+        return self._ending
+
     def leave(self) -> None:
         """End the runs of this worker with a checkpoint, and begin no other."""
         self._ending = True
