@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import EngineError
+from engine.errors import ConstantError
 from engine.sweeps.space import Axis, Choices, Value, grid
 from engine.sweeps.spec import Spec
 from engine.sweeps.sweep import TrialState
@@ -25,7 +25,7 @@ class Suggestions:
     """Suggests values for the trials of one sweep. Not thread-safe."""
 
     def __init__(self, spec: Spec) -> None:
-        """Raises `EngineError` if Optuna is needed and not installed."""
+        """Raises `ConstantError` if Optuna is needed and not installed."""
         self._spec = spec
         self._study: optuna.Study | None = None
         if spec.sampler != "grid" or spec.pruner != "none":
@@ -139,7 +139,9 @@ def importance(spec: Spec, states: Sequence[TrialState]) -> dict[str, float]:
 
 def _study(spec: Spec) -> optuna.Study:
     if find_spec("optuna") is None:
-        raise EngineError("optuna is not installed. pip install '.[sweep]' installs what a sweep takes.")
+        needs = spec.sampler if spec.sampler != "grid" else spec.pruner
+        told = f"{needs} takes optuna, which is not installed: pip install '.[sweep]'. grid without a pruner does not"
+        raise ConstantError({"sampler": told})
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from engine.control import Leave, Stop
-from engine.errors import ConstantError, EngineError
+from engine.errors import ConstantError
 from engine.sweeps.folder import SweepFolder, Trial
 from engine.sweeps.places import Lease, Place
 from engine.sweeps.processes import Process
@@ -57,7 +57,7 @@ class Work:
             return True
         self.states = self.sweep.look()
         if self.sweep.missing:
-            raise EngineError(self.sweep.missing)
+            raise ConstantError({"goal": self.sweep.missing})
         self._suggestions.learn(self.states)
         self._prune()
         while not self._ending and len(self._running) < len(self._places) and self._begin_one():
