@@ -180,7 +180,7 @@ class Teller:
         runs = f", {counted(spec.seeds, 'seed')} each" if spec.seeds > 1 else ""
         self._say(
             f"{clean(self._folder.path)}: {counted(spec.trials, 'trial')}{runs}, {at_once} at once, by {spec.sampler},"
-            f" for {spec.goal.told}"
+            f" to {'maximize' if spec.goal.maximize else 'minimize'} {clean(spec.goal.name)}"
         )
         if not spec.constants.get("validation") and "validation" not in spec.over and spec.goal.told == "accuracy":
             self._say(
