@@ -6,6 +6,7 @@ runs/<sweep>/
   claims/<run>.2        who trains a run: the second worker that took it, after the first was gone
   failures/<run>.1      why a run failed, each time
   workers/<id>          locked (flock) by a worker while it lives; its time tells other machines that it does
+  stop                  empty; workers end their runs with results and begin no others, until the sweep is resumed
   output/<run>.txt      what the process of a run said on stderr
   trial-0007/           an ordinary run; with several seeds trial-0007-1, trial-0007-2, …
 
@@ -33,7 +34,7 @@ from engine.storage.durable import sync_folder, write_synced
 from engine.sweeps.spec import Spec
 from engine.text import clean
 
-SWEEP = "sweep.json"
+SWEEP, STOP = "sweep.json", "stop"
 TRIALS, CLAIMS, FAILURES, WORKERS, OUTPUT = FOLDERS = ("trials", "claims", "failures", "workers", "output")
 
 SCHEMA_VERSION = 1
@@ -152,6 +153,19 @@ class SweepFolder:
     def output(self, name: str) -> Path:
         """Return the file with what the process of a run said."""
         return self.path / OUTPUT / f"{name}.txt"
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether somebody asked for an early end."""
+        return (self.path / STOP).exists()
+
+    def ask_to_stop(self) -> None:
+        """Ask all workers to end their runs with results, and to begin no others."""
+        (self.path / STOP).touch()
+
+    def go_on(self) -> None:
+        """Take back what `ask_to_stop` asked for."""
+        (self.path / STOP).unlink(missing_ok=True)
 
     def claims(self) -> dict[str, Claim]:
         """Return who took each run last, by the name of the run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
@@ -9,6 +10,7 @@ from typing import Any, Literal
 
 from engine.errors import RunFolderError
 from engine.export.summary import summary
+from engine.files import read_bounded
 from engine.storage.entry import RunEntry
 from engine.storage.listing import Listing
 from engine.storage.tail import read
@@ -21,6 +23,14 @@ MOST_FAILURES = 3
 """So often a run may fail: it is tried again twice."""
 
 ENDED = ("completed", "stopped", "failed")
+
+SUMMARY = "summary.json"
+
+_LARGEST = 1 << 24
+"""Bytes of a summary: one of a thousand classes fits."""
+
+_Results = tuple[float | None, tuple[tuple[int, float], ...]]
+"""The goal of a run, and the accuracy after each of its epochs."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class Sweep:
         self.claims: Mapping[str, Claim] = {}
         """Who took each run last, when `look` was called."""
         self._listing = Listing(folder.path)
-        self._ended: dict[str, tuple[float | None, tuple[tuple[int, float], ...]]] = {}
+        self._ended: dict[str, _Results] = {}
         """The value and the accuracies of runs that ended."""
         self.missing = ""
         """What is wrong with the goal, if an ended run has no such number."""
@@ -99,16 +109,30 @@ class Sweep:
             return RunState(name, "training", entry, accuracies=self._so_far(name), failures=told)
         return RunState(name, "interrupted", entry, failures=told)
 
-    def _results(self, name: str, entry: RunEntry) -> tuple[float | None, tuple[tuple[int, float], ...]]:
+    def _results(self, name: str, entry: RunEntry) -> _Results:
         if name not in self._ended:
-            content = self._summary(name)
-            if content is None:
+            found = self._written(name, entry) or self._told(self._summary(name), entry)
+            if found is None:
                 return None, ()
-            value = self.spec.goal.value(content)
-            if value is None and entry.status == "completed":
-                self.missing = self.spec.goal.missing(content)
-            self._ended[name] = value, tuple(epochs(content))
+            self._ended[name] = found
         return self._ended[name]
+
+    def _written(self, name: str, entry: RunEntry) -> _Results | None:
+        """Return the results from `summary.json`; None if it is not there yet, damaged, or of an earlier end."""
+        try:
+            content = json.loads(read_bounded(self.folder.run(name) / SUMMARY, _LARGEST))
+            is_current = (content["status"], content["iterations"]) == (entry.status, entry.iterations)
+            return self._told(content, entry) if is_current else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+            return None
+
+    def _told(self, content: dict[str, Any] | None, entry: RunEntry) -> _Results | None:
+        if content is None:
+            return None
+        value = self.spec.goal.value(content)
+        if value is None and entry.status == "completed":
+            self.missing = self.spec.goal.missing(content)
+        return value, tuple(epochs(content))
 
     def _so_far(self, name: str) -> tuple[tuple[int, float], ...]:
         """Return the accuracies of a run that trains: the pruner wants them."""
@@ -118,7 +142,7 @@ class Sweep:
         return tuple(epochs(content)) if content is not None else ()
 
     def _summary(self, name: str) -> dict[str, Any] | None:
-        """Return the content of `summary.json`, from the journal: the file is written a moment after the end."""
+        """Return what `summary.json` will have, from the journal: the file is written a moment after the end."""
         try:
             return summary(read(self.folder.run(name)))
         except RunFolderError:

@@ -55,6 +55,8 @@ class Work:
             self._ended(name)
         if not ended and time.monotonic() < self._looks_again:
             return True
+        if self.folder.is_stopping and not self._ending:
+            self.stop()
         self.states = self.sweep.look()
         if self.sweep.missing:
             raise ConstantError({"goal": self.sweep.missing})

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from engine.errors import ConstantError, RunFolderError
+from engine.runs.local import Run
 from engine.storage.entry import RunEntry
 from engine.sweeps import places as here
 from engine.sweeps.folder import Claim, SweepFolder, is_sweep, sweeps
 from engine.sweeps.goal import Goal
+from engine.sweeps.overview import overview
 from engine.sweeps.places import Lease, Place, places
 from engine.sweeps.spec import Spec
 from engine.sweeps.suggestions import Suggestions, importance
@@ -349,3 +351,41 @@ def test_run_states() -> None:
     trial = folder.trial(0, {"learning_rate": 0.01, "model": "cnn"})
     assert TrialState(trial, "completed", tuple(runs)).value == 65.0
     assert folder.spec.goal == Goal()
+
+
+def test_results_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result of a trial is that of its summary.json; if that is damaged or of an earlier end, of its journal."""
+    folder = made(tmp_path, sampler="random", trials=1)
+    trial = folder.trial(0, {"learning_rate": 0.01, "model": "cnn"})
+    assert folder.add_trial(trial)
+    config = in_folder(tmp_path, monkeypatch).replaced(runs_dir=folder.path, name=trial.runs[0], epochs=2)
+    run = Run(config).start()
+    assert run.join(60)
+    accuracy = run.record().accuracy
+    path = run.folder / "summary.json"
+    content = json.loads(path.read_text())
+    assert Sweep(folder).look()[0].value == accuracy == content["evaluation"]["accuracy"]
+    content["evaluation"]["accuracy"] = 1.5
+    path.write_text(json.dumps(content))
+    assert Sweep(folder).look()[0].value == 1.5, "it is read"
+    for damage in (b"", b"[]", b"{}", b"[" * 100_000, json.dumps({**content, "status": "stopped"}).encode()):
+        path.write_bytes(damage)
+        assert Sweep(folder).look()[0].value == accuracy
+    path.unlink()
+    (state,) = Sweep(folder).look()
+    assert (state.value, state.status) == (accuracy, "completed")
+    assert [epoch for epoch, _ in state.runs[0].accuracies] == [1, 2]
+    seen = overview(folder.spec, [state])
+    assert (seen.ended, seen.planned, seen.best, seen.left) == (1, 1, (state,), None)
+    assert [each.name for each in seen.against] == ["learning_rate", "model"]
+    assert seen.against[0].points == ((pytest.approx(2 / 3), 0.5),)
+
+
+def test_a_sweep_that_is_asked_to_stop(tmp_path: Path) -> None:
+    """Nothing begins any more once somebody asked for an early end, until the sweep is resumed."""
+    folder = made(tmp_path, sampler="random")
+    folder.ask_to_stop()
+    assert all_steps(Work(folder, [Place(threads=1)], ["false"])) == ()
+    assert folder.is_stopping
+    folder.go_on()
+    assert not folder.is_stopping

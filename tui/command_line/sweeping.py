@@ -32,6 +32,9 @@ from tui.command_line.exit_codes import ExitCode
 from tui.command_line.printed import PlainConsole
 from tui.look.wording import duration
 
+LOOKS_EVERY = 0.5
+"""Seconds between two looks whether a sweep has ended."""
+
 _SHOWN = 10
 """Trials of the table at the end: the best."""
 
@@ -104,7 +107,24 @@ def existing(asked: Asked, *, join: bool) -> SweepFolder:
     if alive and not join:
         workers = counted(len(alive), "process", "processes")
         raise EngineError(f"{clean(found.name)} is being worked on by {workers}. --join helps.")
+    if not alive:
+        folder.go_on()
     return folder
+
+
+def stop(asked: Asked) -> int:
+    """Ask the workers of a sweep to end it, and wait until they have. Return the exit code."""
+    found = _find(asked)
+    if not list(living(found)):
+        raise EngineError(f"Nobody works on {clean(found.name)}.")
+    SweepFolder.open(found).ask_to_stop()
+    print(f"{clean(found.name)} was asked to stop; its runs evaluate and save first.", flush=True)
+    try:
+        while list(living(found)):
+            time.sleep(LOOKS_EVERY)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return ExitCode.DONE
 
 
 def _find(asked: Asked) -> Path:

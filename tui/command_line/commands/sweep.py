@@ -42,6 +42,7 @@ def sweep(
     devices: Annotated[str | None, Parameter(help="Numbers of the GPUs to use, such as 0,2. Default: all.")] = None,
     resume: Annotated[bool, Parameter(negative="", help="Go on with a sweep: the latest, or one by name.")] = False,
     join: Annotated[bool, Parameter(negative="", help="Help a sweep that other processes work on.")] = False,
+    stop: Annotated[bool, Parameter(negative="", help="End a sweep early: its runs evaluate and save first.")] = False,
     json: Annotated[bool, Parameter(negative="", help="One line a trial on stdout, as JSON.")] = False,
     config: Constants = Flags(),  # noqa: B008 - never changed
 ) -> int:
@@ -57,5 +58,7 @@ def sweep(
         at_once=at_once,
         devices=devices,
     )
+    if stop:
+        return sweeping.stop(asked)
     folder = sweeping.existing(asked, join=join) if resume or join else sweeping.new(asked)
     return sweeping.work_on(folder, asked, json=json)
