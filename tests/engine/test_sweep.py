@@ -26,6 +26,7 @@ from engine.sweeps.suggestions import Suggestions, importance
 from engine.sweeps.sweep import RunState, Sweep, TrialState, TrialStatus
 from engine.sweeps.work import Work
 from engine.sweeps.workers import GONE_AFTER, Worker, lives, living
+from tests.quick import in_folder
 
 OVER = {"learning_rate": "log:1e-4:1e-1", "model": "cnn,batchnorm"}
 
@@ -378,7 +379,8 @@ def test_results_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     seen = overview(folder.spec, [state])
     assert (seen.ended, seen.planned, seen.best, seen.left) == (1, 1, (state,), None)
     assert [each.name for each in seen.against] == ["learning_rate", "model"]
-    assert seen.against[0].points == ((pytest.approx(2 / 3), 0.5),)
+    ((across, up),) = seen.against[0].points
+    assert (across, up) == (pytest.approx(2 / 3), 0.5)
 
 
 def test_a_sweep_that_is_asked_to_stop(tmp_path: Path) -> None:
