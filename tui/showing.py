@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
+from engine.storage.layout import is_sweep
 from engine.text import clean
 from tui import work
 from tui.dialogs.choice import unfinished
@@ -18,6 +19,7 @@ from tui.terminal.ending import DEFAULT, Ending
 if TYPE_CHECKING:
     from engine.record.record import RunRecord
     from engine.runs.watched import WatchedRun
+    from tui.screens.sweep_reader import SweepReader
 
 
 class ShowingApp(RunningApp):
@@ -33,7 +35,7 @@ class ShowingApp(RunningApp):
         self.open_run(message.folder, offer_resume=True)
 
     def open_run(self, folder: Path, *, offer_resume: bool = False) -> None:
-        """Show the run in `folder`, as it trains or its results."""
+        """Show the run in `folder`, as it trains or its results; or the sweep, if it is one."""
         from engine.storage.entry import UNFINISHED
 
         here = self.screen
@@ -45,13 +47,20 @@ class ShowingApp(RunningApp):
             self.show_training(self.training)
             return
 
-        def read() -> tuple[WatchedRun, RunRecord]:
+        def read() -> tuple[WatchedRun, RunRecord] | SweepReader:
+            if is_sweep(folder):
+                from tui.screens.sweep_reader import SweepReader
+
+                return SweepReader(folder)
             from engine.runs.watched import WatchedRun
 
             watched = WatchedRun(folder)
             return watched, watched.record()
 
-        def show(found: tuple[WatchedRun, RunRecord]) -> None:
+        def show(found: tuple[WatchedRun, RunRecord] | SweepReader) -> None:
+            if not isinstance(found, tuple):
+                self._show_sweep(found)
+                return
             watched, record = found
             if self.screen is not here:  # the user went elsewhere meanwhile
                 watched.close()
@@ -74,6 +83,11 @@ class ShowingApp(RunningApp):
             self.tell(error)
 
         work.run(self, read, show, failed)
+
+    def _show_sweep(self, reader: SweepReader) -> None:
+        from tui.screens.sweep import SweepScreen
+
+        self.push_screen(SweepScreen(reader))
 
     def _show_results(self, record: RunRecord, folder: Path) -> None:
         from tui.screens.results import ResultsScreen

@@ -19,6 +19,8 @@ summary.json loss.csv loss.svg report.md    written when the run ends (`engine.e
 
 from __future__ import annotations
 
+from pathlib import Path
+
 CONFIG = "config.json"
 JOURNAL = "events.jsonl"
 LOSSES = "losses.f32"
@@ -34,8 +36,16 @@ MARKS = "marks.json"
 PINNED = "pinned"
 TRACEBACK = "traceback.txt"
 
+SWEEP = "sweep.json"
+"""In the folder of a sweep, which contains the folders of its trials."""
+
 INDEX = ".index.json"
 """In the folder of runs: what the list of runs has read before."""
 
 TRASH = ".trash"
 """In the folder of runs: runs that were thrown away and can be restored."""
+
+
+def is_sweep(folder: Path) -> bool:
+    """Return whether `folder` is the folder of a sweep."""
+    return (folder / SWEEP).is_file()

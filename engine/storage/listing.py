@@ -17,7 +17,7 @@ from engine.files import expanded
 from engine.storage import index, lock, marks
 from engine.storage.entry import LIVE, UNFINISHED, RunEntry, read_entry
 from engine.storage.index import Journal, Known
-from engine.storage.layout import DECLINED, JOURNAL, MARKS
+from engine.storage.layout import DECLINED, JOURNAL, MARKS, SWEEP, is_sweep
 from engine.text import clean
 
 
@@ -143,6 +143,15 @@ def waiting(runs_dir: Path) -> RunEntry | None:
     runs = list_runs(runs_dir)
     live = next((entry for entry in runs if entry.live), None)
     return live or next((e for e in runs[:1] if e.status == "interrupted" and not _is_declined(e.path)), None)
+
+
+def sweeps(runs_dir: Path) -> list[Path]:
+    """Return the folders of the sweeps below `runs_dir`, the latest first."""
+    try:
+        found = [path for path in expanded(runs_dir).iterdir() if not path.name.startswith(".") and is_sweep(path)]
+    except OSError:
+        return []
+    return sorted(found, key=lambda path: (path / SWEEP).stat().st_mtime, reverse=True)
 
 
 def decline(folder: Path) -> None:

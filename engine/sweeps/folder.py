@@ -29,12 +29,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from engine.errors import ConstantError, RunFolderError
-from engine.files import expanded, read_bounded
+from engine.files import read_bounded
 from engine.storage.durable import sync_folder, write_synced
+from engine.storage.layout import SWEEP
 from engine.sweeps.spec import Spec
 from engine.text import clean
 
-SWEEP, STOP = "sweep.json", "stop"
+STOP = "stop"
 TRIALS, CLAIMS, FAILURES, WORKERS, OUTPUT = FOLDERS = ("trials", "claims", "failures", "workers", "output")
 
 SCHEMA_VERSION = 1
@@ -225,20 +226,6 @@ class SweepFolder:
                 temporary.unlink()
         sync_folder(path.parent)
         return True
-
-
-def is_sweep(path: Path) -> bool:
-    """Return whether `path` is the folder of a sweep."""
-    return (path / SWEEP).is_file()
-
-
-def sweeps(runs_dir: Path) -> list[Path]:
-    """Return the folders of the sweeps below `runs_dir`, the latest first."""
-    try:
-        found = [path for path in expanded(runs_dir).iterdir() if not path.name.startswith(".") and is_sweep(path)]
-    except OSError:
-        return []
-    return sorted(found, key=lambda path: (path / SWEEP).stat().st_mtime, reverse=True)
 
 
 def _read(path: Path) -> dict[str, Any]:

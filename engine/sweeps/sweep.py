@@ -90,7 +90,7 @@ class Sweep:
         """Return the trials in order. Raises `RunFolderError` if the folder is damaged."""
         trials, failures = self.folder.trials(), self.folder.failures()
         self.claims = self.folder.claims()
-        entries = {entry.name: entry for entry in self._listing.look()}
+        entries = {entry.name: entry for entry in self._listing.look().entries}
         return tuple(
             _state(trial, tuple(self._run(name, entries.get(name), failures.get(name, [])) for name in trial.runs))
             for trial in trials

@@ -10,9 +10,14 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from engine.errors import EngineError
 from engine.storage.columns import BY_NAME, USUAL, Column
 from engine.storage.entry import RunEntry
-from engine.text import clean
+from engine.storage.listing import sweeps
+from engine.sweeps.folder import SweepFolder
+from engine.sweeps.overview import overview
+from engine.sweeps.sweep import Sweep
+from engine.text import clean, counted
 from tui.command_line.printed import PlainConsole
 from tui.look.run_cells import cell, fitting
 
@@ -21,6 +26,9 @@ _GAP = 3
 
 _EDGES = 2
 """Cells before the first and after the last column."""
+
+_SWEEPS = 10
+"""Sweeps that are told of, below the runs."""
 
 
 def print_runs(entries: Sequence[RunEntry], columns: Sequence[Column] = USUAL) -> None:
@@ -73,3 +81,20 @@ def print_none(runs_dir: Path, *, there_are: int) -> None:
     if there_are:
         told = f"None of the {there_are:,} runs in {clean(runs_dir)} meets the conditions."
     PlainConsole().print(told, soft_wrap=True)
+
+
+def print_sweeps(runs_dir: Path) -> None:
+    """Print a line for each of the latest sweeps."""
+    console = PlainConsole()
+    for folder in sweeps(runs_dir)[:_SWEEPS]:
+        try:
+            opened = SweepFolder.open(folder)
+            seen = overview(opened.spec, Sweep(opened).look())
+        except EngineError as error:
+            told = error.message
+        else:
+            told = f"{seen.ended:,} of {counted(seen.planned, 'trial')} ended"
+            if seen.best:
+                best = seen.best[0]
+                told += f", the best {best.value:,.4g} (trial {best.trial.number})"
+        console.print(Text(f"sweep {clean(folder.name)}: {clean(told)}"), soft_wrap=True)

@@ -19,8 +19,11 @@ from rich.text import Text
 from engine.errors import ConstantError, EngineError, NoSuchRunError
 from engine.files import expanded
 from engine.process import python_running
+from engine.storage.layout import is_sweep
+from engine.storage.listing import sweeps
 from engine.storage.names import new_name
-from engine.sweeps.folder import SweepFolder, is_sweep, sweeps
+from engine.sweeps.folder import SweepFolder
+from engine.sweeps.overview import ranked
 from engine.sweeps.places import places
 from engine.sweeps.spec import Spec, read_file
 from engine.sweeps.suggestions import importance
@@ -31,6 +34,7 @@ from engine.text import clean, counted
 from tui.command_line.exit_codes import ExitCode
 from tui.command_line.printed import PlainConsole
 from tui.look.wording import duration
+from tui.widgets.sweep_summary import shown
 
 LOOKS_EVERY = 0.5
 """Seconds between two looks whether a sweep has ended."""
@@ -252,12 +256,6 @@ class Teller:
             print(clean(text), file=stream, flush=True)
 
 
-def ranked(states: Sequence[TrialState], *, maximize: bool) -> list[TrialState]:
-    """Return the completed trials, the best first."""
-    done = [state for state in states if state.status == "completed" and state.value is not None]
-    return sorted(done, key=lambda state: state.value or 0.0, reverse=maximize)
-
-
 def as_json(state: TrialState) -> dict[str, object]:
     """Return a trial as `cifar-tui sweep --json` prints it."""
     return {
@@ -268,8 +266,3 @@ def as_json(state: TrialState) -> dict[str, object]:
         "runs": [run.name for run in state.runs],
         **({"reason": state.reason} if state.reason else {}),
     }
-
-
-def shown(value: object) -> str:
-    """Return a value of a constant in few digits."""
-    return f"{value:.4g}" if isinstance(value, float) else clean(str(value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,10 +18,11 @@ from engine.errors import EngineError
 from engine.storage.columns import BY_NAME, Column
 from engine.storage.conditions import ConditionError
 from engine.storage.entry import UNFINISHED, RunEntry
-from engine.storage.listing import Looked
+from engine.storage.listing import Looked, sweeps
 from engine.text import clean, counted
 from tui import work
 from tui.dialogs.run_columns import RunColumns
+from tui.dialogs.sweep_choice import SweepChoice
 from tui.look.run_cells import about, problem_of
 from tui.screens.messages import Back, Compare, NewRun, OpenRun, ResumeRun
 from tui.screens.run_editing import RunEditing
@@ -268,6 +270,23 @@ class RunsScreen(RunEditing):
     def on_run_table_opened(self) -> None:
         if (run := self.here) is not None and not run.problem:
             self.post_message(OpenRun(run.path))
+
+    def action_sweeps(self) -> None:
+        """Show a sweep of this folder; ask which, if there are more than one."""
+
+        def chosen(folder: Path | None) -> None:
+            if folder is not None:
+                self.post_message(OpenRun(folder))
+
+        def found(folders: Sequence[Path]) -> None:
+            if not folders:
+                self.notify("There is no sweep here. cifar-tui sweep begins one.", markup=False)
+            elif len(folders) == 1:
+                chosen(folders[0])
+            else:
+                self.app.push_screen(SweepChoice(folders), chosen)
+
+        work.run(self, partial(sweeps, self._runs_dir), found)
 
     def action_compare(self) -> None:
         """Compare the marked runs. One alone is compared with the run under the cursor, or with the pinned one."""

@@ -43,6 +43,7 @@ RUNS_BINDINGS: list[BindingType] = [
     ),
     Binding("z", "trash", "Restore", tooltip="What is in the trash: restore it, or empty the trash", group=TRASH),
     Binding("a", "mark_all", "All", tooltip="Mark all runs that are shown, or none"),
+    Binding("w", "sweeps", "Sweeps", tooltip="The sweeps in this folder: runs that look for good constants"),
     Binding("down", "to_table", "To the runs", show=False),
     Binding("f5", "refresh", "Refresh", show=False, tooltip="Read the folder of runs again"),
     Binding("f1", "app.help", "Help", tooltip="Explain this screen and its keys"),

@@ -82,6 +82,9 @@ class ShownRuns:
         elif column.name != "name":
             self._columns = tuple(each for each in shown if each != column)
 
+    def choose_columns(self, columns: tuple[Column, ...]) -> None:
+        self._columns = columns
+
     def usual_columns(self) -> None:
         self._columns = None
 

@@ -44,9 +44,11 @@ def runs(
         ]
         print(dumps(values, indent=2, ensure_ascii=False, allow_nan=False))
         return
-    from tui.command_line.run_list import print_none, print_runs
+    from tui.command_line.run_list import print_none, print_runs, print_sweeps
 
     if entries:
         print_runs(entries, shown)
     else:
         print_none(runs_dir, there_are=len(everything))
+    if not condition:
+        print_sweeps(runs_dir)
