@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import optuna
 
 
+_DIGITS = 4
+"""Significant digits of a number that is suggested."""
+
+
 class Suggestions:
     """Suggests values for the trials of one sweep. Not thread-safe."""
 
@@ -41,21 +45,17 @@ class Suggestions:
         """Return the values of trial `number`, from 0; None if the grid has no more. `learn` of the others before."""
         if self._spec.sampler == "grid":
             return grid(self._spec.over, number)
+        import optuna
+
         study = self._study
         assert study is not None
         study.sampler = _sampler(self._spec, number)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             asked = study.ask({name: _distribution(axis) for name, axis in self._spec.over.items()})
-        self._numbers.setdefault(number, asked.number)
-        return {name: asked.params[name] for name in self._spec.over}
-
-    def forget(self, number: int) -> None:
-        """Another worker has made trial `number`, so what was suggested for it is not tried."""
-        if self._study is not None and number in self._numbers:
-            import optuna
-
-            self._study.tell(self._numbers.pop(number), state=optuna.trial.TrialState.FAIL)
+        # The trial is on disk first, with fewer digits, and `learn` adds it to the study from there.
+        study.tell(asked.number, state=optuna.trial.TrialState.FAIL)
+        return {name: _rounded(axis, asked.params[name]) for name, axis in self._spec.over.items()}
 
     def learn(self, states: Sequence[TrialState]) -> None:
         """Tell the study what is new of the trials."""
@@ -170,6 +170,13 @@ def _sampler(spec: Spec, number: int) -> Any:
         if spec.sampler == "tpe":
             return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
         return optuna.samplers.RandomSampler(seed=seed)
+
+
+def _rounded(axis: Axis, value: Any) -> Any:
+    """Return a number with as many digits as a person would write."""
+    if isinstance(axis, Choices) or axis.whole:
+        return value
+    return min(max(float(f"{value:.{_DIGITS}g}"), axis.low), axis.high)
 
 
 def _distribution(axis: Axis) -> Any:

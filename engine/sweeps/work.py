@@ -206,9 +206,7 @@ class Work:
         if values is None:
             return False
         trial = self.folder.trial(number, values)
-        if not self.folder.add_trial(trial):
-            self._suggestions.forget(number)
-        else:
+        if self.folder.add_trial(trial):  # else another worker has made one of that number
             self._refuse_impossible(trial)
         return True
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from engine.control import Stop
 from engine.errors import EngineError
@@ -17,6 +18,7 @@ from engine.text import clean, counted
 from tui import work
 from tui.dialogs.choice import Choice
 from tui.screens.runs import RunsScreen
+from tui.screens.runs_keys import RUNS_BINDINGS
 from tui.screens.shown_runs import ShownRuns
 from tui.screens.sweep_reader import SweepReader
 from tui.widgets.against import AgainstFields, Field
@@ -31,7 +33,10 @@ _NOT_HERE = {"rename", "throw_away", "trash", "sweeps"}
 """Actions of the list of runs that would take trials away from their sweep."""
 
 
-class SweepScreen(RunsScreen):
+_STOP = Binding.Group("Stop", compact=True)
+
+
+class SweepScreen(RunsScreen, inherit_bindings=False):
     """The list of runs over the trials of one sweep, with what they say together above it."""
 
     HELP = (
@@ -41,8 +46,12 @@ class SweepScreen(RunsScreen):
         " with their results; S the whole sweep.\n\n" + RunsScreen.HELP
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "stop_runs", "Stop", tooltip="Stop this trial, or the marked ones: they evaluate and save"),
-        Binding("S", "stop_sweep", "Stop all", tooltip="Stop all trials, and begin no others"),
+        *Screen.BINDINGS,
+        Binding(
+            "s", "stop_runs", "Stop", tooltip="Stop this trial, or the marked ones: they evaluate and save", group=_STOP
+        ),
+        Binding("S", "stop_sweep", "Stop all", tooltip="Stop all trials, and begin no others", group=_STOP),
+        *RUNS_BINDINGS,
     ]
     DEFAULT_CSS = """
     SweepScreen AgainstFields { display: none; margin: 0 1; }
@@ -77,7 +86,7 @@ class SweepScreen(RunsScreen):
         self.query_one(SweepSummary).show(
             SweepFacts(
                 goal=spec.goal.name,
-                best=best.value if best else None,
+                best=_told(spec.goal.name, best.value) if best else "",
                 trial=best.trial.number if best else 0,
                 values=best.trial.values if best else {},
                 ended=seen.ended,
@@ -101,7 +110,8 @@ class SweepScreen(RunsScreen):
             )
             for each in seen.against
         )
-        self.query_one(AgainstFields).show(fields, f"{seen.lowest:.4g}", f"{seen.highest:.4g}")
+        edges = (_told(spec.goal.name, value) for value in (seen.lowest, seen.highest))
+        self.query_one(AgainstFields).show(fields, *edges)
 
     def _tell_how_many(self) -> None:
         super()._tell_how_many()
@@ -150,3 +160,10 @@ def _stop(runs: list[RunEntry]) -> None:
                 raise
         finally:
             outbox.close()
+
+
+def _told(goal: str, value: float | None) -> str:
+    """Return a result in few digits."""
+    if value is None:
+        return ""
+    return f"{value:.2f} %" if "accuracy" in goal else f"{value:,.4g}"

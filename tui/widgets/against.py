@@ -87,7 +87,7 @@ class AgainstFields(Widget):
             for y in range(rows):
                 for x in range(each):
                     is_best = (y, x) == best
-                    sign = "◆" if is_best else cells.get((y, x), "·" if y == rows - 1 else " ")
+                    sign = "◆" if is_best else cells.get((y, x), "─" if y == rows - 1 else " ")
                     lines[1 + y].append(Segment(sign, marked if is_best else dots if (y, x) in cells else plain))
             lines[-1].append(Segment(_below(field.labels, each), plain))
             for line in lines:
@@ -101,14 +101,15 @@ def _place(point: tuple[float, float], rows: int, columns: int) -> tuple[int, in
 
 
 def _cells(points: Sequence[tuple[float, float]], rows: int, columns: int) -> Mapping[tuple[int, int], str]:
-    """Return the braille characters of the points, by row and column."""
+    """Return the characters of the points, by row and column."""
     codes: dict[tuple[int, int], int] = {}
     for across, up in points:
         x = min(2 * columns - 1, max(0, int(across * 2 * columns)))
         y = 4 * rows - 1 - min(4 * rows - 1, max(0, int(up * 4 * rows)))
         cell = y // 4, x // 2
         codes[cell] = codes.get(cell, 0) | _DOTS[y % 4][x % 2]
-    return {cell: chr(0x2800 + code) for cell, code in codes.items()}
+    # A single dot of braille is hard to see.
+    return {cell: "•" if code.bit_count() == 1 else chr(0x2800 + code) for cell, code in codes.items()}
 
 
 def _below(labels: Sequence[tuple[float, str]], columns: int) -> str:

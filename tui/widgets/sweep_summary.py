@@ -18,7 +18,8 @@ class SweepFacts:
 
     goal: str
     """The name of the number that is to become large or small."""
-    best: float | None
+    best: str
+    """The result of the best trial; empty if none has completed."""
     trial: int
     values: Mapping[str, object]
     """Of the best trial."""
@@ -67,11 +68,11 @@ def shown(value: object) -> str:
 
 
 def _best(facts: SweepFacts) -> Text:
-    if facts.best is None:
+    if not facts.best:
         return Text("no trial has completed yet")
     values = " · ".join(f"{name.replace('_', ' ')} {shown(value)}" for name, value in facts.values.items())
     told = f" {clean(facts.goal)}, the best: trial {facts.trial} · {values}"
-    return Text.assemble((f"{facts.best:,.4g}", "bold"), told)
+    return Text.assemble((facts.best, "bold"), told)
 
 
 def _far(facts: SweepFacts) -> str:
