@@ -16,9 +16,9 @@ from engine import data
 from engine.config import TrainingConfig
 from engine.control import EvaluateNow, Leave, Pause, Request, Resume, SaveNow, Set, Stop
 from engine.errors import RunFolderError
-from engine.record.events import Changed, Evaluated, Event, Refused, RunResumed
+from engine.record.events import Changed, Evaluated, Event, Notice, Refused, RunResumed, to_json
 from engine.runs.local import Run
-from engine.storage import tail
+from engine.storage import listing, tail
 from engine.training import restore
 from tests.images import made_up_images
 from tests.interrupted import assert_same_tensors, at, ended, final_state, told
@@ -249,6 +249,22 @@ def test_a_request_after_a_stop(config: TrainingConfig, request_: Request, said:
     run = ended(asking(Run(config), (7, Stop()), (7, request_)))
     assert said in run.record().lines
     assert (run.record().status, changes(run)) == ("stopped", [])
+
+
+def test_a_list_of_runs_knows_the_new_length(config: TrainingConfig) -> None:
+    """Progress and length follow the new epochs, also where the journal is so long that its middle is not read."""
+    run = ended(asking(Run(config), (8, Set("epochs", 5)), (15, Stop())))
+    (entry,) = listing.list_runs(config.runs_dir)
+    assert (entry.planned, entry.iterations, entry.progress) == (25, 15, 60.0)
+    journal, padding = run.folder / "events.jsonl", to_json(Notice(seconds=1.0, text="x" * 1_000)) + b"\n"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if b'"changed"' in line)
+    journal.write_bytes(b"".join([*lines[:at], *[padding] * 200, lines[at], *[padding] * 200, *lines[at + 1 :]]))
+    (entry,) = listing.list_runs(config.runs_dir)
+    assert (entry.planned, entry.iterations, entry.progress) == (25, 15, 60.0)
+    (run.folder / "changes.json").write_bytes(b"damaged")
+    (entry,) = listing.list_runs(config.runs_dir)
+    assert entry.status == "stopped"
 
 
 # Going back
