@@ -17,15 +17,15 @@ from textual.widgets import Input, Static
 from engine.errors import EngineError
 from engine.storage.columns import BY_NAME, Column
 from engine.storage.conditions import ConditionError
-from engine.storage.entry import UNFINISHED, RunEntry
+from engine.storage.entry import RunEntry
 from engine.storage.listing import Looked, sweeps
 from engine.text import clean, counted
 from tui import work
 from tui.dialogs.run_columns import RunColumns
 from tui.dialogs.sweep_choice import SweepChoice
 from tui.look.run_cells import about, problem_of
-from tui.screens.messages import Back, Compare, NewRun, OpenRun, ResumeRun
-from tui.screens.run_editing import RunEditing
+from tui.screens.messages import Back, OpenRun
+from tui.screens.run_actions import RunActions
 from tui.screens.runs_keys import HELP, RUNS_BINDINGS
 from tui.screens.shown_runs import ShownRuns
 from tui.widgets.keys import Keys
@@ -46,7 +46,7 @@ LOW = 18
 """With fewer rows, one line tells of the run under the cursor."""
 
 
-class RunsScreen(RunEditing):
+class RunsScreen(RunActions):
     """A list to choose from. The chosen run opens over it; Esc there comes back."""
 
     AUTO_FOCUS = ""
@@ -185,8 +185,12 @@ class RunsScreen(RunEditing):
         return next((run for run in self._shown.runs if str(run.path) == key), None)
 
     @property
-    def chosen(self) -> Sequence[RunEntry]:
-        return self._shown.marked or [run for run in (self.here,) if run is not None]
+    def marked(self) -> Sequence[RunEntry]:
+        return self._shown.marked
+
+    @property
+    def pinned(self) -> RunEntry | None:
+        return next((run for run in self._shown.entries if run.pinned), None)
 
     def go_to(self, folder: Path) -> None:
         self._wanted = folder
@@ -265,8 +269,6 @@ class RunsScreen(RunEditing):
         self._shown.toggle_all()
         self._show()
 
-    # Where it leads
-
     def on_run_table_opened(self) -> None:
         if (run := self.here) is not None and not run.problem:
             self.post_message(OpenRun(run.path))
@@ -287,30 +289,3 @@ class RunsScreen(RunEditing):
                 self.app.push_screen(SweepChoice(folders), chosen)
 
         work.run(self, partial(sweeps, self._runs_dir), found)
-
-    def action_compare(self) -> None:
-        """Compare the marked runs. One alone is compared with the run under the cursor, or with the pinned one."""
-        marked, pinned = self._shown.marked, [run for run in self._shown.entries if run.pinned]
-        here = [run for run in (self.here,) if run is not None]
-        # The others are compared with the first one.
-        runs = marked if len(marked) > 1 else [*marked, *here, *pinned] if marked else [*pinned, *here]
-        folders = list(dict.fromkeys(run.path for run in runs))
-        folders = folders if len(marked) > 1 else folders[:2]
-        if len(folders) < 2:
-            self.notify("Mark two runs or more with the space bar; c compares them.", severity="warning")
-        else:
-            self.post_message(Compare(folders))
-
-    def action_new_run(self) -> None:
-        if (run := self.here) is not None:
-            self.post_message(NewRun(run.config))
-
-    def action_resume(self) -> None:
-        run = self.here
-        if run is None:
-            return
-        if run.status in UNFINISHED:
-            self.post_message(ResumeRun(run.path))
-        else:
-            why = "it is being trained" if run.live else f"it is {run.status}"
-            self.notify(f"{clean(run.name)} cannot be resumed: {why}.", severity="warning", markup=False)

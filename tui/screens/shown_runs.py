@@ -11,7 +11,7 @@ from engine.storage.columns import BY_NAME, Column, ordered
 from engine.storage.conditions import Condition, ConditionError, read
 from engine.storage.entry import RunEntry
 from tui.look.run_cells import cell
-from tui.widgets.run_table import Heading, Row
+from tui.widgets.run_rows import Heading, Row
 
 USUAL = tuple(BY_NAME[name] for name in ("name", "status", "left", "accuracy", "model", "started", "tags", "data"))
 """The columns before a person chooses others. Of these, empty ones are left out."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -18,40 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.look.cells import cropped, fitted
-from tui.look.run_cells import LEAST, fitting
-
-GAP = 2
-"""Blanks between two columns."""
-
-SIGNS = 3
-"""Cells before the first column: two signs and a blank."""
-
-LONGEST = 24
-"""Cells of a text that can be cut, where not all columns fit anyway."""
-
-
-@dataclass(frozen=True)
-class Heading:
-    """The heading of a column."""
-
-    name: str
-    """What `Sort` tells."""
-    label: str
-    right: bool
-    """Whether its cells end at its right edge, as numbers do."""
-    can_be_cut: bool
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row."""
-
-    key: str
-    cells: tuple[str, ...]
-    """Cleaned texts, one a column."""
-    marked: bool = False
-    pinned: bool = False
-    kind: Literal["plain", "live", "bad"] = "plain"
+from tui.widgets.run_rows import GAP, SIGNS, Heading, Row, arranged
 
 
 class RunTable(ScrollView, can_focus=True):
@@ -164,15 +130,8 @@ class RunTable(ScrollView, can_focus=True):
         """Choose the columns that are shown, and how wide each is."""
         room = self.scrollable_content_region.width - SIGNS
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows) + 1)
-        can_be_cut = [heading.can_be_cut for heading in self._headings]
-        cells = fitting(can_be_cut, self._widths, room, GAP)
-        if sum(cells) + GAP * (len(cells) - 1) <= room:
-            self._first, self._cells = 1, dict(enumerate(cells))
-        else:
-            cells = [min(width, LONGEST) if can else width for width, can in zip(self._widths, can_be_cut, strict=True)]
-            self._first = min(self._first, len(cells) - 1)
-            self._cells = self._from_first(cells, can_be_cut, room)
-        before, after = self._first > 1, max(self._cells, default=0) < len(cells) - 1
+        self._first, self._cells = arranged(self._headings, self._widths, self._first, room)
+        before, after = self._first > 1, max(self._cells, default=0) < len(self._headings) - 1
         by, descending = self._sorted
         is_seen = any(self._headings[i].name == by for i in self._cells)
         words = (
@@ -182,17 +141,6 @@ class RunTable(ScrollView, can_focus=True):
         if words != self._border_words:
             self._border_words = words
             self.border_title, self.border_subtitle = words
-
-    def _from_first(self, cells: Sequence[int], can_be_cut: Sequence[bool], room: int) -> dict[int, int]:
-        shown = {0: min(cells[0], max(LEAST, room))}
-        left = room - shown[0]
-        for i in range(self._first, len(cells)):
-            width = min(cells[i], left - GAP) if can_be_cut[i] else cells[i]
-            if width > left - GAP or (width < cells[i] and width < LEAST):
-                break
-            shown[i] = width
-            left -= width + GAP
-        return shown
 
     @property
     def _page(self) -> int:

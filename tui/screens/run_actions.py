@@ -1,4 +1,4 @@
-"""What a person changes about runs in their list: tags, notes, names, the pin, and what goes to the trash."""
+"""What a person does with runs in their list: compare, resume, tag, pin, rename them, and throw them away."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from textual.screen import Screen
 
 from engine.errors import EngineError, InputError
 from engine.storage import marks, moving
-from engine.storage.entry import RunEntry
+from engine.storage.entry import UNFINISHED, RunEntry
 from engine.text import clean, counted
 from tui import work
 from tui.dialogs.choice import Choice
 from tui.dialogs.trash import Trash
 from tui.dialogs.typed import Typed
+from tui.screens.messages import Compare, NewRun, ResumeRun
 
 _NAMED = 3
 """Names of runs that are told at most."""
 
 
-class RunEditing(Screen[None]):
-    """The actions that change runs, for a screen that has one under a cursor and others marked."""
+class RunActions(Screen[None]):
+    """The actions on runs, for a screen that has one under a cursor and others marked."""
 
     @property
     @abstractmethod
@@ -33,8 +34,18 @@ class RunEditing(Screen[None]):
 
     @property
     @abstractmethod
-    def chosen(self) -> Sequence[RunEntry]:
-        """The marked runs, or the one under the cursor."""
+    def marked(self) -> Sequence[RunEntry]:
+        """The marked runs."""
+
+    @property
+    @abstractmethod
+    def pinned(self) -> RunEntry | None:
+        """The run that others are compared with."""
+
+    @property
+    @abstractmethod
+    def runs_dir(self) -> Path:
+        """The folder of runs."""
 
     @abstractmethod
     def action_refresh(self) -> None:
@@ -43,6 +54,40 @@ class RunEditing(Screen[None]):
     @abstractmethod
     def go_to(self, folder: Path) -> None:
         """Put the cursor on the run in `folder`, once it is in the list."""
+
+    @property
+    def chosen(self) -> Sequence[RunEntry]:
+        """The marked runs, or the one under the cursor."""
+        return self.marked or [run for run in (self.here,) if run is not None]
+
+    # Where it leads
+
+    def action_compare(self) -> None:
+        """Compare the marked runs. One alone is compared with the run under the cursor, or with the pinned one."""
+        others = [self.here, self.pinned] if self.marked else [self.pinned, self.here]
+        # All others are compared with the first one.
+        runs = self.marked if len(self.marked) > 1 else [*self.marked, *(run for run in others if run is not None)]
+        folders = list(dict.fromkeys(run.path for run in runs))
+        if len(folders) < 2:
+            self.notify("Mark two runs or more with the space bar; c compares them.", severity="warning")
+        else:
+            self.post_message(Compare(folders if len(self.marked) > 1 else folders[:2]))
+
+    def action_new_run(self) -> None:
+        if (run := self.here) is not None:
+            self.post_message(NewRun(run.config))
+
+    def action_resume(self) -> None:
+        run = self.here
+        if run is None:
+            return
+        if run.status in UNFINISHED:
+            self.post_message(ResumeRun(run.path))
+        else:
+            why = "it is being trained" if run.live else f"it is {run.status}"
+            self.notify(f"{clean(run.name)} cannot be resumed: {why}.", severity="warning", markup=False)
+
+    # What it changes
 
     def _edit(self, dialog: Screen[Any]) -> None:
         self.app.push_screen(dialog, lambda _: self.action_refresh())
@@ -110,7 +155,7 @@ class RunEditing(Screen[None]):
         def told(problems: list[str]) -> None:
             if done := len(runs) - len(problems):
                 what = named(runs) if done == len(runs) else counted(done, "run")
-                self.notify(f"{what} in the trash. z restores.", markup=False)
+                self.notify(f"To the trash: {what}. z restores.", markup=False)
             if problems:
                 self.notify("\n".join(problems[:_NAMED]), severity="error", markup=False, timeout=10)
 
@@ -118,11 +163,6 @@ class RunEditing(Screen[None]):
 
     def action_trash(self) -> None:
         self._edit(Trash(self.runs_dir))
-
-    @property
-    @abstractmethod
-    def runs_dir(self) -> Path:
-        """The folder of runs."""
 
     def _do(self, act: Callable[[], Any], told: Callable[[Any], object] = lambda _: None) -> None:
         def done(result: object) -> None:
