@@ -19,7 +19,9 @@ def curve(record: RunRecord) -> str:
     config, dataset = started.config, started.dataset
     model = _cropped(clean(config.get("model", "")), 20)
     about = f"{_cropped(clean(dataset.name), 30)} · {model} · {record.length}"
-    about += f" · batch size {config.get('batch_size')} · learning rate {config.get('learning_rate')} · {record.status}"
+    rate, now = config.get("learning_rate"), record.constants_now.get("learning_rate")
+    rates = f"{rate}" if rate == now else f"{rate} → {now}"
+    about += f" · batch size {config.get('batch_size')} · learning rate {rates} · {record.status}"
     result = "not evaluated"
     if evaluation:
         last = record.evaluations[-1]

@@ -136,6 +136,7 @@ def test_changes_are_marked_on_the_chart() -> None:
     svg = loss_svg(record)
     assert svg.count('class="mark change"') == 3  # and one in the legend
     assert ">6 epochs, rate 0.0001</text>" in svg
+    assert "6 epochs · batch size 32 · learning rate 0.001 → 0.0001 · completed" in svg
 
 
 def test_changes_in_the_files_to_take_home() -> None:
