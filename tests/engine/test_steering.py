@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,28 @@ def test_resumed_after_a_change(config: TrainingConfig, name: str, constants: di
     )
     again = ended(Run.resume(crashed))
     assert_same_run(again, straight)
+    assert changes(again) == changes(straight)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_requests_and_a_crash(config: TrainingConfig, seed: int) -> None:
+    """Whatever was asked before and after a crash, the run ends as one that was asked the same and did not crash."""
+    random = Random(seed)
+    config = config.replaced(**FALLING) if seed % 2 else config
+    made: list[tuple[int, Request]] = []
+    for iteration in sorted(random.sample(range(1, 15), 5)):
+        rate, epochs = round(random.uniform(1e-4, 1e-2), 5), random.randint(2, 5)
+        requests: list[Request] = [Set("learning_rate", rate), Set("epochs", epochs), EvaluateNow(), SaveNow()]
+        made.append((iteration, random.choice(requests)))
+    straight = ended(asking(Run(config.replaced(name="straight")), *made))
+    at_most = len(straight.record().losses) - 1
+    after = random.randint(1, at_most)
+    crashed = crash(config, tuple(wish for wish in made if wish[0] < after), after=after)
+    again = Run.resume(Path(shutil.copytree(crashed, config.runs_dir / "first")))
+    ended(asking(again, *(wish for wish in made if wish[0] >= after)))
+    assert again.error is None
+    np.testing.assert_array_equal(again.record().losses, straight.record().losses)
+    assert_same_tensors(final_state(again.folder), final_state(straight.folder))
     assert changes(again) == changes(straight)
 
 
