@@ -21,6 +21,7 @@ from engine.record.events import Changed, Evaluated, Event, Notice, Refused, Run
 from engine.runs.local import Run
 from engine.storage import listing, tail
 from engine.training import restore
+from engine.training.clock import Clock
 from tests.images import made_up_images
 from tests.interrupted import assert_same_tensors, at, ended, final_state, told
 
@@ -201,6 +202,19 @@ def test_an_evaluation_on_request_disturbs_nothing(config: TrainingConfig, const
     closing = asked.record().closing
     assert closing is not None
     assert closing.train_seconds > 0
+
+
+def test_the_time_of_an_evaluation_on_request() -> None:
+    """An evaluation within the training of an epoch counts as evaluation, and the training around it as training."""
+    now = [0.0]
+    clock = Clock(lambda: now[0])
+    with clock.counting("training"):
+        now[0] += 5
+        with clock.counting("evaluation"):
+            now[0] += 2
+        assert (clock.lap, clock.spent("training")) == (2, 5)
+        now[0] += 3
+    assert (clock.spent("training"), clock.spent("evaluation")) == (8, 2)
 
 
 def test_an_evaluation_that_is_due_anyway(config: TrainingConfig) -> None:
