@@ -52,9 +52,10 @@ class Listing:
         self._known = {}
         now_ns, until = time.time_ns(), time.monotonic() + at_most
         entries: dict[str, RunEntry] = {}
-        folders = sorted(_folders(self._runs_dir), key=self._turn, reverse=True)
-        for folder in folders:
-            entry = self._entry(folder, before.get(folder.name), now_ns, in_time=time.monotonic() < until)
+        folders = [(folder, _journal(folder)) for folder in _folders(self._runs_dir)]
+        folders.sort(key=self._turn, reverse=True)
+        for folder, journal in folders:
+            entry = self._entry(folder, journal, before.get(folder.name), now_ns, in_time=time.monotonic() < until)
             if entry is not None:
                 entries[folder.name] = entry
         if self._known != before:
@@ -66,15 +67,16 @@ class Listing:
             tuple(sorted(found, key=lambda entry: entry.moment, reverse=True)), unread=len(folders) - len(entries)
         )
 
-    def _turn(self, folder: Path) -> tuple[bool, int]:
+    def _turn(self, found: tuple[Path, Journal | None]) -> tuple[bool, int]:
         """Return what runs are read by, the largest first: those that never were, then the newest."""
-        journal = _journal(folder)
+        folder, journal = found
         return folder.name not in self._entries, journal.modified_ns if journal else 0
 
-    def _entry(self, folder: Path, known: Known | None, now_ns: int, *, in_time: bool) -> RunEntry | None:
+    def _entry(
+        self, folder: Path, journal: Journal | None, known: Known | None, now_ns: int, *, in_time: bool
+    ) -> RunEntry | None:
         """Return the entry of a run. If there is no time to read it, return what it was, and None if it never was."""
         assert self._known is not None
-        journal = _journal(folder)
         if known is None or journal != known.journal or not (known.closed or not lock.is_live(folder)):
             if not in_time:
                 return self._entries.get(folder.name)
@@ -82,7 +84,8 @@ class Listing:
             known = Known(journal or Journal(0, 0, 0), closed, entry)
         if known.journal.is_settled(now_ns) and not known.entry.live and known.entry.status != "unreadable":
             self._known[folder.name] = known
-        return self._marked(replace(known.entry, name=folder.name, path=folder))
+        is_here = known.entry.path == folder  # its index may have been copied, or the folder of runs renamed
+        return self._marked(known.entry if is_here else replace(known.entry, path=folder))
 
     def _marked(self, entry: RunEntry) -> RunEntry:
         """Return the entry with its tags and its note."""

@@ -94,6 +94,7 @@ def test_index_that_is_damaged(tmp_path: Path, content: bytes | None) -> None:
 def test_index_goes_with_nothing(tmp_path: Path) -> None:
     """A run that was copied from elsewhere together with an index, or renamed, is listed as it is."""
     make_run(tmp_path / "here" / "a")
+    make_run(tmp_path / "here" / "c")
     list_runs(tmp_path / "here")
     (tmp_path / "here" / "a").rename(tmp_path / "here" / "b")
     (tmp_path / "here").rename(tmp_path / "there")
@@ -101,7 +102,8 @@ def test_index_goes_with_nothing(tmp_path: Path) -> None:
     entries = {entry.name: entry for entry in list_runs(tmp_path / "there")}
     assert entries["a"].planned == 3_126
     assert entries["b"].planned == 6_252
-    assert entries["b"].path == tmp_path / "there" / "b"
+    assert all(entry.path == tmp_path / "there" / name for name, entry in entries.items())
+    assert entries.keys() == {*"abc"}
 
 
 def test_list_of_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,7 @@ def test_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_lies_in_the_place_of_the_trash(tmp_path: Path, kind: str) -> None:
     """A file or a link where the trash would be is told: no run goes through it."""
     folder = make_run(tmp_path / "a")
-    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "precious").mkdir(parents=True)
     place = tmp_path / ".trash"
     place.symlink_to(tmp_path / "elsewhere") if kind == "link" else place.touch()
     with pytest.raises(EngineError, match=r"is no folder for the trash: .*Remove it"):

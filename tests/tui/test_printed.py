@@ -9,6 +9,7 @@ import pytest
 
 from engine.storage.entry import RunEntry
 from tui.command_line import run_list
+from tui.look.run_cells import fitting
 
 
 def test_one_line_a_run_on_a_terminal_of_80_columns(
@@ -35,3 +36,12 @@ def test_one_line_a_run_on_a_terminal_of_80_columns(
     line = next(line for line in lines if "a-rat" in line)
     assert all(shown in line for shown in ("interrupted", "2026-03-14 15:09", "batchnorm", "100.00 %"))
     assert "accuracy" in lines[1]
+
+
+def test_names_are_shortened_last() -> None:
+    """Where a table has no room, other texts are shortened before the names, numbers never, nothing without need."""
+    can_be_cut = [True, False, True, True]
+    assert fitting(can_be_cut, [20, 10, 15, 30], 81, 2) == [20, 10, 15, 30]
+    assert fitting(can_be_cut, [20, 10, 15, 30], 60, 2) == [20, 10, 12, 12]
+    assert fitting(can_be_cut, [20, 10, 15, 30], 45, 2) == [17, 10, 6, 6]
+    assert fitting(can_be_cut, [20, 10, 15, 30], 10, 2) == [12, 10, 6, 6]

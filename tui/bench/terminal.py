@@ -15,7 +15,7 @@ from engine.config import CONSTANTS, TrainingConfig
 from engine.errors import EngineError
 from engine.process import python_running
 from engine.storage.layout import LOSSES
-from tui.bench import gallery
+from tui.bench import gallery, run_list
 from tui.bench.pseudo_terminal import PseudoTerminal
 
 COLUMNS, ROWS = 120, 40
@@ -58,6 +58,7 @@ def measure(config: TrainingConfig, epochs: int, folder: Path, say: Callable[[st
         _gallery_cost(config, epochs, folder, say),
         _memory(config, folder, say),
         *gallery.opened(folder / _WHOLE / _WHOLE, (COLUMNS, ROWS), say),
+        *run_list.listed(folder / _WHOLE / _WHOLE, folder / "many", (COLUMNS, ROWS), say),
     )
 
 

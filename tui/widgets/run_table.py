@@ -114,6 +114,10 @@ class RunTable(ScrollView, can_focus=True):
         self.post_message(self.Moved())
 
     @property
+    def row_count(self) -> int:
+        return len(self._rows)
+
+    @property
     def key(self) -> str | None:
         """The key of the row under the cursor."""
         return self._rows[self.cursor].key if self.cursor < len(self._rows) else None
