@@ -23,7 +23,7 @@ from tests.made_runs import make_run, training
 from tests.records import run_started
 from tui.dialogs.choice import Choice
 from tui.dialogs.trash import Trash
-from tui.look.theme import DARK
+from tui.look.theme import DARK, LIGHT
 from tui.screens.messages import Back, Compare, NewRun, OpenRun, ResumeRun
 from tui.screens.runs import RunsScreen
 from tui.screens.shown_runs import ShownRuns
@@ -451,6 +451,20 @@ async def test_hostile_words(tmp_path: Path) -> None:
         await typed(pilot, "[bold]")
         await pilot.press("escape")
         assert all(character.isprintable() or character == "\n" for character in drawn(app))
+
+
+async def test_other_colours(here: Path) -> None:
+    """A change of the colours reaches the list at once."""
+    app = Host(here)
+    async with app.run_test(size=NARROW) as pilot:
+        await ready(pilot, app)
+        before = app.table.render_line(1)
+        app.register_theme(LIGHT)
+        app.theme = LIGHT.name
+        await pilot.pause()
+        after = app.table.render_line(1)
+        assert before.text == after.text
+        assert all(one.style != other.style for one, other in zip(before, after, strict=True) if one.text.strip())
 
 
 @pytest.mark.parametrize("size", [(20, 6), (40, 10), (200, 60)])

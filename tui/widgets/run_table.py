@@ -78,6 +78,7 @@ class RunTable(ScrollView, can_focus=True):
             self.name = name
 
     def __init__(self, *, id: str | None = None) -> None:
+        self._styles: dict[str, Style] = {}
         super().__init__(id=id)
         self._headings: Sequence[Heading] = ()
         self._rows: Sequence[Row] = ()
@@ -157,9 +158,11 @@ class RunTable(ScrollView, can_focus=True):
         self.refresh()
 
     def on_focus(self) -> None:
+        self._styles.clear()
         self.refresh()
 
     def on_blur(self) -> None:
+        self._styles.clear()
         self.refresh()
 
     # Cursor
@@ -231,15 +234,15 @@ class RunTable(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         row = y - 1 + (self.scroll_offset.y if y else 0)
         if row >= len(self._rows):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._style("ground"))
         segments = self._heading_line() if row < 0 else self._row_line(self._rows[row])
-        strip = Strip(segments).adjust_cell_length(width, self.rich_style)
+        strip = Strip(segments).adjust_cell_length(width, self._style("ground"))
         if 0 <= row == self.cursor:
             strip = Strip(Segment.apply_style(strip, post_style=self._style("cursor")), width)
         return strip
 
     def _heading_line(self) -> list[Segment]:
-        segments = [Segment(" " * SIGNS, self.rich_style)]
+        segments = [Segment(" " * SIGNS, self._style("ground"))]
         name, descending = self._sorted
         for i, cells in self._cells.items():
             heading = self._headings[i]
@@ -263,8 +266,18 @@ class RunTable(ScrollView, can_focus=True):
         return segments
 
     def _style(self, kind: str) -> Style:
+        """The style of a kind of text, or of what is around it; remembered, since a screen has hundreds of texts."""
+        if kind not in self._styles:
+            self._styles[kind] = self.rich_style if kind == "ground" else self._component(kind)
+        return self._styles[kind]
+
+    def _component(self, kind: str) -> Style:
         style = self.get_component_rich_style(f"run-table--{kind}")
         return Style(bgcolor=style.bgcolor, bold=style.bold) if kind == "cursor" else style
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
 
 
 def _placed(text: str, cells: int, right: bool) -> str:
