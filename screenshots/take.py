@@ -1,9 +1,11 @@
 """Make the pictures in this folder from the real app on a real run.
 
-    python screenshots/take.py FOLDER [--speedrun RUN]
+    python screenshots/take.py FOLDER [--speedrun RUN] [--compare RUNS] [--sweep SWEEP]
 
 FOLDER holds train/<class>/ and test/<class>/ images. The run has the notebook's constants and takes about a minute on
-two cores. RUN is the folder of a finished run of the preset speedrun, which takes longer: its record is replayed.
+two cores. RUN is the folder of a finished run of the preset speedrun, which takes longer: its record is replayed. RUNS
+is a folder of runs that are compared, such as those of `train --seeds 5` with two learning rates, and SWEEP the folder
+of a sweep.
 """
 
 from __future__ import annotations
@@ -28,11 +30,14 @@ from engine.record.log import RunLog
 from engine.record.record import RunRecord
 from engine.runs.contract import RunView
 from engine.storage import tail
+from engine.storage.listing import holds_a_run
 from engine.storage.tail import Tail
 from engine.use.results import newest_kept
 from tui.app import CifarApp
+from tui.screens.compare import CompareScreen
 from tui.screens.results import ResultsScreen
 from tui.screens.runs import RunsScreen
+from tui.screens.sweep import SweepScreen
 from tui.screens.training import TrainingScreen
 
 HERE = Path(__file__).parent.resolve()
@@ -194,6 +199,29 @@ async def take_speedrun(images: Path, run: Path) -> None:
             await take_gallery(app, pilot, "speedrun-")
 
 
+async def take_compare(runs: Path) -> None:
+    """Compare all runs of a folder."""
+
+    class Comparing(CifarApp):
+        def first_screen(self) -> Screen[Any]:
+            return CompareScreen(sorted(path for path in runs.iterdir() if holds_a_run(path)))
+
+    app = Comparing({})
+    async with app.run_test(size=WIDE) as pilot:
+        await until(lambda: isinstance(app.screen, CompareScreen) and app.screen.comparison is not None)
+        await photograph(pilot, "compare")
+        await photograph(pilot, "compare-80x24", NARROW)
+
+
+async def take_sweep(sweep: Path) -> None:
+    """Show the trials of a sweep that has ended."""
+    app = CifarApp({}, watch=sweep)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(lambda: isinstance(app.screen, SweepScreen) and "makes the difference" in drawn(app))
+        await photograph(pilot, "sweep")
+        await photograph(pilot, "sweep-80x24", NARROW)
+
+
 def drawn(app: CifarApp) -> str:
     """Return the text on the screen."""
     return "\n".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
@@ -203,16 +231,24 @@ def main() -> None:
     """Read the command line, and work in a folder that is removed afterwards."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--speedrun", type=Path)
+    for flag in ("--speedrun", "--compare", "--sweep"):
+        parser.add_argument(flag, type=Path)
     arguments = parser.parse_args()
-    images, speedrun = arguments.folder.resolve(), arguments.speedrun
-    runs = speedrun.resolve().parent if speedrun else None
+    images = arguments.folder.resolve()
     with tempfile.TemporaryDirectory() as place:
-        os.chdir(place)
+        given = {name: path.resolve() for name, path in vars(arguments).items() if path is not None}
+        os.chdir(place)  # short names in the pictures
         Path("cifar10-images").symlink_to(images)
-        if runs is not None:
-            Path("finished").symlink_to(runs)
-            asyncio.run(take_speedrun(Path("cifar10-images"), Path("finished") / speedrun.name))
+        if (run := given.get("speedrun")) is not None:
+            Path("finished").symlink_to(run.parent)
+            asyncio.run(take_speedrun(Path("cifar10-images"), Path("finished") / run.name))
+        if (runs := given.get("compare")) is not None:
+            asyncio.run(take_compare(runs))
+        if (sweep := given.get("sweep")) is not None:
+            Path("runs").mkdir()
+            (Path("runs") / sweep.name).symlink_to(sweep)
+            asyncio.run(take_sweep(Path("runs") / sweep.name))
+            shutil.rmtree("runs")
         asyncio.run(take(Path("cifar10-images")))
 
 
