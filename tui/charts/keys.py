@@ -10,9 +10,7 @@ from tui.charts.kinds.loss import LossChart
 _SMOOTHING = Binding.Group("Smooth", compact=True)
 """The two keys that stand together in the footer."""
 
-CHART_BINDINGS: list[BindingType] = [
-    Binding("r", "chart_window", "Zoom", tooltip="The run so far, the whole run, or its latest part"),
-    Binding("y", "chart_log_scale", "Scale", tooltip="Logarithmic or linear loss axis"),
+SMOOTHING_BINDINGS: list[BindingType] = [
     Binding(
         *("plus,equals_sign", "chart_smooth(1)", "Smoother"),
         key_display="+",
@@ -25,6 +23,13 @@ CHART_BINDINGS: list[BindingType] = [
         tooltip="Smooth over fewer iterations",
         group=_SMOOTHING,
     ),
+]
+"""For the `BINDINGS` of any screen with smoothed curves."""
+
+CHART_BINDINGS: list[BindingType] = [
+    Binding("r", "chart_window", "Zoom", tooltip="The run so far, the whole run, or its latest part"),
+    Binding("y", "chart_log_scale", "Scale", tooltip="Logarithmic or linear loss axis"),
+    *SMOOTHING_BINDINGS,
 ]
 """For the `BINDINGS` of a screen that inherits `ChartKeys`."""
 

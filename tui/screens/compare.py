@@ -177,7 +177,7 @@ class CompareScreen(Screen[None]):
         match action:
             case "quantity" | "across":
                 return curves
-            case "smooth":
+            case "chart_smooth":
                 return curves and self.query_one(ComparedChart).curves.quantity == "loss"
             case "means":
                 return any(group.seeds for group in found.groups)
@@ -201,7 +201,7 @@ class CompareScreen(Screen[None]):
     def action_across(self) -> None:
         self.query_one(ComparedChart).next_across()
 
-    def action_smooth(self, direction: int) -> None:
+    def action_chart_smooth(self, direction: int) -> None:
         self.query_one(ComparedChart).smooth(direction)
 
     def action_means(self) -> None:

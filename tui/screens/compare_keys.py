@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
+from tui.charts.keys import SMOOTHING_BINDINGS
+
 VIEWS = {"curves": "c", "runs": "r", "classes": "k", "differences": "d"}
 """The views and their keys, in the order of their line."""
 
-_SMOOTHING = Binding.Group("Smooth", compact=True)
 _IMAGES = Binding.Group("Images", compact=True)
 
 HELP = (
@@ -29,18 +30,7 @@ COMPARE_BINDINGS: list[BindingType] = [
     Binding("d", "view('differences')", "Differences", tooltip="The constants that differ"),
     Binding("a", "quantity", "Quantity", tooltip="Curves of the loss, the accuracy or the test loss"),
     Binding("x", "across", "Across", tooltip="Curves by iteration, by epoch or by seconds of training"),
-    Binding(
-        *("plus,equals_sign", "smooth(1)", "Smoother"),
-        key_display="+",
-        tooltip="Smooth over more iterations",
-        group=_SMOOTHING,
-    ),
-    Binding(
-        *("minus", "smooth(-1)", "Rougher"),
-        key_display="-",
-        tooltip="Smooth over fewer iterations",
-        group=_SMOOTHING,
-    ),
+    *SMOOTHING_BINDINGS,
     Binding("g", "images('second')", "Images", tooltip="Images that the second run gets right, not A", group=_IMAGES),
     Binding("G", "images('first')", "Images", tooltip="Images that A gets right, not the second run", group=_IMAGES),
     Binding("m", "means", "Means", tooltip="A curve for each run, or the mean of each group"),
