@@ -28,7 +28,7 @@ class Request(BaseHTTPRequestHandler):
     @property
     def offset(self) -> int:
         """The first byte of the requested range."""
-        return int(self.headers.get("Zoom", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        return int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
 
     def begin(self, length: int | None, status: int = 200, **headers: str) -> None:
         """Send status and headers. `length` is the promised length."""
