@@ -456,7 +456,7 @@ async def test_new_run_after_results(make_app: Make) -> None:
         assert (app.screen.values["name"], app.screen.values["batch_size"]) == ("", "20")
         await start(pilot)
         await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
-    assert len(list(Path("runs").iterdir())) == 2
+    assert len([path for path in Path("runs").iterdir() if not path.name.startswith(".")]) == 2
 
 
 async def test_new_run_after_watching(make_app: Make) -> None:
