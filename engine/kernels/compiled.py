@@ -77,15 +77,17 @@ def _declared(code: ctypes.CDLL) -> ctypes.CDLL:
     ]
     code.adam_moments.argtypes = [size, *[pointer] * 3, *[number] * 3, ctypes.c_int]
     code.adam_step.argtypes = [size, *[pointer] * 3, *[number] * 3, ctypes.c_int]
-    # shape, x, weight, bias, added; training, epsilon, momentum; both statistics, out, winners, room; threads
+    # shape, x, weight, bias, added; training, epsilon, momentum; both statistics, out, winners, room; threads, work;
+    # about, totals; rows
     code.normalize.argtypes = [
         *([pointer] * 5),
         *(ctypes.c_int, ctypes.c_double, ctypes.c_double),
         *([pointer] * 7),
-        ctypes.c_int,
+        *(ctypes.c_int, ctypes.c_int, pointer, pointer, ctypes.c_double),
     ]
-    # shape, gradients, x, weight, bias, mean, inverse, out, winners; gradients of x, weight, bias, added; room
-    code.normalize_backward.argtypes = [*[pointer] * 14, ctypes.c_int]
+    # shape, gradients, x, weight, bias, mean, inverse, out, winners; gradients of x, weight, bias, added; room;
+    # threads, work; totals, rows
+    code.normalize_backward.argtypes = [*[pointer] * 14, ctypes.c_int, ctypes.c_int, pointer, ctypes.c_double]
     # shape, x, its winners, weights, their strides; out, its winners, room, parts
     code.convolve.argtypes = [*[pointer] * 8, ctypes.c_int]
     # shape, x, gradients, winners; gradients of the weights, their strides, room, parts

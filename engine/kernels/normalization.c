@@ -42,6 +42,14 @@ static void sum_values(int64_t rows, int64_t channels, const float *x, const flo
         }
 }
 
+/* Add up the two sums of each channel that the parts have in `room`. */
+static void add_parts(int64_t channels, const double *room, int parts, double *totals) {
+    for (int64_t i = 0; i < 2 * channels; i++) {
+        totals[i] = 0;
+        for (int part = 0; part < parts; part++) totals[i] += room[2 * part * channels + i];
+    }
+}
+
 /* The activation of rows x * scale + shift, plus `added` if there is any. */
 INLINE void write_rows(const int with_gelu, int64_t rows, int64_t channels, const float *restrict x,
                        const float *restrict added, const float *restrict scale, const float *restrict shift,
@@ -80,44 +88,49 @@ static void write_pooled(const Shape *shape, const float *restrict x, const floa
         }
 }
 
+/* Where several processes have a part of the batch each, they add up their sums before the rest is computed. */
+enum { SUM = 1, REST = 2 };
+
 /* Normalize x with mean and variance of the batch, and let the running ones follow them, or, without `training`, with
  * the running ones. `mean` and `inverse`, which is 1 / sqrt(variance + epsilon), are kept for the backward pass. `room`
- * has 2 * parts * channels numbers. */
+ * has 2 * parts * channels numbers.
+ *
+ * `work` is SUM, REST or both. SUM writes the sums of differences to `about` (a value of each channel) and of their
+ * squares to `totals` (2 * channels). REST reads them: those of `rows` rows, here and elsewhere. */
 void normalize(const Shape *shape, const float *x, const float *weight, const float *bias, const float *added,
                int training, double epsilon, double momentum, float *running_mean, float *running_variance, float *mean,
-               float *inverse, float *out, uint8_t *winners, double *room, int parts) {
+               float *inverse, float *out, uint8_t *winners, double *room, int parts, int work, const float *about,
+               double *totals, double rows) {
     const int64_t channels = shape->channels, pixels = shape->height * shape->width, image = pixels * channels;
-    const double rows = (double)(shape->images * pixels);
     float scale[MOST], shift[MOST];
 #pragma omp parallel num_threads(parts)
     {
 #pragma omp for schedule(static, 1)
-        for (int part = 0; part < (training ? parts : 0); part++) {
+        for (int part = 0; part < (training && work & SUM ? parts : 0); part++) {
             const int64_t first = first_of(part, shape->images, parts), end = first_of(part + 1, shape->images, parts);
             double *sums = room + 2 * part * channels;
-            sum_values((end - first) * pixels, channels, x + first * image, x, sums, sums + channels);
+            sum_values((end - first) * pixels, channels, x + first * image, about, sums, sums + channels);
         }
 #pragma omp single
-        for (int64_t c = 0; c < channels; c++) {
+        if (training && work & SUM) add_parts(channels, room, parts, totals);
+#pragma omp single
+        for (int64_t c = 0; c < (work & REST ? channels : 0); c++) {
             if (!training) {
                 mean[c] = running_mean[c], inverse[c] = (float)(1 / sqrt(running_variance[c] + epsilon));
                 scale[c] = weight[c] * inverse[c], shift[c] = bias[c] - mean[c] * scale[c];
                 continue;
             }
-            double sum = 0, squares = 0;
-            for (int part = 0; part < parts; part++) {
-                sum += room[2 * part * channels + c], squares += room[(2 * part + 1) * channels + c];
-            }
-            const double difference = sum / rows, spread = squares / rows - difference * difference;
+            const double difference = totals[c] / rows;
+            const double spread = totals[channels + c] / rows - difference * difference;
             const double variance = spread < 0 ? 0 : spread;
             const double unbiased = rows > 1 ? variance * rows / (rows - 1) : variance;
-            mean[c] = (float)(x[c] + difference), inverse[c] = (float)(1 / sqrt(variance + epsilon));
+            mean[c] = (float)(about[c] + difference), inverse[c] = (float)(1 / sqrt(variance + epsilon));
             running_mean[c] += (float)(momentum * (mean[c] - running_mean[c]));
             running_variance[c] += (float)(momentum * (unbiased - running_variance[c]));
             scale[c] = weight[c] * inverse[c], shift[c] = bias[c] - mean[c] * scale[c];
         }
 #pragma omp for schedule(static, 1)
-        for (int part = 0; part < parts; part++)
+        for (int part = 0; part < (work & REST ? parts : 0); part++)
             for (int64_t i = first_of(part, shape->images, parts); i < first_of(part + 1, shape->images, parts); i++) {
                 const float *own = x + i * image, *own_added = added ? added + i * image : 0;
                 if (shape->pooled)
@@ -211,14 +224,13 @@ static void pooled_gradients(const Shape *shape, const float *gradients, const f
 }
 
 /* The gradients of x, weight, bias and, if there is a shortcut, of what was added, given those of `out`. `room` is as
- * above. */
+ * above, and so are `work`, `totals` and `rows`: SUM writes the gradients of weight and bias, of the images here. */
 void normalize_backward(const Shape *shape, const float *gradients, const float *x, const float *weight,
                         const float *bias, const float *mean, const float *inverse, const float *out,
                         const uint8_t *winners, float *to_x, float *to_weight, float *to_bias, float *to_added,
-                        double *room, int parts) {
+                        double *room, int parts, int work, double *totals, double rows) {
     const int64_t channels = shape->channels, pixels = shape->height * shape->width, image = pixels * channels;
     const int64_t image_out = shape->pooled ? image / 4 : image;
-    const double rows = (double)(shape->images * pixels);
     float *passed = shape->gelu ? to_x : to_added;
     Channels of;
     for (int64_t c = 0; c < channels; c++) {
@@ -227,7 +239,7 @@ void normalize_backward(const Shape *shape, const float *gradients, const float 
 #pragma omp parallel num_threads(parts)
     {
 #pragma omp for schedule(static, 1)
-        for (int part = 0; part < parts; part++) {
+        for (int part = 0; part < (work & SUM ? parts : 0); part++) {
             double *sums = room + 2 * part * channels, *products = sums + channels;
             for (int64_t c = 0; c < channels; c++) sums[c] = products[c] = 0;
             for (int64_t i = first_of(part, shape->images, parts); i < first_of(part + 1, shape->images, parts); i++) {
@@ -242,17 +254,17 @@ void normalize_backward(const Shape *shape, const float *gradients, const float 
             }
         }
 #pragma omp single
-        for (int64_t c = 0; c < channels; c++) {
-            double sum = 0, product = 0;
-            for (int part = 0; part < parts; part++) {
-                sum += room[2 * part * channels + c], product += room[(2 * part + 1) * channels + c];
+        {
+            if (work & SUM) add_parts(channels, room, parts, totals);
+            for (int64_t c = 0; c < channels; c++) {
+                const double sum = totals[c], product = totals[channels + c];
+                if (work & SUM) to_bias[c] = (float)sum, to_weight[c] = (float)(product * inverse[c]);
+                of.gradient[c] = (float)(sum / rows);
+                of.alignment[c] = (float)(product / rows * inverse[c] * inverse[c]);
             }
-            to_bias[c] = (float)sum, to_weight[c] = (float)(product * inverse[c]);
-            of.gradient[c] = (float)(sum / rows);
-            of.alignment[c] = (float)(product / rows * inverse[c] * inverse[c]);
         }
 #pragma omp for schedule(static, 1)
-        for (int part = 0; part < parts; part++)
+        for (int part = 0; part < (work & REST ? parts : 0); part++)
             for (int64_t i = first_of(part, shape->images, parts); i < first_of(part + 1, shape->images, parts); i++) {
                 const float *own = gradients + i * image_out;
                 if (shape->pooled)

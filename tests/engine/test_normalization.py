@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
 import pytest
@@ -261,3 +262,65 @@ def test_checkpoints_of_older_versions_fit(name: str, weights: list[str]) -> Non
     names = [key.removesuffix(".weight") for key in models.build(name, 10).state_dict() if key.endswith(".weight")]
     assert names[: len(weights)] == weights
     assert name == "residual" or len(names) == len(weights)
+
+
+class Parts:
+    """Two processes with a part of a batch each, in two threads."""
+
+    def __init__(self) -> None:
+        self._meet = threading.Barrier(2)
+        self._said: dict[int, Tensor] = {}
+        self.first: int | None = None
+        """The thread that has the first part."""
+
+    def add_up(self, tensor: Tensor) -> None:
+        tensor.copy_(sum(self._exchanged(tensor).values(), torch.zeros_like(tensor)))
+
+    def share(self, tensors: Sequence[Tensor]) -> None:
+        for tensor in tensors:
+            tensor.copy_(self._exchanged(tensor)[self.first or 0])
+
+    def _exchanged(self, tensor: Tensor) -> dict[int, Tensor]:
+        self._said[threading.get_ident()] = tensor.clone()
+        self._meet.wait(60)
+        said = dict(self._said)
+        self._meet.wait(60)
+        return said
+
+
+@pytest.mark.parametrize("kind", ["plain", "pool", "add", "gelu"])
+@pytest.mark.parametrize("channels", [32, 12])
+def test_parts_of_a_batch(kind: Kind, channels: int) -> None:
+    """Parts of a batch are normalized as the whole batch is, forward and backward, compiled or not."""
+    x, added = drawn(6, channels, 8, 8), drawn(6, channels, 8, 8, seed=2) if kind == "add" else None
+    whole = layer_of(channels, kind)
+    x.requires_grad_()
+    expected = whole(x) if added is None else whole(x, added)
+    gradient = drawn(*expected.shape, seed=3)
+    expected.backward(gradient)
+    together, layers = Parts(), [layer_of(channels, kind) for _ in range(2)]
+    parts = [each.detach().clone(memory_format=torch.preserve_format).requires_grad_() for each in (x[:2], x[2:])]
+    outs: list[Tensor] = [torch.empty(0)] * 2
+
+    def work(number: int) -> None:
+        if number == 0:
+            together.first = threading.get_ident()
+        layer, own = layers[number], slice(0, 2) if number == 0 else slice(2, 6)
+        layer.together = together
+        outs[number] = layer(parts[number]) if added is None else layer(parts[number], added[own])
+        outs[number].backward(gradient[own])  # type: ignore[no-untyped-call]
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    torch.testing.assert_close(torch.cat(outs), expected, atol=1e-5, rtol=1e-5)
+    assert x.grad is not None
+    torch.testing.assert_close(torch.cat([part.grad for part in parts if part.grad is not None]), x.grad)
+    for layer in layers:
+        torch.testing.assert_close(layer.running_mean, whole.running_mean)
+        torch.testing.assert_close(layer.running_var, whole.running_var)
+    for name, parameter in whole.named_parameters():
+        both = [dict(layer.named_parameters())[name].grad for layer in layers]
+        torch.testing.assert_close(sum(each for each in both if each is not None), parameter.grad, atol=1e-4, rtol=1e-4)
