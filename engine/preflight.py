@@ -93,10 +93,11 @@ def _data_lines(found: data.Found) -> tuple[str, ...]:
 def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
     from engine.hardware import device, processors
 
-    chosen = device.choose(config.device, config.precision)
+    together = config.processes
+    chosen = device.choose(device.of_process(config.device, together), config.precision)
     described = device.describe(chosen)
     if described.kind == "cpu":
-        limit = processors.thread_limit()
+        limit = processors.thread_limit(together)
         if config.threads or limit.threads == 1:
             threads = counted(min(config.threads or 1, limit.threads), "thread")
         else:
@@ -104,15 +105,18 @@ def _device_lines(config: TrainingConfig) -> tuple[str, ...]:
         if limit.reason and not 0 < config.threads <= limit.threads:
             threads = f"{threads}: {limit.reason}"
         lines = (*device.remarks(chosen), *_precision_lines(config), *_compiled_lines(config, chosen))
+        threads = f"{together} processes, each with {threads}" if together > 1 else threads
         return (f"cpu  {described.name}", threads, *lines)
-    return (f"{chosen}  {described.name}", *device.remarks(chosen))
+    every = f"cuda:0 to cuda:{together - 1}" if together > 1 else str(chosen)
+    return (f"{every}  {described.name}", *device.remarks(chosen))
 
 
 def _taken(config: TrainingConfig) -> str:
     """Return who computes on the GPU already; empty if nobody does."""
     from engine.hardware import device
 
-    return device.taken(device.choose(config.device, config.precision))
+    name = device.of_process(config.device, config.processes)
+    return device.taken(device.choose(name, config.precision))
 
 
 def _precision_lines(config: TrainingConfig) -> tuple[str, ...]:

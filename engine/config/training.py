@@ -274,6 +274,15 @@ class TrainingConfig:
         help="Processor threads that compute. 0 measures which count is fastest before the run; a fixed count repeats a"
         " run to the last digit.",
     )
+    processes: int = constant(
+        1,
+        group="machine",
+        at_least=1,
+        at_most=1_024,
+        allowed="a whole number from 1 to 1,024",
+        help="Processes that train the run together, on a GPU or a processor each. Each takes its part of every batch;"
+        " order and losses stay those of one. Worth it for large networks and batches.",
+    )
     runs_dir: Path = constant(
         Path("runs"),
         folder=True,

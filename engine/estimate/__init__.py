@@ -12,5 +12,6 @@ from __future__ import annotations
 
 from engine.estimate.estimator import Estimator, Measurement
 from engine.estimate.figures import Figures, whole_run
+from engine.estimate.together import advice
 
-__all__ = ["Estimator", "Figures", "Measurement", "whole_run"]
+__all__ = ["Estimator", "Figures", "Measurement", "advice", "whole_run"]

@@ -17,9 +17,9 @@ from engine.training import alone
 
 _WITHOUT_EFFECT = {
     *("data", "data_dir", "epochs", "learning_rate", "seed", "schedule", "warmup", "evaluate_each_epoch", "validation"),
-    *("keep_best", "patience", "time_limit", "runs_dir", "name"),
+    *("keep_best", "patience", "time_limit", "processes", "runs_dir", "name"),
 }
-"""Constants that change how much is done, or only its numbers, but not how fast it is done."""
+"""Constants that change how much is done, or only its numbers, but not how fast one process does it."""
 _ON_OR_OFF = {"momentum", "weight_decay", "label_smoothing", "average"}
 """Constants of which only matters whether they are 0."""
 

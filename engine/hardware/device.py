@@ -12,11 +12,11 @@ import torch
 
 from engine.errors import ConstantError
 from engine.hardware import cuda
-from engine.hardware.processors import processor_name
+from engine.hardware.processors import processor_limit, processor_name
 from engine.hardware.samples import OtherProcess
 from engine.hardware.torch_errors import message
 from engine.record.events import DeviceInfo
-from engine.text import clean
+from engine.text import clean, counted
 
 
 def available() -> tuple[str, ...]:
@@ -40,6 +40,30 @@ def choose(name: str, precision: str = "float32") -> torch.device:
     if precision == "tf32" and not wanted.startswith("cuda"):
         raise ConstantError({"precision": f"tf32 needs a CUDA GPU, and this run would use {wanted}; take float32"})
     return torch.device(wanted)
+
+
+def of_process(name: str, processes: int, rank: int = 0) -> str:
+    """Return the device of the process `rank` where so many train one run on this machine, each on a device of its own.
+
+    `name` is the constant `device`. Raises `ConstantError` if there are not so many devices.
+    """
+    if processes == 1:
+        return name
+    if name not in ("auto", "cuda", "cpu"):
+        raise ConstantError({"device": f"{name} is one device, and each of {processes} processes needs one; take cuda"})
+    gpus = cuda.gpus().count
+    if name == "cpu" or (name == "auto" and not gpus):
+        limit = processor_limit()
+        if processes > limit.threads:
+            there = f"this machine has {limit.threads}" + (f" ({limit.reason})" if limit.reason else "")
+            raise ConstantError({"processes": f"{processes} need as many processors, and {there}"})
+        return "cpu"
+    if processes > gpus:
+        there = counted(gpus, "GPU") if gpus else "no GPU"
+        raise ConstantError(
+            {"processes": f"{processes} need a GPU each, and this machine has {there}; --device cpu takes processors"}
+        )
+    return f"cuda:{rank}"
 
 
 def usable(name: str, precision: str, notice: Callable[[str], None] = lambda text: None) -> torch.device:

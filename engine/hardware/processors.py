@@ -54,8 +54,8 @@ class ThreadLimit:
     """For a person, such as `this container has 0.25 of a processor`. Empty if it is the number of processors."""
 
 
-def thread_limit() -> ThreadLimit:
-    """Return the smallest of the limits there are: processors, affinity, a container's quota, `OMP_NUM_THREADS`."""
+def processor_limit() -> ThreadLimit:
+    """Return how many processors this process may use: those there are, its affinity, a container's quota."""
     processors = os.cpu_count() or 1
     # macOS has no processor affinity.
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else processors
@@ -64,15 +64,25 @@ def thread_limit() -> ThreadLimit:
     if quota := processor_quota():
         share = f"{quota:.2g} of a processor" if quota < 1 else f"the time of {quota:.3g} processors"
         limits.append(ThreadLimit(max(1, math.ceil(quota)), f"this container has {share}"))
+    return min(limits, key=lambda limit: limit.threads)
+
+
+def thread_limit(processes: int = 1) -> ThreadLimit:
+    """Return the smallest of the limits there are: `processor_limit`, which so many `processes` share, and
+    `OMP_NUM_THREADS`, which is for each of them."""
+    limits = [processor_limit()]
+    if processes > 1:
+        share = max(1, limits[0].threads // processes)
+        limits.append(ThreadLimit(share, f"{processes} processes share the processors"))
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if wanted.isdecimal() and int(wanted) > 0:
         limits.append(ThreadLimit(int(wanted), f"OMP_NUM_THREADS is {int(wanted)}"))
     return min(limits, key=lambda limit: limit.threads)
 
 
-def most_threads() -> int:
-    """Return the largest thread count, see `thread_limit`."""
-    return thread_limit().threads
+def most_threads(processes: int = 1) -> int:
+    """Return the largest thread count of each of so many processes, see `thread_limit`."""
+    return thread_limit(processes).threads
 
 
 def processor_quota(cgroups: Path = CGROUPS, own: Path = OWN_CGROUPS) -> float | None:

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA_VERSION = 5
-"""Version 4 had no `changed`, `refused` and `energy_used`, no `branch_of`, no `asked` of an evaluation and no `uuid` of
-a device. Version 3 had no `calibration_error` and no `predictions`. Version 2 had no `epoch_trained`, and of an
-evaluation only its matrix of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`, and called
-`run_resumed` `taken_up`."""
+"""Version 4 had no `changed`, `refused` and `energy_used`, no `branch_of`, no `asked` of an evaluation, no `uuid` of a
+device and no `processes`. Version 3 had no `calibration_error` and no `predictions`. Version 2 had no `epoch_trained`,
+and of an evaluation only its matrix of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`,
+and called `run_resumed` `taken_up`."""
 
 _FORMER_NAMES = {"taken_up": "run_resumed"}
 
@@ -42,6 +42,7 @@ _EVENT = ConfigDict(extra="forbid", allow_inf_nan=False)
 _Count = Annotated[int, Field(ge=0, le=2**62)]
 _Seconds = Annotated[float, Field(ge=0, le=1e12)]
 _Percent = Annotated[float, Field(ge=0, le=100)]
+_Processes = Annotated[int, Field(ge=1, le=2**20)]
 _Version = Annotated[int, Field(ge=1, le=2**31)]
 
 
@@ -137,6 +138,8 @@ class RunStarted:
     """Training images that are held out: the run does not train on them."""
     branch_of: BranchOf | None = None
     """None for a run that began with random weights."""
+    processes: _Processes = 1
+    """Processes that train together, each on a device such as `device` is."""
 
     @property
     def images(self) -> int:
@@ -174,6 +177,8 @@ class RunResumed:
     iteration: _Count
     device: DeviceInfo
     versions: dict[str, str]
+    processes: _Processes = 1
+    """As in `run_started`, from here on."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_EVENT)

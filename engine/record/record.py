@@ -113,7 +113,7 @@ class RunRecord:
                 self.notices.extend(event.dataset.notes)
                 self.lines.append(
                     f"Training {event.config.get('model')} with {counted(event.parameters, 'parameter')} on"
-                    f" {counted(event.dataset.train_images, 'image')} ({event.dataset.name}), on {event.device.name}"
+                    f" {counted(event.dataset.train_images, 'image')} ({event.dataset.name}), on {_where(event)}"
                 )
                 if event.branch_of is not None:
                     self.lines.append(f"Begins with the weights of {told_branch(event.branch_of)}")
@@ -123,7 +123,7 @@ class RunRecord:
                 self.energy = None  # until the part that begins tells it
                 self.data_progress = None
                 self.epoch = event.epoch
-                self.lines.append(f"Resumed after iteration {event.iteration:,}, on {event.device.name}")
+                self.lines.append(f"Resumed after iteration {event.iteration:,}, on {_where(event)}")
             case EpochStarted():
                 self.epoch = event.epoch
             case BatchDone():
@@ -342,3 +342,8 @@ def told_branch(branch: BranchOf) -> str:
     """Return where the weights of a run come from: `brisk-heron after iteration 1,234, without its optimizer`."""
     optimizer = "" if branch.optimizer else ", without its optimizer"
     return f"{clean(branch.name)} after iteration {branch.iteration:,}{optimizer}"
+
+
+def _where(event: RunStarted | RunResumed) -> str:
+    several = f", {event.processes} processes" if event.processes > 1 else ""
+    return f"{event.device.name}{several}"

@@ -18,7 +18,8 @@ class Metered:
     """Passes on what a run reports. In between it reports the energy used so far: at `tell`, and before the end.
 
     Pauses are left out, evaluations are not. All that the board uses counts, whoever computes on it. If the counter is
-    missing or fails, the energy is not known, and nobody is asked again.
+    missing or fails, the energy is not known, and nobody is asked again. Nor is it where several processes train, each
+    on a GPU of its own.
     """
 
     def __init__(self, report: Report, seconds: Callable[[], float], before: Callable[[], float | None]) -> None:
@@ -35,11 +36,11 @@ class Metered:
         match event:
             case RunStarted():
                 self._report.event(event)
-                self._begin(event.device.uuid, 0.0)
+                self._begin(event, 0.0)
             case RunResumed():
                 before = self._before()
                 self._report.event(event)
-                self._begin(event.device.uuid, before)
+                self._begin(event, before)
                 self.tell(event.iteration)
             case Paused():
                 self._read()
@@ -64,8 +65,9 @@ class Metered:
             used = self._used if self._gpu is not None else None
             self._report.event(EnergyUsed(seconds=self._seconds(), iteration=iteration, joules=used))
 
-    def _begin(self, identity: str | None, before: float | None) -> None:
-        if identity is None or before is None:
+    def _begin(self, event: RunStarted | RunResumed, before: float | None) -> None:
+        identity = event.device.uuid
+        if identity is None or before is None or event.processes > 1:
             return
         self._gpu = nvml.answered(lambda: nvml.Gpu(identity), _OPENS_WITHIN)
         self._used = before

@@ -24,6 +24,7 @@ from engine.record.events import Evaluated, Failed, Finished, KeptPredictions, N
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
 from engine.runs.energy import Metered
+from engine.runs.gathering import Gathering
 from engine.runs.recorder import PreparationGate, Recorder
 from engine.runs.resume import Interrupted, same_images
 from engine.storage import origin
@@ -36,6 +37,7 @@ from engine.storage.recorded import Recorded
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.distributed.meeting import Meeting
     from engine.record.changes import Change
     from engine.record.classified import Classified
 
@@ -45,8 +47,12 @@ class Run:
 
     is_local = True
 
-    def __init__(self, config: TrainingConfig, *, interrupted: Interrupted | None = None) -> None:
+    def __init__(
+        self, config: TrainingConfig, *, interrupted: Interrupted | None = None, meeting: Meeting | None = None
+    ) -> None:
         """A new run, or with `interrupted` (see `resume`) the rest of an earlier one.
+
+        `config.processes` train it: this one, which leads, and others, which it starts or already finds in `meeting`.
 
         Raises `ConstantError` if a new run could not have its folder, and `RunFolderError` if another process trains a
         run of this name.
@@ -62,18 +68,22 @@ class Run:
         self.error: EngineError | None = None
         """Why the run failed."""
         self._interrupted = interrupted
+        self._gathering = Gathering(config.processes, meeting)
         self._began = time.monotonic()
         # Not a daemon thread: the interpreter waits for the run before it exits.
         self._thread = threading.Thread(target=self._main, name=f"run {config.name}", daemon=False)
 
     @classmethod
-    def resume(cls, path: Path) -> Self:
+    def resume(cls, path: Path, *, processes: int | None = None, meeting: Meeting | None = None) -> Self:
         """Return the rest of the run in `path`, from its newest whole checkpoint. Its folder is locked from here on.
+
+        So many `processes` train it, by default as many as when it was started; `meeting` is as for a new run.
 
         Raises `RunFolderError` if another process trains it, if it is complete, or if its folder is damaged.
         """
         interrupted = Interrupted.hold(path)
-        return cls(interrupted.config, interrupted=interrupted)
+        config = interrupted.config
+        return cls(config.replaced(processes=processes or config.processes), interrupted=interrupted, meeting=meeting)
 
     @property
     def is_resumed(self) -> bool:
@@ -143,6 +153,7 @@ class Run:
         try:
             self._train(recorder)
         finally:
+            self._gathering.close()
             inbox.close()
 
     def _train(self, recorder: Recorder) -> None:
@@ -157,14 +168,17 @@ class Run:
         if earlier is not None:
             changed = changes.read(earlier.folder.path)
             kept = earlier.checkpoint()
-            if kept is not None and kept.state.origin.device.threads:  # the losses depend on the count
-                config = config.replaced(threads=kept.state.origin.device.threads)
-        chosen = device.usable(config.device, config.precision)
+            threads = kept.state.origin.device.threads if kept is not None else None
+            if threads and config.processes == earlier.config.processes:  # the losses depend on the count
+                config = config.replaced(threads=threads)
+        chosen = device.usable(device.of_process(config.device, self._gathering.here), config.precision)
+        self._gathering.start()
         gate = PreparationGate(self.control, recorder, self.seconds)
         images = data.load(config.data, config.data_dir, data.Progress(recorder.data_progress, gate))
+        if kept is not None:
+            same_images(kept.state.origin, images.info)
+        group = self._gathering.group(config, chosen, self.control)
         if earlier is not None:
-            if kept is not None:
-                same_images(kept.state.origin, images.info)
             earlier.go_back(kept, self.log)
             if kept is not None:
                 self._began = time.monotonic() - kept.state.seconds
@@ -221,4 +235,5 @@ class Run:
             start=kept,
             changes=changed,
             origin=origin.read(folder.path) if kept is None else None,
+            group=group,
         )

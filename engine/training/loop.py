@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from engine import models
 from engine.config import TrainingConfig
+from engine.distributed.group import Group
 from engine.hardware.precision import autocast
 from engine.recipe import augmentations
 from engine.recipe.recipe import Recipe
@@ -26,6 +27,7 @@ from engine.record.events import SplitName
 from engine.training.comparison import unlike_the_processor
 from engine.training.layout import has_the_notebooks_bits, layout
 from engine.training.order import shuffled
+from engine.training.parallel.steps import ParallelSteps
 from engine.training.predict import predict
 from engine.training.reporter import Reporter
 from engine.training.resident import ResidentImages, as_floats
@@ -42,8 +44,11 @@ class Preparation:
     Training and the learning-rate finder begin with it. `images` are those of the run.
     """
 
-    def __init__(self, config: TrainingConfig, images: Splits, device: torch.device) -> None:
-        self._config, self._images, self._device = config, images, device
+    def __init__(
+        self, config: TrainingConfig, images: Splits, device: torch.device, group: Group | None = None
+    ) -> None:
+        """`group` are the processes that train together; None if this one trains alone."""
+        self._config, self._images, self._device, self._group = config, images, device, group
         torch.manual_seed(config.seed)
         self.model = models.build(config.model, len(images.classes), config.width)
         check_shape(self.model, len(images.classes))
@@ -51,9 +56,11 @@ class Preparation:
         self.batches = math.ceil(len(images.train) / config.batch_size)
         """Iterations of an epoch."""
         self.recipe, self._plain, self._step = learner(config, self.model, device, self.batches)
-        self.layout = layout(config, device)
+        self.layout, sharing = layout(config, device), 1
+        if group is not None:
+            self._step, sharing = self._plain, group.place.size_here
         if device.type == "cpu":
-            set_threads(config.threads, self._step, self.model, self.recipe, config.batch_size, self.layout)
+            set_threads(config.threads, self._step, self.model, self.recipe, config.batch_size, self.layout, sharing)
 
     def train_images(self) -> ResidentImages:
         """Put the training images on the device."""
@@ -69,12 +76,19 @@ class Preparation:
     def steps(self, train_images: ResidentImages, notice: Callable[[str], None]) -> Steps:
         """Return the fastest steps on `train_images` here. `notice` is called with what is wrong with them."""
         config, model = self._config, self.model
+        if self._group is not None:
+            return self.parallel_steps(train_images, self._group)
         if self._device.type == "mps" and (
             problem := unlike_the_processor(train_on_batch, model, config, train_images)
         ):
             notice(problem)
         classes = len(self._images.classes)
         return steps_on(train_images, self._step, model, self.recipe, config.batch_size, classes, notice)
+
+    def parallel_steps(self, train_images: ResidentImages, group: Group) -> ParallelSteps:
+        """Return the steps that the processes of `group` make together."""
+        config = self._config
+        return ParallelSteps(group, self.model, self.recipe, config.precision, train_images, config.batch_size)
 
 
 def learner(
@@ -101,9 +115,14 @@ class Trained:
     """The class index predicted for every test image, shape (n,); None if the last evaluation was left out."""
 
 
-def train(config: TrainingConfig, images: Splits, run: Reporter, device: torch.device) -> Trained:
-    """Train the network that `config` names until all epochs are done or the run is asked to stop."""
-    prepared = Preparation(config, images, device)
+def train(
+    config: TrainingConfig, images: Splits, run: Reporter, device: torch.device, group: Group | None = None
+) -> Trained:
+    """Train the network that `config` names until all epochs are done or the run is asked to stop.
+
+    This process leads `group`, if there is one.
+    """
+    prepared = Preparation(config, images, device, group)
     model, recipe, batches = prepared.model, prepared.recipe, prepared.batches
 
     def evaluate_now() -> None:

@@ -123,6 +123,7 @@ class Reporter:
                     iteration=self._iteration,
                     device=described,
                     versions=versions(),
+                    processes=self._config.processes,
                 )
             )
             before = self._start.state.origin.device.sums
@@ -147,6 +148,7 @@ class Reporter:
                 epochs=self._config.epochs,
                 validation_images=len(self._images.validation or ()),
                 branch_of=branch,
+                processes=self._config.processes,
             )
         )
         if self._has_seen_validation:

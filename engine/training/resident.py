@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -65,6 +67,11 @@ class ResidentImages:
             drawn = self._augmentation.draw(len(self), epoch, self._seed)
             for numbers, new in zip(self._drawn, drawn, strict=True):
                 numbers.copy_(new)
+
+    @property
+    def drawn(self) -> Sequence[Tensor]:
+        """What `draw` has drawn: how each image is changed in this epoch."""
+        return self._drawn
 
     def _augmented(self, images: Tensor, augmentation: Augmentation, indices: Tensor | slice) -> Tensor:
         drawn = [numbers[indices] for numbers in self._drawn]

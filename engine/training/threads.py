@@ -25,21 +25,23 @@ def set_threads(
     recipe: Recipe,
     batch_size: int,
     layout: torch.memory_format = torch.contiguous_format,
+    processes: int = 1,
 ) -> None:
-    """Let torch use `wanted` threads in this thread, at most `most_threads()`; 0 takes the fastest count.
+    """Let torch use `wanted` threads in this thread, at most `most_threads(processes)`; 0 takes the fastest count.
 
     To measure, `step` trains `model` on made-up images in `layout`. Then the model, the recipe and the random
     generator are put back.
     """
+    most = most_threads(processes)
     if wanted:
-        torch.set_num_threads(min(wanted, most_threads()))
+        torch.set_num_threads(min(wanted, most))
         return
     with undone(model, recipe):
         size = min(batch_size, 256)  # enough to tell the counts apart, and quick for very large batches
         inputs = torch.rand(size, 3, IMAGE_SIZE, IMAGE_SIZE).contiguous(memory_format=layout)
         labels = torch.zeros(size, dtype=torch.int64)
         model.train()
-        torch.set_num_threads(fastest(_candidates(most_threads(), fast_processors()), partial(step, inputs, labels)))
+        torch.set_num_threads(fastest(_candidates(most, fast_processors()), partial(step, inputs, labels)))
 
 
 def fastest(counts: tuple[int, ...], step: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> int:

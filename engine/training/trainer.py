@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from engine.config import TrainingConfig
 from engine.control import Control
 from engine.data.imageset import ImageSet
+from engine.distributed.group import Group
 from engine.hardware import device as devices
 from engine.hardware.memory import keep_freed_memory
 from engine.hardware.precision import multiplying_in
@@ -38,6 +39,7 @@ def train(
     start: Checkpoint | None = None,
     changes: Sequence[Change] = (),
     origin: Checkpoint | None = None,
+    group: Group | None = None,
 ) -> Trained:
     """Train the network that `config` names on `images`, and report everything that happens to `report`.
 
@@ -47,6 +49,7 @@ def train(
     `seconds` returns the time since the run began. With `start` an interrupted run goes on from that checkpoint. Its
     numbers are those of a run that was never interrupted, with the same `changes` at the same iterations; on a GPU only
     if `deterministic`, else nearly. A new run begins with the weights of `origin`, a checkpoint of another run.
+    The processes of `group` train together, and this one leads them.
 
     Raises `ConstantError` before the run begins if the device is not there or cannot compute, or if there are
     too few images to hold out those for validation. Raises `TrainingError`,
@@ -69,7 +72,8 @@ def train(
         changes=changes,
         origin=origin,
     )
-    device = devices.usable(config.device, config.precision, run.notice)
+    name = devices.of_process(config.device, group.place.size_here) if group is not None else config.device
+    device = devices.usable(name, config.precision, run.notice)
     with (
         alone.training(),
         devices.working_on(device),
@@ -77,4 +81,4 @@ def train(
         convolving(config, device),
         reported(run.failed, config),
     ):
-        return loop.train(config, splits, run, device)
+        return loop.train(config, splits, run, device, group)

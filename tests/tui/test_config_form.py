@@ -46,6 +46,7 @@ EVERY_OTHER: dict[str, object] = {
     "time_limit": 60.0,
     "device": "cuda:1",
     "threads": 3,
+    "processes": 2,
     "runs_dir": Path("elsewhere"),
     "name": "brisk heron",
     "start_from": "swift-tern",

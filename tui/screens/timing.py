@@ -92,10 +92,12 @@ class Timing:
 
 
 def _words(config: TrainingConfig, found: Found, figures: Figures | None) -> tuple[str, str]:
-    from engine.estimate import whole_run
+    from engine.estimate import advice, whole_run
 
     if figures is None:
         return "", ""
     time = roughly(whole_run(config, found, figures))
     more = "on this machine" if found.ready else "on this machine, after the download"
+    if config.processes > 1:
+        more = f"for one process {more}. {advice(config, figures)}".strip()
     return f"at most {time}" if config.patience else time, more

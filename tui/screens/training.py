@@ -166,7 +166,8 @@ class TrainingScreen(ChartKeys, MachineRows, Steering, Screen[None]):
     def _show_state(self, now: float) -> None:
         record, started, title = self.record, self.record.started, self.query_one(TitleBar)
         title.middle = self._state()
-        where = f" · {started.device.kind} {started.device.name}" if started else ""
+        several = f"{started.processes} × " if started and started.processes > 1 else ""
+        where = f" · {several}{started.device.kind} {started.device.name}" if started else ""
         title.right = f"{duration(now)}{where}"  # the time first: the end is cut if there is no room for both
         if started is None:
             self.query_one(Preparation).show(record.data_progress)

@@ -26,6 +26,12 @@ def train(
     config: Constants = Flags(),  # noqa: B008 - never changed
 ) -> int:
     """Train without the app: a progress line on a terminal, plain lines otherwise."""
+    from engine.distributed.place import from_environment
+
+    if place := from_environment():
+        from tui.command_line.launched import train_together
+
+        return train_together(as_config(config), seeds, place, json=json, ending=Ending(when_done, notify))
     if seeds > 1:
         from tui.command_line.seeds import of_seeds, train_seeds
 
