@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,7 +104,7 @@ def test_colours_as_a_flag(words: list[str], colours: Depth | None, monkeypatch:
     """`cifar-tui --colours 256` corrects a wrong guess for good."""
     asked: list[Any] = []
 
-    def start(config: TrainingConfig, *, watch: Path | None = None, colours: Depth | None = None) -> int:
+    def start(config: TrainingConfig, *, colours: Depth | None, **others: object) -> int:
         asked.append(colours)
         return 0
 

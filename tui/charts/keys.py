@@ -7,8 +7,9 @@ from textual.dom import DOMNode
 
 from tui.charts.kinds.loss import LossChart
 
+_AXES = Binding.Group("Axes", compact=True)
 _SMOOTHING = Binding.Group("Smooth", compact=True)
-"""The two keys that stand together in the footer."""
+"""Keys that stand together in the footer."""
 
 SMOOTHING_BINDINGS: list[BindingType] = [
     Binding(
@@ -27,8 +28,8 @@ SMOOTHING_BINDINGS: list[BindingType] = [
 """For the `BINDINGS` of any screen with smoothed curves."""
 
 CHART_BINDINGS: list[BindingType] = [
-    Binding("r", "chart_window", "Zoom", tooltip="The run so far, the whole run, or its latest part"),
-    Binding("y", "chart_log_scale", "Scale", tooltip="Logarithmic or linear loss axis"),
+    Binding("r", "chart_window", "Zoom", tooltip="The run so far, the whole run, or its latest part", group=_AXES),
+    Binding("y", "chart_log_scale", "Scale", tooltip="Logarithmic or linear loss axis", group=_AXES),
     *SMOOTHING_BINDINGS,
 ]
 """For the `BINDINGS` of a screen that inherits `ChartKeys`."""

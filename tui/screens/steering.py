@@ -16,7 +16,8 @@ QUARTER = 1.25
 """What the learning rate is multiplied or divided by, so that one key undoes the other."""
 
 _RATE = Binding.Group("Rate", compact=True)
-"""The two keys that stand together in the footer."""
+_NOW = Binding.Group("Now", compact=True)
+"""Keys that stand together in the footer."""
 
 STEERING_BINDINGS: list[BindingType] = [
     Binding(
@@ -36,9 +37,17 @@ STEERING_BINDINGS: list[BindingType] = [
         group=_RATE,
     ),
     Binding("c", "steer_constants", "Change", tooltip="Another learning rate or other epochs, typed"),
-    Binding("v", "steer_evaluate", "Evaluate", tooltip="Evaluate the network as it is now; the training goes on"),
-    Binding("k", "steer_save", "Save", tooltip="Save a checkpoint now"),
-    Binding("b", "steer_branch", "Branch", tooltip="A new run that begins with the weights of now; this one goes on"),
+    Binding(
+        *("v", "steer_evaluate", "Evaluate"),
+        tooltip="Evaluate the network as it is now; the training goes on",
+        group=_NOW,
+    ),
+    Binding("k", "steer_save", "Save", tooltip="Save a checkpoint now", group=_NOW),
+    Binding(
+        *("b", "steer_branch", "Branch"),
+        tooltip="A new run that begins with the weights of now; this one goes on",
+        group=_NOW,
+    ),
 ]
 """For the `BINDINGS` of a screen that inherits `Steering`."""
 
