@@ -14,8 +14,10 @@ from engine.bench import contest as contests
 from engine.bench import contestant
 from engine.bench.claims import FASTER, Claim, Course, agreement, speeds
 from engine.bench.contest import Contest, contest
+from engine.bench.together import together
 from engine.config import TrainingConfig
 from engine.errors import EngineError
+from engine.hardware.processors import processor_limit
 from tests.images import made_up_images, save_folder
 
 
@@ -152,3 +154,19 @@ def test_stand_in_has_the_shape_of_cifar10(tmp_path: Path) -> None:
     assert images.train.images.shape == (50_000, 32, 32, 3)
     assert images.test.images.shape == (10_000, 32, 32, 3)
     assert len(np.unique(images.train.labels)) == len(images.classes) == 10
+
+
+def test_several_processes_against_one(folder: Path) -> None:
+    """Two processes and one train the same network in turns; only what is promised of `deeper` is held against it."""
+    if processor_limit().threads < 2:
+        pytest.skip("needs two processors")
+    constants = {"data": str(folder), "data_dir": folder.parent / "data", "device": "cpu", "processes": 2, "threads": 1}
+    (claim,) = together(TrainingConfig.checked(constants), 1, stand_in=False, say=lambda text: None)
+    assert claim.what == "2 processes: iterations per second against one"
+    assert len(claim.measured) == 1
+    assert claim.median > 0
+    assert claim.holds
+    assert claim.promised == ""
+    deeper = TrainingConfig.checked({**constants, "model": "deeper", "batch_size": 4})
+    (claim,) = together(deeper, 1, stand_in=False, say=lambda text: None)
+    assert claim.promised == "at least 1.2"

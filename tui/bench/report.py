@@ -19,6 +19,7 @@ from engine.bench.contest import contest
 from engine.bench.keeping import keeping
 from engine.bench.reading import reading as read
 from engine.bench.recipes import recipes
+from engine.bench.together import together
 from engine.config import DATA_SOURCES, TrainingConfig
 from engine.errors import DataError
 from engine.text import clean
@@ -26,6 +27,9 @@ from tui.bench import frames, machine, terminal
 
 SEEDS = 3
 """Whole runs of each preset."""
+
+WINDOWS = 9
+"""In which several processes are compared with one."""
 
 
 def bench(config: TrainingConfig, to: Path | None, *, reading: bool, screen: bool) -> bool:
@@ -64,6 +68,18 @@ def bench_recipes(config: TrainingConfig, to: Path | None) -> bool:
     with Console(stderr=True).status("measuring") as status:
         claims = recipes(config, SEEDS, stand_in=stand_in, say=lambda text: status.update(text))
     return _report(config, {"images": "a stand-in" if stand_in else config.data}, claims, to, stand_in)
+
+
+def bench_processes(config: TrainingConfig, to: Path | None) -> bool:
+    """Compare the processes of `config` with one, and report as `bench` does."""
+    from engine.hardware import device
+
+    device.of_process(config.device, config.processes)
+    config, stand_in = _here(config)
+    with Console(stderr=True).status("measuring") as status:
+        claims = together(config, WINDOWS, stand_in=stand_in, say=lambda text: status.update(text))
+    about = {"network": config.model, "processes": str(config.processes)}
+    return _report(config, {**about, "images": "a stand-in" if stand_in else config.data}, claims, to, stand_in)
 
 
 def _here(config: TrainingConfig) -> tuple[TrainingConfig, bool]:

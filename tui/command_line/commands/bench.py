@@ -24,12 +24,18 @@ def bench(
     ] = False,
     config: Constants = Flags(),  # noqa: B008 - never changed
 ) -> int:
-    """Measure the speed here and now against the notebook's own loop, with any network. Takes some minutes."""
+    """Measure the speed here and now against the notebook's own loop, with any network. Takes some minutes.
+
+    With --processes, measure those against one process instead.
+    """
     from tui.bench import report
 
     parts = only is None
-    if recipes:
-        holds = report.bench_recipes(as_config(config), json)
+    constants = as_config(config)
+    if constants.processes > 1:
+        holds = report.bench_processes(constants, json)
+    elif recipes:
+        holds = report.bench_recipes(constants, json)
     else:
-        holds = report.bench(as_config(config), json, reading=parts, screen=parts and screen)
+        holds = report.bench(constants, json, reading=parts, screen=parts and screen)
     return ExitCode.DONE if holds else ExitCode.FAILED
