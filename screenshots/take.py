@@ -101,7 +101,7 @@ async def take_gallery(app: CifarApp, pilot: Pilot[None], prefix: str) -> None:
 async def take_training(run: Path, name: str, at: float) -> None:
     """Show the finished run in the folder `run` as it was when this share of it was done."""
     replay = Replay(run)
-    replay.go_on(at - 0.02)
+    replay.go_on(at - 0.05)
     app = ReplayApp(replay)
     async with app.run_test(size=WIDE) as pilot:
         await until(lambda: isinstance(app.screen, TrainingScreen) and bool(len(app.screen.record.losses)))

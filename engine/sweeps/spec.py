@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, get_args
 from engine.config import TrainingConfig, preset_named
 from engine.errors import ConstantError
 from engine.files import expanded, read_bounded
-from engine.sweeps.goal import Goal
+from engine.sweeps.goal import ACCURACY, Goal
 from engine.sweeps.space import Axis, Choices, as_json, grid_size, read_axes
 from engine.text import clean
 
@@ -96,6 +96,16 @@ class Spec:
         """Return the constants of run number `run` of a trial with `values`. Raises `ConstantError`."""
         config = TrainingConfig.checked({**self.constants, **values})
         return config.replaced(seed=config.seed + run)
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether the accuracy that the sweep goes by is that of images which are held out."""
+        return bool(self.constants.get("validation")) or "validation" in self.over
+
+    @property
+    def measure(self) -> str:
+        """The name of what the sweep makes as large or as small as it can: `validation accuracy`, `final_loss`."""
+        return f"validation {self.goal.name}" if self.goal.name == ACCURACY and self.holds_out else self.goal.name
 
     def differences(self, other: Spec) -> list[str]:
         """Return what is different in `other`, each in a line."""

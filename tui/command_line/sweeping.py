@@ -23,6 +23,7 @@ from engine.storage.layout import is_sweep
 from engine.storage.listing import sweeps
 from engine.storage.names import new_name
 from engine.sweeps.folder import SweepFolder
+from engine.sweeps.goal import ACCURACY
 from engine.sweeps.overview import ranked
 from engine.sweeps.places import places
 from engine.sweeps.spec import Spec, read_file
@@ -204,9 +205,9 @@ class Teller:
         runs = f", {counted(spec.seeds, 'seed')} each" if spec.seeds > 1 else ""
         self._say(
             f"{clean(self._folder.path)}: {counted(spec.trials, 'trial')}{runs}, {at_once} at once, by {spec.sampler},"
-            f" to {'maximize' if spec.goal.maximize else 'minimize'} {clean(spec.goal.name)}"
+            f" to {'maximize' if spec.goal.maximize else 'minimize'} {clean(spec.measure)}"
         )
-        if not spec.constants.get("validation") and "validation" not in spec.over and spec.goal.told == "accuracy":
+        if spec.measure == ACCURACY:
             self._say(
                 "The goal is the accuracy on the test images, so that of the winner is a little too good. --validation"
                 " holds out images to choose by."
@@ -229,7 +230,7 @@ class Teller:
         spec = self._folder.spec
         best = ranked(states, maximize=spec.goal.maximize)
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for name in ("trial", spec.goal.name, *spec.over):
+        for name in ("trial", spec.measure, *spec.over):
             table.add_column(name.replace("_", " "), justify="right")
         for state in best[:_SHOWN]:
             values = (shown(state.trial.values[name]) for name in spec.over)

@@ -85,7 +85,7 @@ class SweepScreen(RunsScreen, inherit_bindings=False):
         best = seen.best[0] if seen.best else None
         self.query_one(SweepSummary).show(
             SweepFacts(
-                goal=spec.goal.name,
+                goal=spec.measure,
                 best=_told(spec.goal.name, best.value) if best else "",
                 trial=best.trial.number if best else 0,
                 values=best.trial.values if best else {},
