@@ -20,6 +20,7 @@ from engine.process import python_running
 from engine.storage import tail
 from tests.faults.conftest import Made
 from tests.faults.runs import Command, Program, assert_same, finished, trains, wait
+from tests.processes import ROOT
 
 pytestmark = [
     pytest.mark.faults,
@@ -149,6 +150,7 @@ def test_slurm(program: Program, straight: Path, made: Made, tmp_path: Path, sen
 
     def submit(restarts: int) -> subprocess.Popen[bytes]:
         script = Path(__file__).with_name("array.sh")
+        assert script.read_text().rstrip() in (ROOT / "README.md").read_text(), "the README shows the same"
         return subprocess.Popen(
             ["bash", str(script)],
             cwd=tmp_path,
