@@ -10,7 +10,7 @@ from datetime import timedelta
 import torch
 from torch._C._distributed_c10d import PrefixStore, TCPStore
 
-from engine.distributed.group import Group
+from engine.distributed.group import Group, Missing
 from engine.distributed.place import Place
 from engine.errors import ConstantError, TrainingError
 from engine.hardware.torch_errors import message
@@ -81,7 +81,7 @@ class Meeting:
         self,
         device: torch.device,
         look: Callable[[], object] = lambda: None,
-        missing: Callable[[], str] = lambda: "",
+        missing: Missing = lambda seconds: "",
     ) -> Group:
         """Wait for all processes, and return their group; `missing` is as for `Group`.
 

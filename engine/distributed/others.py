@@ -18,9 +18,6 @@ from engine.text import clean
 _ENDS_WITHIN = 1.0
 """Seconds that a process has to end by itself once its stdin has ended."""
 
-_DIES_WITHIN = 1.0
-"""Seconds within which the end of a process is seen after its connections have closed."""
-
 
 class Others:
     """Starts the processes with the ranks from 1. They end with this one, also if it is killed: their stdin ends."""
@@ -42,9 +39,9 @@ class Others:
         if reason := self._ended():
             raise TrainingError(reason)
 
-    def missing(self) -> str:
-        """Return which process has ended and why, in a sentence; empty if all run. Waits a moment for its end."""
-        until = time.monotonic() + _DIES_WITHIN
+    def missing(self, seconds: float) -> str:
+        """Return which process has ended and why, in a sentence, if one does within `seconds`; else nothing."""
+        until = time.monotonic() + seconds
         while not (reason := self._ended()) and time.monotonic() < until:
             time.sleep(0.02)
         return reason

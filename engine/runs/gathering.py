@@ -65,7 +65,7 @@ class Gathering:
 
         constants = config.replaced(data_dir=config.data_dir.absolute()).as_json()
         meeting.call(json.dumps(constants))
-        self._group = meeting.join(device, look, others.missing if others is not None else lambda: "")
+        self._group = meeting.join(device, look, others.missing if others is not None else lambda seconds: "")
         return self._group
 
     def close(self) -> None:

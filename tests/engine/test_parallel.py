@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.config import TrainingConfig
 from engine.control import EvaluateNow, Leave, Pause, Resume, Set, Stop
+from engine.distributed import group
 from engine.distributed.meeting import Meeting
 from engine.record.events import Paused, RunResumed, from_json
 from engine.record.record import RunRecord
@@ -100,6 +101,16 @@ def test_the_same_bits_in_every_process(constants: dict[str, object], meet: Meet
     first = together(recipe, meet)
     second = ended(Run(TrainingConfig.checked({**recipe, "name": "again", "processes": 2}), meeting=meet()))
     assert losses(first).tobytes() == losses(second).tobytes()
+
+
+def test_without_shared_memory(constants: dict[str, object], meet: Meet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the processes share no memory, as on several machines, the sums go through sockets and are the same."""
+    recipe = {**constants, "model": "batchnorm"}
+    near = together(recipe, meet)
+    monkeypatch.setattr(group, "is_possible", lambda place, device: False)
+    far = ended(Run(TrainingConfig.checked({**recipe, "name": "far", "processes": 2}), meeting=meet()))
+    assert far.status == "completed"
+    np.testing.assert_allclose(losses(far), losses(near), rtol=0, atol=1e-6)
 
 
 def test_requests(constants: dict[str, object], meet: Meet, monkeypatch: pytest.MonkeyPatch) -> None:
