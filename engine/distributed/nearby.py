@@ -1,4 +1,4 @@
-"""Small messages between the processes of a run on one machine: through memory that they share.
+"""Messages between the processes of a run on one machine: through memory that they share.
 
 A network with batch normalization exchanges a few sums after each layer. Through sockets each of them takes 0.1 to 0.3
 ms, because threads have to be woken in both processes; here it takes some microseconds.
@@ -21,8 +21,8 @@ from torch import Tensor
 from engine.distributed.place import Place
 from engine.errors import TrainingError
 
-LARGEST = 16_384
-"""Bytes of a message."""
+LARGEST = 4 << 20
+"""Bytes of a message: the gradients of a network with a million weights. A file holds two for each process."""
 
 _LINE = 64
 """Bytes of a cache line: each process writes its turn into one of its own."""
