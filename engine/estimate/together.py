@@ -8,8 +8,8 @@ from engine.estimate.figures import Figures
 WORTH_IT = 0.025
 """Seconds of an iteration below which several processes hardly gain: their messages take as long as they save.
 
-On two cores the messages of an iteration of `deeper` took 8 ms, waiting included. On GPUs a step of several processes is
-not recorded as a graph, and its launches alone take 2 to 5 ms.
+On two cores the messages of an iteration of `deeper` took 8 ms, waiting included. On GPUs a step of several processes
+is not recorded as a graph, and its launches alone take 2 to 5 ms.
 """
 
 
