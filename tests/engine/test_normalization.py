@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Literal, get_args
 
 import pytest
@@ -315,12 +316,13 @@ def test_parts_of_a_batch(kind: Kind, channels: int) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    torch.testing.assert_close(torch.cat(outs), expected, atol=1e-5, rtol=1e-5)
+    close = partial(torch.testing.assert_close, atol=1e-4, rtol=1e-4)  # sums are added up in another order
+    close(torch.cat(outs), expected)
     assert x.grad is not None
-    torch.testing.assert_close(torch.cat([part.grad for part in parts if part.grad is not None]), x.grad)
+    close(torch.cat([part.grad for part in parts if part.grad is not None]), x.grad)
     for layer in layers:
-        torch.testing.assert_close(layer.running_mean, whole.running_mean)
-        torch.testing.assert_close(layer.running_var, whole.running_var)
+        close(layer.running_mean, whole.running_mean)
+        close(layer.running_var, whole.running_var)
     for name, parameter in whole.named_parameters():
         both = [dict(layer.named_parameters())[name].grad for layer in layers]
-        torch.testing.assert_close(sum(each for each in both if each is not None), parameter.grad, atol=1e-4, rtol=1e-4)
+        close(sum(each for each in both if each is not None), parameter.grad)
