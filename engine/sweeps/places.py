@@ -13,8 +13,6 @@ from engine.errors import ConstantError
 from engine.files import open_regular
 from engine.text import counted
 
-MOST_AT_ONCE = 256
-
 
 @dataclass(frozen=True)
 class Place:
@@ -54,16 +52,16 @@ class Lease:
         os.close(self.descriptor)
 
 
-def places(device: str, at_once: int, gpus: Sequence[int] | None, threads: int) -> list[Place]:
+def places(device: str, at_once: int, gpus: Sequence[int], threads: int) -> list[Place]:
     """Return the places of a machine, as many as runs go at once.
 
-    `device` is the constant of the runs. `at_once` 0 and `gpus` None: all there are. `threads` 0: the processors
+    `device` is the constant of the runs. `at_once` 0 and no `gpus`: all there are. `threads` 0: the processors
     divided. Raises `ConstantError` if there are not so many devices.
     """
     from engine.hardware.processors import thread_limit
 
     found = _gpus() if device.partition(":")[0] in ("auto", "cuda") else []
-    if gpus is not None:
+    if gpus:
         wrong = [str(number) for number in gpus if not 0 <= number < len(found)]
         if wrong:
             there = f"has {counted(len(found), 'GPU')}, numbered from 0" if found else "has no GPU that torch can use"

@@ -20,6 +20,7 @@ Pruner = Literal["none", "median", "halving"]
 
 MOST_TRIALS = 100_000
 MOST_SEEDS = 1_000
+MOST_AT_ONCE = 256
 
 _LARGEST = 1 << 20
 """Bytes of a file."""
@@ -41,6 +42,10 @@ class Spec:
     """Runs of each trial, which differ in the seed. Their mean counts."""
     time: float
     """Seconds after which no run begins any more; 0 for no limit."""
+    at_once: int = 0
+    """Runs at once on each machine, unless a worker is told otherwise; 0 for as many as `places` finds."""
+    devices: tuple[int, ...] = ()
+    """Numbers of the GPUs to use, likewise; empty for all."""
 
     @classmethod
     def checked(cls, given: Mapping[str, object]) -> Self:
@@ -68,6 +73,15 @@ class Spec:
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 1e9:
             problems["time"] = f"{seconds} is not allowed; it must be a number of seconds, or 0 for no limit"
             seconds = 0
+        at_once = given.get("at_once", 0)
+        if at_once != 0:
+            at_once = _whole(given, "at_once", 1, MOST_AT_ONCE, problems)
+        devices = given.get("devices", ())
+        if not isinstance(devices, list | tuple) or not all(type(each) is int and each >= 0 for each in devices):
+            problems["devices"] = (
+                f"{clean(devices)} is not allowed; it must be a list of numbers of GPUs, such as [0, 2]"
+            )
+            devices = ()
         if problems:
             raise ConstantError(problems)
         fixed = _constants(given.get("preset"), constants)
@@ -80,6 +94,8 @@ class Spec:
             trials=trials,
             seeds=seeds,
             time=float(seconds),
+            at_once=at_once,
+            devices=tuple(devices),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -90,6 +106,7 @@ class Spec:
             "over": as_json(self.over),
             "constants": constants,
             "goal": self.goal.told,
+            "devices": list(self.devices),
         }
 
     def config(self, values: Mapping[str, object], run: int = 0) -> TrainingConfig:
@@ -110,7 +127,12 @@ class Spec:
     def differences(self, other: Spec) -> list[str]:
         """Return what is different in `other`, each in a line."""
         mine, theirs = self.as_json(), other.as_json()
-        return [f"{name}: {mine[name]} here, {theirs[name]} there" for name in mine if mine[name] != theirs[name]]
+        where = ("at_once", "devices")  # which is not what is tried
+        return [
+            f"{name}: {mine[name]} here, {theirs[name]} there"
+            for name in mine
+            if mine[name] != theirs[name] and name not in where
+        ]
 
 
 def read_file(path: Path) -> dict[str, object]:

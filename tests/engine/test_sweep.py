@@ -307,24 +307,24 @@ def test_places_on_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "6")
     monkeypatch.setattr("engine.hardware.processors.os.cpu_count", lambda: 8)
     monkeypatch.setattr("engine.hardware.processors.os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
-    assert places("cpu", 2, None, 0) == [Place(threads=3)] * 2
-    assert places("auto", 0, None, 0) == [Place(threads=1)] * 4
-    assert places("cpu", 2, None, 5) == [Place(threads=5)] * 2
+    assert places("cpu", 2, (), 0) == [Place(threads=3)] * 2
+    assert places("auto", 0, (), 0) == [Place(threads=1)] * 4
+    assert places("cpu", 2, (), 5) == [Place(threads=5)] * 2
 
 
 def test_places_on_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is one run on each GPU; more than there are is refused."""
     monkeypatch.setattr(here, "_gpus", lambda: ["GPU-a", "GPU-b"])
-    assert places("auto", 0, None, 0) == [Place("GPU-a"), Place("GPU-b")]
-    assert places("cuda", 1, None, 0) == [Place("GPU-a")]
+    assert places("auto", 0, (), 0) == [Place("GPU-a"), Place("GPU-b")]
+    assert places("cuda", 1, (), 0) == [Place("GPU-a")]
     assert places("cuda", 0, [1], 0) == [Place("GPU-b")]
     with pytest.raises(ConstantError, match="3 runs need 3 GPUs, and there are 2"):
-        places("cuda", 3, None, 0)
+        places("cuda", 3, (), 0)
     with pytest.raises(ConstantError, match="there is no GPU 2, 7: this machine has 2 GPUs, numbered from 0"):
         places("cuda", 0, [0, 2, 7], 0)
     monkeypatch.setattr(here, "_gpus", list)
     with pytest.raises(ConstantError, match="there is no GPU that torch can use"):
-        places("cuda", 0, None, 0)
+        places("cuda", 0, (), 0)
     with pytest.raises(ConstantError, match="this machine has no GPU"):
         places("auto", 0, [0], 0)
 

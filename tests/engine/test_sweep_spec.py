@@ -82,13 +82,16 @@ def test_spec_with_all_entries() -> None:
             "trials": 40,
             "seeds": 3,
             "time": 60,
+            "at_once": 2,
+            "devices": [0, 3],
         }
     )
     assert (spec.goal, spec.sampler, spec.trials, spec.seeds) == (Goal("evaluation.loss", False), "random", 40, 3)
     assert Spec.checked(spec.as_json()) == spec
     config = spec.config({"learning_rate": 0.01, "model": "batchnorm", "epochs": 3, "augmentation": "flip"}, run=2)
     assert (config.data, config.learning_rate, config.seed) == ("demo", 0.01, 2)
-    other = Spec.checked({**spec.as_json(), "trials": 41})
+    assert (spec.at_once, spec.devices) == (2, (0, 3))
+    other = Spec.checked({**spec.as_json(), "trials": 41, "at_once": 1})
     assert spec.differences(other) == ["trials: 40 here, 41 there"]
 
 
@@ -114,6 +117,9 @@ def test_defaults() -> None:
         ({"over": OVER, "trials": 0}, r"--trials: 0 is not allowed; it must be a whole number from 1"),
         ({"over": OVER, "trials": True}, r"--trials: True is not allowed"),
         ({"over": OVER, "seeds": "3"}, r"--seeds: 3 is not allowed"),
+        ({"over": OVER, "at_once": -1}, r"--at-once: -1 is not allowed"),
+        ({"over": OVER, "devices": "0"}, r"--devices: 0 is not allowed; it must be a list of numbers"),
+        ({"over": OVER, "devices": [0.5]}, r"--devices: .* is not allowed"),
         ({"over": OVER, "time": -1}, r"--time: -1 is not allowed"),
         ({"over": OVER, "sampler": "grid"}, r"--sampler: grid takes choices only"),
         ({"over": OVER, "sampler": "best"}, r"--sampler: best is not allowed; it must be one of grid, random, tpe"),

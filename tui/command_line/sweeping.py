@@ -25,7 +25,7 @@ from engine.storage.names import new_name
 from engine.sweeps.folder import SweepFolder
 from engine.sweeps.goal import ACCURACY
 from engine.sweeps.overview import ranked
-from engine.sweeps.places import places
+from engine.sweeps.places import Place, places
 from engine.sweeps.spec import Spec, read_file
 from engine.sweeps.suggestions import importance
 from engine.sweeps.sweep import ENDED, TrialState
@@ -52,7 +52,7 @@ class Asked:
     over: Sequence[str]
     entries: Mapping[str, object]
     constants: Mapping[str, object]
-    at_once: int
+    at_once: int | None
     devices: str | None
 
     @property
@@ -60,15 +60,22 @@ class Asked:
         return expanded(str(self.constants.get("runs_dir", "runs")))
 
     @property
-    def gpus(self) -> list[int] | None:
-        """The numbers of the GPUs; None for all. Raises `ConstantError`."""
-        if self.devices is None:
-            return None
-        try:
-            return [int(number) for number in self.devices.split(",")]
-        except ValueError:
-            wrong = f"{clean(self.devices)} is not allowed; it must be numbers of GPUs, such as 0,2"
-            raise ConstantError({"devices": wrong}) from None
+    def where(self) -> dict[str, object]:
+        """How many runs at once, and on which GPUs, as far as that was said. Raises `ConstantError`."""
+        found: dict[str, object] = {} if self.at_once is None else {"at_once": self.at_once}
+        if self.devices is not None:
+            try:
+                found["devices"] = [int(number) for number in self.devices.split(",")]
+            except ValueError:
+                wrong = f"{clean(self.devices)} is not allowed; it must be numbers of GPUs, such as 0,2"
+                raise ConstantError({"devices": wrong}) from None
+        return found
+
+    def places(self, spec: Spec) -> list[Place]:
+        """Return where runs of the sweep compute on this machine: as said here, else as the spec has it."""
+        here = Spec.checked({**spec.as_json(), **self.where})
+        config = spec.config({})
+        return places(config.device, here.at_once, here.devices, config.threads)
 
     def read(self) -> Spec:
         """Return the spec of the file, changed by the flags. Raises `ConstantError`."""
@@ -85,13 +92,13 @@ class Asked:
         ours = ("preset", "name", "runs_dir")
         constants = {**fixed, **{name: value for name, value in self.constants.items() if name not in ours}}
         preset = {"preset": self.constants["preset"]} if "preset" in self.constants else {}
-        return Spec.checked({**given, **self.entries, **preset, "over": over, "constants": constants})
+        return Spec.checked({**given, **self.entries, **self.where, **preset, "over": over, "constants": constants})
 
 
 def new(asked: Asked) -> SweepFolder:
     """Make the folder of a new sweep. Raises `ConstantError`; with the differences, if there is another of its name."""
     spec, runs_dir = asked.read(), asked.runs_dir
-    places(_device(spec), asked.at_once, asked.gpus, 0)  # before anything is written
+    asked.places(spec)  # before anything is written
     name = str(asked.constants.get("name") or "") or new_name(runs_dir)
     path = runs_dir / name
     if is_sweep(path):
@@ -145,18 +152,12 @@ def _find(asked: Asked) -> Path:
     raise NoSuchRunError(f"There is no sweep {clean(asked.spec)} in {asked.runs_dir}. There are: {names}.")
 
 
-def _device(spec: Spec) -> str:
-    return spec.config({}).device
-
-
 def work_on(folder: SweepFolder, asked: Asked, *, json: bool) -> int:
     """Work on a sweep until it is done, and tell of each trial that ends. Return the exit code.
 
     Ctrl-C and SIGTERM end the runs with checkpoints; the sweep can be resumed. A second Ctrl-C leaves them alone.
     """
-    spec = folder.spec
-    threads = spec.config({}).threads
-    here = places(_device(spec), asked.at_once, asked.gpus, threads)
+    here = asked.places(folder.spec)
     work = Work(folder, here, python_running("tui"))
     received: list[int] = []
 

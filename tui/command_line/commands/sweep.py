@@ -38,7 +38,9 @@ def sweep(
         Parameter(help="accuracy (default), or minimize or maximize with a number of summary.json."),
     ] = None,
     time: Annotated[float | None, Parameter(help="Seconds after which no trial begins any more.")] = None,
-    at_once: Annotated[int, Parameter(help="How many runs at once. 0: one on each GPU, or up to four.")] = 0,
+    at_once: Annotated[
+        int | None, Parameter(help="How many runs at once. Default: one on each GPU, or up to four.")
+    ] = None,
     devices: Annotated[str | None, Parameter(help="Numbers of the GPUs to use, such as 0,2. Default: all.")] = None,
     resume: Annotated[bool, Parameter(negative="", help="Go on with a sweep: the latest, or one by name.")] = False,
     join: Annotated[bool, Parameter(negative="", help="Help a sweep that other processes work on.")] = False,
