@@ -97,7 +97,7 @@ class Outcome(Horizontal):
         record, started, closing = self._record, self._record.started, self._record.closing
         lines = []
         if started is not None:
-            config, epochs = started.config, record.length
+            config, epochs = record.constants_now, record.length
             last = record.evaluations[-1] if record.evaluations else None
             if record.chosen:
                 epochs += f", {record.chosen}"
