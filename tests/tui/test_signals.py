@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -92,6 +93,38 @@ def test_thread_that_holds_the_gil() -> None:
     while b"\x1b[?1049l" not in shown:
         shown += os.read(ours, 1024)
     assert termios.tcgetattr(ours) == modes
+    os.close(ours)
+
+
+ENDS_ITS_SCREEN_TOO_SLOWLY = """
+import signal, sys, termios, time, tty
+from tui.terminal import deadline
+
+deadline.LEAVES_WITHIN_AT_FIRST = 0.3
+ends, before = deadline.Deadline(), termios.tcgetattr(0)
+tty.setraw(0)
+print("\x1b[?1049hready", end="", flush=True)
+while sys.stdin.read(1) != "q":
+    pass
+ends.set(143, training_began=False)
+termios.tcsetattr(0, termios.TCSANOW, before)  # as the app does before it ends its screen
+time.sleep(600)
+"""
+
+
+def test_a_screen_that_was_about_to_end() -> None:
+    """The full screen ends with the process, even if only the modes of the terminal had been put back by then."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", ENDS_ITS_SCREEN_TOO_SLOWLY], stdin=theirs, stdout=theirs)
+    os.close(theirs)
+    shown = b""
+    while b"ready" not in shown:
+        shown += os.read(ours, 1024)
+    os.write(ours, b"q")
+    assert process.wait(60) == 143
+    while b"\x1b[?1049l" not in shown:
+        assert select.select([ours], [], [], 10)[0], "nothing more is said"
+        shown += os.read(ours, 1024)
     os.close(ours)
 
 

@@ -25,7 +25,7 @@ from tui.screens.compare_curves import ShownCurves, run_of
 from tui.screens.compare_keys import COMPARE_BINDINGS, HELP, VIEWS
 from tui.screens.messages import Back, OpenRun, ShowImages
 from tui.screens.selection import Among
-from tui.widgets.comparison_tables import ClassesTable, ComparisonTable, DifferencesTable, RunsTable
+from tui.widgets.comparison_tables import ClassesTable, DifferencesTable, RunsTable
 from tui.widgets.keys import Keys
 from tui.widgets.title_bar import TitleBar
 from tui.widgets.view_tabs import ViewTabs
@@ -136,8 +136,8 @@ class CompareScreen(Screen[None]):
         if self.comparison is None or self._curves is None:
             return
         self.query_one(RunsTable).drawn = self._curves.drawn(self.comparison)
-        for table in self.query(ComparisonTable):
-            table.show(self.comparison)
+        for table in (RunsTable, ClassesTable, DifferencesTable):
+            self.query_one(table).show(self.comparison)
         self.query_one(ComparedChart).show(self._curves.curves(self.comparison))
 
     # Layout

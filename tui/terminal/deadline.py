@@ -33,13 +33,24 @@ class TerminalModes:
         with suppress(termios.error, OSError, ValueError):  # not a terminal
             self._modes = termios.tcgetattr(sys.__stdin__.fileno()) if sys.__stdin__ else None
 
-    def restore(self) -> None:
-        """Put the modes back without waiting for the terminal. If they have changed, a full screen is ended as well."""
+    @property
+    def have_changed(self) -> bool:
+        """Whether the terminal has other modes now: a full screen is shown."""
+        with suppress(termios.error, OSError, ValueError, AttributeError):  # the terminal is gone, or there is none
+            return self._modes is not None and termios.tcgetattr(sys.__stdin__.fileno()) != self._modes  # type: ignore[union-attr]
+        return False
+
+    def restore(self, *, full_screen: bool) -> None:
+        """Put the modes back without waiting for the terminal, and end a full screen.
+
+        `full_screen` tells whether one was shown before. The app that ends puts the modes back first, so they alone
+        do not tell whether the screen has ended, too.
+        """
         if self._modes is None:
             return
         with suppress(termios.error, OSError):  # the terminal is gone
             stdin, stdout = sys.__stdin__.fileno(), sys.__stdout__.fileno()  # type: ignore[union-attr]
-            full_screen = termios.tcgetattr(stdin) != self._modes
+            full_screen = full_screen or self.have_changed
             termios.tcsetattr(stdin, termios.TCSANOW, self._modes)
             os.set_blocking(stdout, False)
             os.write(stdout, (_END_FULL_SCREEN if full_screen else b"") + _CLEAR_LINE_SHOW_CURSOR)
@@ -54,9 +65,10 @@ class Deadline:
     def set(self, code: int, *, training_began: bool) -> None:
         """End the process with exit code `code`, unless it ends by itself in time."""
         seconds = LEAVES_WITHIN if training_began else LEAVES_WITHIN_AT_FIRST
-        threading.Thread(target=self._wait, args=(code, seconds), name="deadline", daemon=True).start()
+        arguments = code, seconds, self._modes.have_changed
+        threading.Thread(target=self._wait, args=arguments, name="deadline", daemon=True).start()
 
-    def _wait(self, code: int, seconds: float) -> None:
+    def _wait(self, code: int, seconds: float, full_screen: bool) -> None:
         time.sleep(seconds)
-        self._modes.restore()
+        self._modes.restore(full_screen=full_screen)
         os._exit(code)

@@ -49,7 +49,7 @@ def _watch(process: int, reads: int, modes: TerminalModes) -> None:
     """Read the numbers of the signals that `process` gets; the end of file means that it has ended."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    ends_at: float | None = None
+    ends_at, full_screen = None, False
     while ends_at is None or time.monotonic() < ends_at:
         patience = None if ends_at is None else max(0.0, ends_at - time.monotonic())
         if select.select([reads], [], [], patience)[0]:
@@ -57,7 +57,7 @@ def _watch(process: int, reads: int, modes: TerminalModes) -> None:
             if not numbers:
                 return
             if signal.SIGTERM in numbers and ends_at is None:
-                ends_at = time.monotonic() + ENDS_WITHIN
+                ends_at, full_screen = time.monotonic() + ENDS_WITHIN, modes.have_changed
     if os.getppid() == process:
-        modes.restore()
+        modes.restore(full_screen=full_screen)
         os.kill(process, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import ClassVar
 
@@ -70,9 +71,9 @@ class ComparisonTable(DataTable[Text]):
         keys = [str(each.value) for each in self.rows]
         self.move_cursor(row=keys.index(key) if key in keys else min(row, max(0, len(keys) - 1)), animate=False)
 
+    @abstractmethod
     def write(self, comparison: Comparison) -> None:
         """Add columns and rows."""
-        raise NotImplementedError
 
     @property
     def key(self) -> str | None:
