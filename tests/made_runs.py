@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.record.events import Event, Finished, to_json
+from engine.record.event_json import to_json
+from engine.record.events import Event, Finished
 from engine.storage.lock import take
 from tests.records import SECONDS_PER_ITERATION, live_log
 

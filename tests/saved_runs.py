@@ -9,7 +9,8 @@ import numpy as np
 
 from engine.config import TrainingConfig
 from engine.record.classified import Classified
-from engine.record.events import DatasetInfo, EpochStarted, EpochTrained, Evaluated, Event, Finished, to_json
+from engine.record.event_json import to_json
+from engine.record.events import DatasetInfo, EpochStarted, EpochTrained, Evaluated, Event, Finished
 from engine.storage import predictions
 from tests.classified import evaluated
 from tests.records import run_started

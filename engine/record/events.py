@@ -6,18 +6,16 @@ run, pauses included. Losses are not events: they go through `Report.losses`. Ex
 `failed`, ends a run.
 
 `run_started` and `run_resumed` carry the version of this protocol. A reader meets three cases:
-- An older version: names that have changed since are known (`_FORMER_NAMES`).
+- An older version: names that have changed since are known (`engine.record.event_json`).
 - The same version: a line that is not one of these events is damage.
 - A newer version: unknown fields are skipped, and unknown events are reported by name.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
-import pydantic_core
-from pydantic import ConfigDict, Field, TypeAdapter, computed_field
+from pydantic import ConfigDict, Field, computed_field
 from pydantic.dataclasses import dataclass
 
 from engine.control import ChangeableName
@@ -34,7 +32,6 @@ device and no `processes`. Version 3 had no `calibration_error` and no `predicti
 and of an evaluation only its matrix of the test images. Version 1 had no `schema_version`, `stopping` or `accuracy`,
 and called `run_resumed` `taken_up`."""
 
-_FORMER_NAMES = {"taken_up": "run_resumed"}
 
 _EVENT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -426,50 +423,6 @@ Event = (
     | Finished
     | Failed
 )
-
-_ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
-
-
-def to_json(event: Event) -> bytes:
-    """Return one line of strict JSON, without the line break."""
-    return _ADAPTER.dump_json(event)
-
-
-def from_json(line: bytes | str) -> tuple[Event | None, tuple[str, ...]]:
-    """Read a line that `to_json` wrote, in this version or another one.
-
-    Return the event, and the names of what this version does not know: fields of the event, or the event itself, which
-    is None then. Raises `ValueError` if the line is no event, or one with impossible values.
-    """
-    content = pydantic_core.from_json(line, allow_inf_nan=False)
-    name = content.get("event") if isinstance(content, dict) else None
-    if not isinstance(name, str):
-        raise ValueError("not an event")
-    name = _FORMER_NAMES.get(name, name)
-    known = _fields().get(name)
-    if known is None:
-        return None, (name,)
-    stored, computed = known
-    if "schema_version" in stored:
-        content.setdefault("schema_version", 1)
-    content["event"] = name
-    if content.keys() <= stored:
-        return _ADAPTER.validate_python(content), ()
-    unknown = sorted(content.keys() - stored - computed)
-    values = {field: value for field, value in content.items() if field in stored}
-    return _ADAPTER.validate_python(values), tuple(f"{name}.{field}" for field in unknown)
-
-
-@cache
-def _fields() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    """For each event by its name: the fields that it stores, and those that are computed for its JSON form."""
-    found = {}
-    for kind in get_args(Event):
-        adapter: TypeAdapter[Event] = TypeAdapter(kind)
-        stored = frozenset(adapter.json_schema(mode="validation")["properties"])
-        written = frozenset(adapter.json_schema(mode="serialization")["properties"])
-        found[kind.event] = stored, written - stored
-    return found
 
 
 class Report(Protocol):

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ConstantError, RunFolderError
-from engine.record.events import DataProgress, Event, RunStarted, to_json
+from engine.record.event_json import to_json
+from engine.record.events import DataProgress, Event, RunStarted
 from engine.storage import lock as locks
 from engine.storage import origin
 from engine.storage.checkpoint import Checkpoint

@@ -15,7 +15,8 @@ from typing import Any, Self
 from engine.config import CONSTANTS, DATA_SOURCES, TrainingConfig
 from engine.errors import ConstantError, RunFolderError
 from engine.files import expanded, read_bounded
-from engine.record.events import RunStarted, to_json
+from engine.record.event_json import to_json
+from engine.record.events import RunStarted
 from engine.storage.layout import CONFIG
 
 SCHEMA_VERSION = 1

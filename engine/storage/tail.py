@@ -17,6 +17,7 @@ import numpy as np
 from engine.config import CONSTANTS
 from engine.errors import RunFolderError
 from engine.files import open_regular
+from engine.record.event_json import from_json
 from engine.record.events import (
     SCHEMA_VERSION,
     Changed,
@@ -27,7 +28,6 @@ from engine.record.events import (
     Notice,
     RunResumed,
     RunStarted,
-    from_json,
 )
 from engine.record.log import RunLog
 from engine.record.record import RunRecord

@@ -14,7 +14,8 @@ from engine.export.formats.loss_svg import loss_svg
 from engine.export.formats.report_md import report_md
 from engine.export.summary import summary
 from engine.record.changes import Change, in_effect
-from engine.record.events import Changed, Evaluated, Finished, from_json, to_json
+from engine.record.event_json import from_json, to_json
+from engine.record.events import Changed, Evaluated, Finished
 from engine.record.record import RunRecord
 from engine.storage.tail import Tail
 from tests.records import finished_record, live_log, live_record, made_up_losses

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from engine.errors import NoSuchRunError, RunFolderError
 from engine.record.comparison.findings import chance
 from engine.record.comparison.groups import COLOURS, coloured, letter
-from engine.record.events import Changed, to_json
+from engine.record.event_json import to_json
+from engine.record.events import Changed
 from engine.use.compared import compared, pair
 from tests.saved_runs import CLASSES, answers, save_run
 

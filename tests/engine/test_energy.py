@@ -14,18 +14,8 @@ from engine.control import Leave
 from engine.export.formats.report_md import report_md
 from engine.export.summary import summary
 from engine.hardware import device
-from engine.record.events import (
-    DeviceInfo,
-    EnergyUsed,
-    Failed,
-    Finished,
-    Notice,
-    Paused,
-    Resumed,
-    RunResumed,
-    from_json,
-    to_json,
-)
+from engine.record.event_json import from_json, to_json
+from engine.record.events import DeviceInfo, EnergyUsed, Failed, Finished, Notice, Paused, Resumed, RunResumed
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
 from engine.runs import energy as energies

@@ -16,7 +16,8 @@ from engine.config import TrainingConfig
 from engine.control import EvaluateNow, Leave, Pause, Resume, Set, Stop
 from engine.distributed import group
 from engine.distributed.meeting import Meeting
-from engine.record.events import Paused, RunResumed, from_json
+from engine.record.event_json import from_json
+from engine.record.events import Paused, RunResumed
 from engine.record.record import RunRecord
 from engine.runs.local import Run
 from engine.training.reporter import Reporter

@@ -15,7 +15,8 @@ from safetensors.numpy import load, save
 
 from engine.errors import RunFolderError
 from engine.record.classified import Classified
-from engine.record.events import Evaluated, KeptPredictions, SplitName, from_json, to_json
+from engine.record.event_json import from_json, to_json
+from engine.record.events import Evaluated, KeptPredictions, SplitName
 from engine.storage import predictions
 from tests.classified import evaluated, made_up
 

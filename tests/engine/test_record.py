@@ -10,17 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from engine.control import Control
-from engine.record.events import (
-    BatchDone,
-    Evaluated,
-    EvaluationStarted,
-    Event,
-    Failed,
-    Notice,
-    RunStarted,
-    from_json,
-    to_json,
-)
+from engine.record.event_json import from_json, to_json
+from engine.record.events import BatchDone, Evaluated, EvaluationStarted, Event, Failed, Notice, RunStarted
 from engine.record.log import RunLog
 from engine.record.losses import Losses
 from engine.record.pace import Pace

@@ -17,7 +17,8 @@ from engine import data
 from engine.config import TrainingConfig
 from engine.control import EvaluateNow, Leave, Pause, Request, Resume, SaveNow, Set, Stop
 from engine.errors import RunFolderError
-from engine.record.events import Changed, Evaluated, Event, Notice, Refused, RunResumed, to_json
+from engine.record.event_json import to_json
+from engine.record.events import Changed, Evaluated, Event, Notice, Refused, RunResumed
 from engine.runs.local import Run
 from engine.storage import listing, tail
 from engine.training import restore

@@ -17,17 +17,8 @@ from engine.config import TrainingConfig
 from engine.control import Control, Pause, Resume, Stop
 from engine.data.imageset import ImageSet
 from engine.errors import ConstantError, TrainingError
-from engine.record.events import (
-    EvaluationStarted,
-    Event,
-    Failed,
-    Finished,
-    Paused,
-    Resumed,
-    Stopping,
-    from_json,
-    to_json,
-)
+from engine.record.event_json import from_json, to_json
+from engine.record.events import EvaluationStarted, Event, Failed, Finished, Paused, Resumed, Stopping
 from engine.record.log import RunLog
 from engine.record.record import RunRecord
 from engine.storage.checkpoint import Snapshot

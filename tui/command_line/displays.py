@@ -11,16 +11,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from engine.record.events import (
-    BatchDone,
-    DataProgress,
-    EpochStarted,
-    EvaluationStarted,
-    Event,
-    Failed,
-    Finished,
-    to_json,
-)
+from engine.record.event_json import to_json
+from engine.record.events import BatchDone, DataProgress, EpochStarted, EvaluationStarted, Event, Failed, Finished
 from engine.record.pace import Pace
 from engine.record.record import RunRecord
 from engine.runs.local import Run
