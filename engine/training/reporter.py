@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 
 import numpy as np
 import torch
@@ -16,36 +15,33 @@ from engine.config import TrainingConfig
 from engine.control import Control, EvaluateNow, SaveNow, Set, Wish
 from engine.errors import TrainingError
 from engine.hardware import device as devices
-from engine.hardware.versions import versions
 from engine.recipe.recipe import Recipe
 from engine.record.changes import Change
 from engine.record.classified import Classified
 from engine.record.evaluation import confusion_matrix, percent
 from engine.record.events import (
     BatchDone,
-    BranchOf,
     EpochStarted,
     EpochTrained,
     Evaluated,
     EvaluationStarted,
+    Event,
     Failed,
     Finished,
     Notice,
     Report,
-    RunResumed,
-    RunStarted,
     SplitName,
 )
 from engine.record.metrics.calibration import calibration
 from engine.storage.checkpoint import Checkpoint, Position, Save, SaveBest
 from engine.storage.predictions import Keep
-from engine.text import clean, counted
+from engine.text import counted
+from engine.training.beginning import begin_branch, beginning, may_have_seen, resumption
 from engine.training.best import Best
 from engine.training.clock import Clock
 from engine.training.gate import Gate
 from engine.training.predict import Predictions
-from engine.training.restore import Checkpoints, begin_with, restore
-from engine.training.shape import count_parameters
+from engine.training.restore import Checkpoints, restore
 from engine.training.steering import Note, Steering
 from engine.training.steps.by_hand import order_of_sums
 from engine.training.validation import Splits
@@ -115,63 +111,16 @@ class Reporter:
         if self._start is not None:
             restore(self._start, model, recipe, self.best)
             self._keep_best()
-            self._report.event(
-                RunResumed(
-                    seconds=self._clock.seconds(),
-                    at=_now(),
-                    epoch=self._epoch,
-                    iteration=self._iteration,
-                    device=described,
-                    versions=versions(),
-                    processes=self._config.processes,
-                )
-            )
-            before = self._start.state.origin.device.sums
-            if before and described.sums and before != described.sums:
-                self.notice(
-                    "The run began with sums in another order, so from here on its last digits may differ."
-                    f" There: {clean(before)}. Here: {described.sums}."
-                )
+            self._tell(resumption(self._start, self._config, described, self._clock.seconds()))
             return
-        branch = self._begin_with(self._origin, model, recipe) if self._origin else None
-        self._report.event(
-            RunStarted(
-                seconds=self._clock.seconds(),
-                at=_now(),
-                name=self._config.name,
-                config=self._config.as_json(),
-                dataset=self._images.info,
-                device=described,
-                versions=versions(),
-                parameters=count_parameters(model),
-                batches=self._batches,
-                epochs=self._config.epochs,
-                validation_images=len(self._images.validation or ()),
-                branch_of=branch,
-                processes=self._config.processes,
-            )
-        )
-        if self._has_seen_validation:
+        branch = begin_branch(self._origin, model, recipe) if self._origin else None
+        self._tell(beginning(self._config, self._images, described, model, branch, self._clock.seconds()))
+        if self._origin is not None and may_have_seen(self._origin, self._config, self._images):
             self.notice("The network may have been trained before on images that are held out here for validation.")
-        choosing = [name for name in ("keep_best", "patience") if getattr(self._config, name)]
-        if choosing and self._images.validation is None:
-            self.notice(
-                f"{' and '.join(choosing)} go by the accuracy on the test images, so the result is better than it would"
-                " be on new ones; --validation holds out images for that."
-            )
 
-    def _begin_with(self, origin: Checkpoint, model: nn.Module, recipe: Recipe) -> BranchOf:
-        has_optimizer = begin_with(origin, model, recipe)
-        name = str(origin.state.origin.config.get("name", ""))
-        return BranchOf(name, origin.state.position.iteration, has_optimizer)
-
-    @property
-    def _has_seen_validation(self) -> bool:
-        """Whether the weights that the run began with may come from a training on its validation images."""
-        if self._origin is None or self._images.validation is None:
-            return False
-        theirs = self._origin.state.origin.config
-        return any(theirs.get(name) != getattr(self._config, name) for name in ("validation", "seed"))
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._report.event(event)
 
     def epochs(self) -> Iterator[int]:
         """The epochs that remain, from 1; none after a stop."""
@@ -427,7 +376,3 @@ class Reporter:
     def _keep_best(self) -> None:
         if self.best.weights and self._save_best is not None:
             self._save_best(self.best.progress, self.best.weights)
-
-
-def _now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="seconds")
